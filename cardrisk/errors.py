@@ -1,0 +1,67 @@
+"""Every error this library raises on purpose.
+
+::
+
+    CardriskError
+    ├── InputError (ValueError)          what was handed in cannot be used
+    │   ├── MissingColumnError           a required column is not there
+    │   ├── UnusableFileError            not readable as the table it should be
+    │   ├── TimeZoneError                naive times and no zone given
+    │   └── ScenarioError                a world that contradicts itself
+    ├── ModelError (ValueError)          a model cannot be used
+    │   ├── BundleError                  a bundle failed verification; nothing of it was parsed
+    │   └── FeatureMismatchError         the model needs columns that were not given
+    ├── KeyMaterialError (ValueError)    the token key is missing, too short, or unknown
+    ├── StoreError (RuntimeError)        a history store cannot be read or written
+    └── MissingExtraError (ImportError)  an optional dependency is not installed
+
+A message says what was expected, what came and what to do. It never holds a card number or a secret.
+"""
+
+
+class CardriskError(Exception):
+    """Base of every error raised on purpose by this library."""
+
+
+class InputError(CardriskError, ValueError):
+    """What was handed in cannot be used."""
+
+
+class MissingColumnError(InputError):
+    """A required column is not there."""
+
+
+class UnusableFileError(InputError):
+    """A file cannot be read as the table it should be."""
+
+
+class TimeZoneError(InputError):
+    """Times carry no zone and none was given."""
+
+
+class ScenarioError(InputError):
+    """A scenario of the synthetic world contradicts itself."""
+
+
+class ModelError(CardriskError, ValueError):
+    """A model cannot be used."""
+
+
+class BundleError(ModelError):
+    """A bundle failed verification; nothing of it reached a parser."""
+
+
+class FeatureMismatchError(ModelError):
+    """The model needs columns that were not given."""
+
+
+class KeyMaterialError(CardriskError, ValueError):
+    """The token key is missing, too short, or unknown."""
+
+
+class StoreError(CardriskError, RuntimeError):
+    """A history store cannot be read or written."""
+
+
+class MissingExtraError(CardriskError, ImportError):
+    """An optional dependency is not installed."""
