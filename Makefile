@@ -1,0 +1,40 @@
+# Everything runs in the project's own environment; the only things needed beforehand are Python, make and git.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+XDIST  ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint bench clean
+
+help:  ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cardrisk needs Python 3.11 or newer, got " + sys.version.split()[0] + ": call make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
+	@touch $@
+
+setup: $(STAMP)  ## make the environment and install
+
+demo: $(STAMP)  ## generate a world, train, register, score an export file, write the report
+	$(BIN)/cardrisk demo --out demo
+
+test: $(STAMP) lint  ## all tests, at most ten minutes on two cores
+	$(BIN)/python -m pytest -n $(XDIST) --dist loadscope -q
+
+test-all: $(STAMP) lint  ## with the full counts and the soaks
+	CARDRISK_TEST_ALL=1 $(BIN)/python -m pytest -n $(XDIST) --dist loadscope -q --timeout 7200
+
+lint: $(STAMP)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## every benchmark, small
+	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f --small || exit 1; done
+
+clean:  ## remove the environment and everything made
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
