@@ -1,0 +1,30 @@
+"""Contracts of submissions and outcomes: what a table must be before anything else sees it."""
+
+from cardrisk.tables import money, quarantine
+from cardrisk.tables.atomic import atomic_write, atomic_writes
+from cardrisk.tables.check import Checked, check, check_outcomes, check_submissions, known_at
+from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract
+from cardrisk.tables.one import Rejected, check_one, check_one_outcome, known_at_one
+from cardrisk.tables.read import read_frame, read_table
+
+__all__ = [
+    "OUTCOMES",
+    "SUBMISSIONS",
+    "Checked",
+    "Column",
+    "Contract",
+    "Rejected",
+    "atomic_write",
+    "atomic_writes",
+    "check",
+    "check_one",
+    "check_one_outcome",
+    "check_outcomes",
+    "check_submissions",
+    "known_at",
+    "known_at_one",
+    "money",
+    "quarantine",
+    "read_frame",
+    "read_table",
+]

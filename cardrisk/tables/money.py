@@ -1,0 +1,106 @@
+"""Money: yuan at the surface, whole cents inside.
+
+Correct means: an amount is the nearest whole number of cents to what the cell said, zero included; a negative,
+infinite or foreign amount is refused by rule.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.tables.cells import OUT_OF_RANGE, Fault, Parsed, Reader, is_null_word, tidy
+from cardrisk.tables.numbers import NOT_FINITE, UNREADABLE_NUMBER, floats, number, objects_of
+
+NEGATIVE: Final = Fault("negative_money")
+UNREADABLE_MONEY: Final = Fault("unreadable_money")
+
+MOST_YUAN: Final = 1_000_000.0
+"""Yuan; no single card is worth more, so a larger amount is a column mix-up."""
+
+NULL_CENTS: Final = int(np.iinfo(np.int64).min)
+"""What `to_cents` gives for null."""
+
+_MARK: Final = re.compile(r"(?:[¥¥]|RMB|CNY|人民币)\s*|\s*(?:元整?|圆|块|RMB|CNY)$", re.IGNORECASE)
+_BRACKETED: Final = re.compile(r"\((.+)\)")
+
+
+def to_cents(yuan: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Give amounts in whole cents, rounding to the nearest (ties to even).
+
+    Parameters
+    ----------
+    yuan
+        float64 array of yuan, any shape; NaN is null.
+
+    Returns
+    -------
+    int64 array
+        Cents, same shape; `NULL_CENTS` where null.
+    """
+    amounts = np.asarray(yuan, dtype=np.float64)
+    null = np.isnan(amounts)
+    return np.where(null, NULL_CENTS, np.rint(np.where(null, 0.0, amounts) * 100.0).astype(np.int64))
+
+
+def to_yuan(cents: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Give whole cents as float64 yuan, the inverse of `to_cents`; `NULL_CENTS` becomes NaN."""
+    whole = np.asarray(cents, dtype=np.int64)
+    return np.where(whole == NULL_CENTS, np.nan, whole / 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Money(Reader):
+    """An amount of yuan between nothing and ``most``, rounded to the cent."""
+
+    most: float = MOST_YUAN
+    dtype: ClassVar[str] = "float64"
+
+    def one(self, value: object, zone: tzinfo | None = None) -> float | Fault | None:
+        """Read one cell: yuan as float, Fault, or None for null."""
+        if type(value) is float and 0.0 <= value <= self.most:
+            return round(value * 100.0) / 100.0
+        read = _amount(value) if isinstance(value, str) else number(value)
+        if read is UNREADABLE_NUMBER:
+            return UNREADABLE_MONEY
+        if read is None or isinstance(read, Fault):
+            return read
+        if read < 0.0:
+            return NEGATIVE
+        return round(read * 100.0) / 100.0 if read <= self.most else OUT_OF_RANGE
+
+    def column(self, cells: pd.Series, zone: tzinfo | None) -> Parsed:
+        """Read a whole column into float64 yuan."""
+        plain = floats(cells)
+        if plain is None:
+            values, positions, rules = self.each(objects_of(cells), zone)
+            return Parsed(
+                np.array([np.nan if v is None else v for v in values], dtype=np.float64), positions, rules
+            )
+        faulty = np.flatnonzero(np.isinf(plain) | (plain < 0.0) | (plain > self.most))
+        found = [self.one(float(plain[i])) for i in faulty]
+        rounded = np.rint(plain * 100.0) / 100.0
+        rounded[faulty] = np.nan
+        return Parsed(rounded, faulty, [fault.rule for fault in found if isinstance(fault, Fault)])
+
+
+def _amount(text: str) -> float | Fault | None:
+    clean = tidy(text)
+    if isinstance(clean, Fault):
+        return clean
+    if is_null_word(clean):
+        return None
+    bracketed = _BRACKETED.fullmatch(clean)
+    bare = _MARK.sub("", bracketed[1] if bracketed else clean).replace(" ", "")
+    if bare.endswith("%") or "e" in bare.casefold() and "inf" not in bare.casefold():
+        return UNREADABLE_MONEY
+    read = number(bare)
+    if read is None:
+        return UNREADABLE_MONEY
+    return -read if bracketed and isinstance(read, float) else read
+
+
+__all__ = ["MOST_YUAN", "NOT_FINITE", "NULL_CENTS", "Money", "to_cents", "to_yuan"]
