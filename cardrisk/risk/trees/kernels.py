@@ -1,0 +1,223 @@
+"""Compiled evaluation of trees: the same bits as LightGBM's own.
+
+Correct means: for every row of float64, each output is the sum of its trees' leaf values in file order, from 0.0, and
+the leaf of a tree is the one that LightGBM's decision rules reach:
+
+- a value within 1e-35 (as float32) of zero is zero;
+- numeric split: missing type none reads NaN as 0; missing type zero sends 0 and NaN the default way; missing type NaN
+  sends NaN the default way; all else goes left when at most the threshold;
+- categorical split: NaN, values at or below -1 and values of 2**31 or more go right; others are cut to an integer and
+  go left when it is in the split's set.
+
+Four walks are interleaved, so that the memory latency of one hides behind the others: four trees for one row, four
+rows for a block of rows. No value of a row is used as an index before it is checked to lie in its set.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from cardrisk._compiled import compiled
+
+Array = npt.NDArray[np.float64]
+Nodes = npt.NDArray[np.void]
+Int32s = npt.NDArray[np.int32]
+Words = npt.NDArray[np.uint32]
+
+ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold is a float
+BLOCK = 32  # rows whose columns stay in the first-level cache while all trees pass over them
+
+IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2
+
+
+@compiled
+def fill_columns(row: Array, columns: Int32s, out: Array) -> None:
+    """Write the columns of one row: values after their treatment of missing ones.
+
+    Parameters
+    ----------
+    row
+        float64 features of one row.
+    columns
+        (columns, 2): feature and treatment, see `layout.Tables`.
+    out
+        float64, at least one entry per column. A value that must go left at every threshold becomes -inf, one that
+        must go right NaN; a category becomes its integer, or -1 where it goes right at every split.
+    """
+    for k in range(columns.shape[0]):
+        value = row[columns[k, 0]]
+        treatment = columns[k, 1]
+        if -ZERO <= value <= ZERO:
+            value = 0.0
+        if treatment == 6:
+            # NaN fails both comparisons.
+            out[k] = math.trunc(value) if value > -1.0 and value < 2147483648.0 else -1.0
+            continue
+        if treatment == 0:
+            missing = False
+            if math.isnan(value):
+                value = 0.0
+        else:
+            missing = math.isnan(value) or (treatment < 4 and value == 0.0)
+        if missing:
+            value = -math.inf if treatment & 1 else math.nan
+        out[k] = value
+
+
+@compiled
+def goes_right(node: np.int64, nodes: Nodes, columns: Array, words: Words) -> np.int64:
+    """0 if the row whose ``columns`` these are goes left at ``node`` (a split), 1 if right."""
+    column = nodes[node].column
+    if column >= 0:
+        return np.int64(0) if columns[column] <= nodes[node].threshold else np.int64(1)
+    category = np.int64(columns[~column])
+    start = np.int64(nodes[node].threshold)
+    if category < 0 or category >> 5 >= np.int64(words[start]):
+        return np.int64(1)
+    return 1 - ((np.int64(words[start + 1 + (category >> 5)]) >> (category & 31)) & 1)
+
+
+@compiled
+def leaf_of(root: np.int64, nodes: Nodes, columns: Array, words: Words) -> np.int64:
+    """Position of the leaf that the row reaches from ``root``."""
+    node = root
+    left = np.int64(nodes[node].left)
+    while left >= 0:
+        node = left + goes_right(node, nodes, columns, words)
+        left = np.int64(nodes[node].left)
+    return node
+
+
+@compiled
+def four_leaves(at: tuple, nodes: Nodes, columns: tuple, words: Words) -> tuple:  # type: ignore[type-arg]
+    """Positions of the leaves of four walks at once: from ``at[i]`` with ``columns[i]``."""
+    a, b, c, d = at
+    u, v, w, x = columns
+    while True:
+        e, f = np.int64(nodes[a].left), np.int64(nodes[b].left)
+        g, h = np.int64(nodes[c].left), np.int64(nodes[d].left)
+        if (e & f & g & h) < 0:
+            return a, b, c, d
+        # A walk that has ended looks at the root again, which is harmless, and stays where it is.
+        if e >= 0:
+            a = e + goes_right(a, nodes, u, words)
+        if f >= 0:
+            b = f + goes_right(b, nodes, v, words)
+        if g >= 0:
+            c = g + goes_right(c, nodes, w, words)
+        if h >= 0:
+            d = h + goes_right(d, nodes, x, words)
+
+
+@compiled
+def raw_row(row: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Words, out: Array) -> None:
+    """Add up the trees for one row.
+
+    Parameters
+    ----------
+    row
+        float64, one value per feature.
+    nodes, roots, columns, words
+        `layout.Tables`.
+    out
+        float64, one entry per output; overwritten with raw scores.
+    """
+    filled = np.empty(columns.shape[0] + 1)
+    fill_columns(row, columns, filled)
+    out[:] = 0.0
+    trees, outputs = roots.shape[0] - 1, out.shape[0]
+    four = (filled, filled, filled, filled)
+    tree = 0
+    while tree + 4 <= trees:
+        at = (
+            np.int64(roots[tree]),
+            np.int64(roots[tree + 1]),
+            np.int64(roots[tree + 2]),
+            np.int64(roots[tree + 3]),
+        )
+        a, b, c, d = four_leaves(at, nodes, four, words)
+        out[tree % outputs] += nodes[a].threshold
+        out[(tree + 1) % outputs] += nodes[b].threshold
+        out[(tree + 2) % outputs] += nodes[c].threshold
+        out[(tree + 3) % outputs] += nodes[d].threshold
+        tree += 4
+    for last in range(tree, trees):
+        leaf = leaf_of(np.int64(roots[last]), nodes, filled, words)
+        out[last % outputs] += nodes[leaf].threshold
+
+
+@compiled
+def raw_rows(rows: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Words, out: Array) -> None:
+    """Add up the trees for every row: ``rows`` (n, features) into ``out`` (n, outputs), as `raw_row` does for one."""
+    outputs = out.shape[1]
+    filled = np.empty((BLOCK, columns.shape[0] + 1))
+    out[:] = 0.0
+    for first in range(0, rows.shape[0], BLOCK):
+        count = min(BLOCK, rows.shape[0] - first)
+        for k in range(count):
+            fill_columns(rows[first + k], columns, filled[k])
+        fours = count - count % 4
+        for tree in range(roots.shape[0] - 1):
+            root, o = np.int64(roots[tree]), tree % outputs
+            at = (root, root, root, root)
+            for k in range(0, fours, 4):
+                four = (filled[k], filled[k + 1], filled[k + 2], filled[k + 3])
+                a, b, c, d = four_leaves(at, nodes, four, words)
+                out[first + k, o] += nodes[a].threshold
+                out[first + k + 1, o] += nodes[b].threshold
+                out[first + k + 2, o] += nodes[c].threshold
+                out[first + k + 3, o] += nodes[d].threshold
+            for k in range(fours, count):
+                out[first + k, o] += nodes[leaf_of(root, nodes, filled[k], words)].threshold
+
+
+@compiled
+def link_row(out: Array, link: int, slope: float) -> None:
+    """Turn the raw scores of one row into predictions, in place, by LightGBM's own formulas in its own order.
+
+    Parameters
+    ----------
+    out
+        float64 raw scores.
+    link
+        IDENTITY, SIGMOID (each output apart) or SOFTMAX.
+    slope
+        The objective's ``sigmoid`` parameter.
+    """
+    if link == SIGMOID:
+        for k in range(out.shape[0]):
+            out[k] = 1.0 / (1.0 + math.exp(-slope * out[k]))
+    elif link == SOFTMAX:
+        top = out[0]
+        for k in range(1, out.shape[0]):
+            top = max(out[k], top)
+        total = 0.0
+        for k in range(out.shape[0]):
+            out[k] = math.exp(out[k] - top)
+            total += out[k]
+        for k in range(out.shape[0]):
+            out[k] /= total
+
+
+@compiled
+def predict_row(
+    row: Array,
+    nodes: Nodes,
+    roots: Int32s,
+    columns: Int32s,
+    words: Words,
+    out: Array,
+    link: int,
+    slope: float,
+) -> None:
+    """`raw_row`, then `link_row`."""
+    raw_row(row, nodes, roots, columns, words, out)
+    link_row(out, link, slope)
+
+
+@compiled
+def link_rows(out: Array, link: int, slope: float) -> None:
+    """`link_row` on every row of ``out`` (n, outputs)."""
+    for k in range(out.shape[0]):
+        link_row(out[k], link, slope)

@@ -1,0 +1,319 @@
+"""LightGBM's text model format (version 4), read strictly.
+
+Correct means: whatever the bytes, either every number of every tree is returned exactly as LightGBM would read it,
+or `BundleError` is raised with one line that says what was expected; no byte is executed, followed or trusted, and
+memory and time stay proportional to the text.
+
+LightGBM writes a header of ``key=value`` lines, an empty line, one block per tree whose lengths the header lists in
+``tree_sizes``, and ``end of trees``. What follows (importances, training parameters) says nothing about predictions
+and is not read.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cardrisk.errors import BundleError
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Number = TypeVar("Number", np.int64, np.float64)
+
+MAX_LEAVES = 131_072  # LightGBM's own upper bound of num_leaves
+MAX_FEATURES = 1_000_000
+MIN_TREE_BYTES = 100  # the keys of an empty tree are longer
+MAX_CLASSES = 10_000
+INT32_MAX = 2**31 - 1
+UINT32_MAX = 2**32 - 1
+
+_INTEGER_BYTES = b"0123456789- "
+_FLOAT_BYTES = b"0123456789-+.eE "
+_HEADER_KEYS = frozenset(
+    {
+        b"version",
+        b"num_class",
+        b"num_tree_per_iteration",
+        b"label_index",
+        b"max_feature_idx",
+        b"objective",
+        b"feature_names",
+        b"monotone_constraints",
+        b"feature_infos",
+        b"tree_sizes",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first lines of a model text say.
+
+    Attributes
+    ----------
+    num_class
+        Outputs per row: 1, or the number of classes; trees take turns over them.
+    objective
+        The objective line, e.g. ``binary sigmoid:1``.
+    feature_names
+        One name per input column, in order.
+    tree_sizes
+        Bytes of each tree block.
+    end
+        Offset of the first tree block.
+    """
+
+    num_class: int
+    objective: str
+    feature_names: tuple[str, ...]
+    tree_sizes: Longs
+    end: int
+
+
+@dataclass(frozen=True)
+class TreeText:
+    """The numbers of one tree, read and counted but not yet checked against each other.
+
+    Arrays have one entry per split (n - 1 for n leaves) or per leaf (``leaf_*``, n entries); ``counts`` are cards
+    seen in training. A child is a split's index, or ``~leaf``.
+    """
+
+    leaves: int
+    split_feature: Ints
+    threshold: Floats
+    decision_type: Ints
+    left_child: Ints
+    right_child: Ints
+    leaf_value: Floats
+    leaf_count: Ints
+    internal_count: Ints
+    cat_boundaries: Ints
+    cat_threshold: Longs
+
+
+def refuse(what: str) -> NoReturn:
+    """Raise `BundleError` saying in one line what is wrong with the model text."""
+    raise BundleError(f"model text refused: {what}; restore the bundle or train it again")
+
+
+def _shown(value: bytes) -> str:
+    return repr(value[:40])[1:]
+
+
+def integer(value: bytes, name: str, low: int, high: int) -> int:
+    """Read one decimal integer of the closed range [low, high].
+
+    Raises
+    ------
+    BundleError
+        If it is not one, or lies outside.
+    """
+    if not re.fullmatch(rb"-?[0-9]{1,10}", value) or not low <= int(value) <= high:
+        refuse(f"{name}: expected an integer from {low} to {high}, got {_shown(value)}")
+    return int(value)
+
+
+def _numbers(value: bytes, count: int, name: str, dtype: type[Number], allowed: bytes) -> npt.NDArray[Number]:
+    """Exactly ``count`` numbers, single spaces between them."""
+    if count == 0 and not value:
+        return np.empty(0, dtype)
+    if value.translate(None, allowed) or b"  " in value or value[:1] == b" " or value[-1:] == b" ":
+        refuse(f"{name}: expected {count} numbers with single spaces, got {_shown(value)}")
+    written = value.count(b" ") + 1 if value else 0
+    if written != count:
+        refuse(f"{name}: expected {count} numbers, got {written}")
+    try:
+        found = np.fromstring(value, dtype, sep=" ")
+    except (ValueError, DeprecationWarning):
+        refuse(f"{name}: expected {count} numbers, got {_shown(value)}")
+    # Every token gives one number or stops the reading, so equal counts mean that each was read whole.
+    if found.size != count:
+        refuse(f"{name}: expected {count} numbers, got {_shown(value)}")
+    return found
+
+
+def integers(value: bytes, count: int, name: str, low: int, high: int) -> Longs:
+    """Read ``count`` space-separated integers of the closed range [low, high].
+
+    Raises
+    ------
+    BundleError
+        If there are more, fewer, other tokens, or one lies outside.
+    """
+    found = _numbers(value, count, name, np.int64, _INTEGER_BYTES)
+    if count and (found.min() < low or found.max() > high):
+        worst = found[np.flatnonzero((found < low) | (found > high))[0]]
+        refuse(f"{name}: expected integers from {low} to {high}, got {worst}")
+    return found
+
+
+def floats(value: bytes, count: int, name: str, *, infinite: bool = False) -> Floats:
+    """Read ``count`` space-separated numbers, finite unless ``infinite`` values are allowed; never NaN.
+
+    Raises
+    ------
+    BundleError
+        If there are more, fewer, other tokens, or one is NaN, or infinite without leave.
+    """
+    found = _numbers(value, count, name, np.float64, _FLOAT_BYTES + (b"inf" if infinite else b""))
+    if np.isnan(found).any() or not (infinite or np.isfinite(found).all()):
+        refuse(f"{name}: expected finite numbers, got one beyond float64")
+    return found
+
+
+def _header_values(lines: Sequence[bytes]) -> dict[bytes, bytes]:
+    values: dict[bytes, bytes] = {}
+    for line in lines:
+        key, separator, value = line.partition(b"=")
+        if key == b"average_output":
+            refuse("averaged trees (boosting=rf) are not supported, expected boosting=gbdt")
+        if not separator or key not in _HEADER_KEYS or key in values:
+            refuse(f"header: expected each known key once, got {_shown(line)}")
+        values[key] = value
+    missing = _HEADER_KEYS - values.keys() - {b"monotone_constraints"}
+    if missing:
+        refuse(f"header: no {min(missing).decode()} line")
+    return values
+
+
+def _names(value: bytes, count: int) -> tuple[str, ...]:
+    try:
+        names = tuple(value.decode("utf-8").split(" "))
+    except UnicodeDecodeError:
+        refuse("feature_names: expected UTF-8")
+    if len(names) != count or len(set(names)) != count or "" in names:
+        refuse(f"feature_names: expected {count} different names, got {len(names)}")
+    return names
+
+
+def read_header(text: bytes) -> Header:
+    """Read the lines before the first tree.
+
+    Raises
+    ------
+    BundleError
+        If a line is missing, unknown, repeated or out of its range, or the trees' sizes do not tile the text up to
+        ``end of trees``.
+    """
+    end = text.find(b"\n\n", 0, 1 << 26)
+    lines = text[: max(end, 0)].split(b"\n")
+    if lines[0] != b"tree":
+        refuse(f"expected a LightGBM text model that starts with 'tree', got {_shown(text[:20])}")
+    values = _header_values(lines[1:])
+    if values[b"version"] != b"v4":
+        refuse(f"version: expected v4, got {_shown(values[b'version'])}")
+    num_class = integer(values[b"num_class"], "num_class", 1, MAX_CLASSES)
+    if integer(values[b"num_tree_per_iteration"], "num_tree_per_iteration", 1, MAX_CLASSES) != num_class:
+        refuse(f"num_tree_per_iteration: expected num_class ({num_class})")
+    features = integer(values[b"max_feature_idx"], "max_feature_idx", 0, MAX_FEATURES - 1) + 1
+    names = _names(values[b"feature_names"], features)
+    sizes_text = values[b"tree_sizes"]
+    trees = sizes_text.count(b" ") + 1
+    if trees > len(text) // MIN_TREE_BYTES:
+        refuse(f"tree_sizes: expected at least {MIN_TREE_BYTES} bytes a tree, got {trees} trees in {len(text)} bytes")
+    sizes = integers(sizes_text, trees, "tree_sizes", MIN_TREE_BYTES, len(text))
+    if sizes.size % num_class:
+        refuse(f"tree_sizes: expected a multiple of {num_class} trees, got {sizes.size}")
+    if not text.startswith(b"end of trees\n", end + 2 + int(sizes.sum())):
+        refuse("tree_sizes: the sizes do not lead to 'end of trees'")
+    return Header(num_class, values[b"objective"].decode("ascii", "replace"), names, sizes, end + 2)
+
+
+class _Lines:
+    """The lines of one tree block, taken in order; each is copied only when taken."""
+
+    def __init__(self, text: bytes, start: int, end: int, name: str) -> None:
+        self.text, self.at, self.end, self.name = text, start, end, name
+
+    def _next(self) -> bytes:
+        stop = self.text.find(b"\n", self.at, self.end)
+        if stop < 0:
+            refuse(f"{self.name}: the block ends too early")
+        line = self.text[self.at : stop]
+        self.at = stop + 1
+        return line
+
+    def take(self, key: bytes) -> bytes:
+        """Return the value of the next line, which must be ``key``'s."""
+        line = self._next()
+        if not line.startswith(key + b"="):
+            refuse(f"{self.name}: expected {key.decode()}=, got {_shown(line)}")
+        return line[len(key) + 1 :]
+
+    def skip(self, *keys: bytes) -> None:
+        """Pass over lines that predictions do not depend on."""
+        for key in keys:
+            self.take(key)
+
+    def whole(self, key: bytes, count: int, low: int, high: int) -> Ints:
+        found = integers(self.take(key), count, f"{self.name}: {key.decode()}", low, high)
+        return found.astype(np.int32)
+
+    def real(self, key: bytes, count: int, *, infinite: bool = False) -> Floats:
+        return floats(self.take(key), count, f"{self.name}: {key.decode()}", infinite=infinite)
+
+    def one(self, key: bytes, low: int, high: int) -> int:
+        return integer(self.take(key), f"{self.name}: {key.decode()}", low, high)
+
+    def finish(self) -> None:
+        """Check that two empty lines end the block."""
+        if self.text[self.at : self.end] != b"\n\n":
+            refuse(f"{self.name}: expected two empty lines after shrinkage")
+
+
+def _categories(lines: _Lines, count: int) -> tuple[Ints, Longs]:
+    if count == 0:
+        return np.zeros(1, np.int32), np.empty(0, np.int64)
+    bounds = lines.whole(b"cat_boundaries", count + 1, 0, INT32_MAX)
+    text = lines.take(b"cat_threshold")
+    return bounds, integers(text, int(bounds[-1]), f"{lines.name}: cat_threshold", 0, UINT32_MAX)
+
+
+def read_tree(text: bytes, start: int, size: int, index: int) -> TreeText:
+    """Read the numbers of tree ``index`` from the ``size`` bytes at ``start``.
+
+    Raises
+    ------
+    BundleError
+        If a line is missing, unknown or out of order, a list has the wrong length, or a number is out of its range.
+    """
+    lines = _Lines(text, start, start + size, f"tree {index}")
+    lines.one(b"Tree", index, index)
+    leaves = lines.one(b"num_leaves", 1, MAX_LEAVES)
+    splits = leaves - 1
+    categorical = lines.one(b"num_cat", 0, splits)
+    split_feature = lines.whole(b"split_feature", splits, 0, MAX_FEATURES)
+    lines.skip(b"split_gain")
+    threshold = lines.real(b"threshold", splits, infinite=True)  # inf: all that is known goes left
+    decision_type = lines.whole(b"decision_type", splits, 0, 11)
+    left_child = lines.whole(b"left_child", splits, -leaves, splits - 1)
+    right_child = lines.whole(b"right_child", splits, -leaves, splits - 1)
+    leaf_value = lines.real(b"leaf_value", leaves)
+    lines.skip(b"leaf_weight")
+    counts = lines.take(b"leaf_count")
+    # A tree of one leaf may or may not say how many cards it saw.
+    leaf_count = integers(counts, leaves if splits or counts else 0, f"{lines.name}: leaf_count", 0, INT32_MAX)
+    lines.skip(b"internal_value", b"internal_weight")
+    internal_count = lines.whole(b"internal_count", splits, 0, INT32_MAX)
+    cat_boundaries, cat_threshold = _categories(lines, categorical)
+    if lines.take(b"is_linear") != b"0":
+        refuse(f"{lines.name}: linear trees are not supported, expected is_linear=0")
+    lines.skip(b"shrinkage")
+    lines.finish()
+    return TreeText(
+        leaves,
+        split_feature,
+        threshold,
+        decision_type,
+        left_child,
+        right_child,
+        leaf_value,
+        leaf_count.astype(np.int32),
+        internal_count,
+        cat_boundaries,
+        cat_threshold,
+    )
