@@ -18,7 +18,8 @@ FLOORS: list[set[str]] = [
     {"risk"},
     {"policy"},
     {"scoring"},
-    {"registry", "monitor", "report", "evaluation"},
+    {"evaluation", "pictures"},
+    {"registry", "monitor", "report"},
     {"jobs"},
     {"cli", "__main__"},
 ]

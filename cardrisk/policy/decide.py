@@ -7,7 +7,8 @@ For an action ``a`` on a card bought at price ``v`` with margin ``m`` and cause 
     loss(a)    = cost_a + paid(a) + m * (sound + sum_c p_c max_b mends[b, c] - earned(a))
 
 Sums run in the order of ``CAUSES`` in compiled code, so one card and a million give the same bits. A card
-whose ``p_fail`` is not known is held: never accepted, never blamed.
+whose ``p_fail`` is not known is held: never accepted, never blamed. Where the causes are not known, the card is
+taken to fail in the document's shares.
 """
 
 import hashlib
@@ -18,11 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
-from cardrisk.facts import CAUSES, RETRYABLE
+from cardrisk.facts import CAUSE_SHARES, CAUSES, RETRYABLE
 from cardrisk.policy.costs import ACTIONS, STOPPED, Costs
 
 _HOLD: Final = ACTIONS.index("hold")
 _GOOD: Final = np.array([cause in RETRYABLE for cause in CAUSES])
+JOINT_SHARE: Final = ("bound_to_account", "not_activated", "insufficient_balance")
 _IS_STOPPED: Final = np.array([action in STOPPED for action in ACTIONS])
 
 
@@ -54,7 +56,7 @@ def decide(
     """
     costs = costs or Costs()
     p_fail = probabilities["p_fail"].to_numpy(np.float64)
-    p_cause = np.ascontiguousarray(probabilities[[f"p_{cause}" for cause in CAUSES]].to_numpy(np.float64))
+    p_cause = _by_cause(probabilities)
     price, margin = amounts(cards, costs)
     action, loss = _choose(
         p_fail,
@@ -86,6 +88,21 @@ def decide(
     )
 
 
+def _by_cause(probabilities: pd.DataFrame) -> NDArray[np.float64]:
+    given = np.array(probabilities[[f"p_{cause}" for cause in CAUSES]], dtype=np.float64, order="C")
+    unknown = np.isnan(given).any(axis=1)
+    given[unknown] = probabilities["p_fail"].to_numpy(np.float64)[unknown, None] * _DOCUMENT
+    return given
+
+
+def _document_shares() -> NDArray[np.float64]:
+    """The document's shares of failures in the order of ``CAUSES``, its joint share split evenly."""
+    shares = {**CAUSE_SHARES.value, **dict.fromkeys(JOINT_SHARE, CAUSE_SHARES.value["bound_or_part_spent"] / 3)}
+    known = np.array([shares.get(cause, 0.0) for cause in CAUSES])
+    total: NDArray[np.float64] = known / known.sum()
+    return total
+
+
 def amounts(cards: pd.DataFrame, costs: Costs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Price paid and margin earned per card in yuan; shape ``(rows,)`` each, never null."""
     face = _column(cards, "face_value")
@@ -112,6 +129,9 @@ def _draws(ids: pd.Series) -> NDArray[np.float64]:
     """Uniform draws that depend on the id alone: a retry of the same card gets the same draw."""
     raw = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8, person=b"explore").digest() for i in ids)
     return np.frombuffer(raw, dtype="<u8") / 2.0**64
+
+
+_DOCUMENT: Final = _document_shares()
 
 
 @compiled

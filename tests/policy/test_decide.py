@@ -61,6 +61,16 @@ def test_an_unknown_probability_is_held_and_never_let_through() -> None:
     assert (got.propensity == 0).all()
 
 
+def test_unknown_causes_fail_in_the_documents_shares_and_are_never_waved_through() -> None:
+    p, c = cards(3, np.random.default_rng(6))
+    p.loc[:, [f"p_{cause}" for cause in CAUSES]] = np.nan
+    p["p_fail"] = [0.9, 0.5, 0.001]
+    got = decide(p, c)
+    assert (got.decision[:2] != "accept").all()
+    assert got.decision[2] == "accept"
+    assert got.expected_loss.notna().all()
+
+
 def test_retryable_causes_lead_to_waiting_not_to_blame() -> None:
     p, c = cards(1, np.random.default_rng(4))
     for cause in RETRYABLE:
