@@ -1,0 +1,64 @@
+"""From a frame's columns to whole numbers and codes; a column that is not there is unknown throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.features.arrays import I32, I64, NULL
+
+LARGEST = 2.0**62
+"""Numbers whose whole-number form reaches beyond this are treated as unknown: sums must not wrap around."""
+
+
+def times(values: pd.Series) -> I64:
+    """Return microseconds since 1970 (UTC), ``NULL`` where unknown; naive times are taken as UTC."""
+    if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
+        values = pd.to_datetime(values, utc=True, format="ISO8601")
+    if not isinstance(values.dtype, pd.DatetimeTZDtype):
+        values = values.astype("datetime64[us]").dt.tz_localize("UTC")
+    micro = values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+    return micro.view(np.int64)  # not-a-time is NULL already
+
+
+def scaled(values: pd.Series, scale: int) -> I64:
+    """Return numbers times ``scale``, rounded to whole ones (half to even), ``NULL`` where unknown."""
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) * scale
+    with np.errstate(invalid="ignore"):
+        known = np.abs(numbers) < LARGEST
+        return np.where(known, np.rint(np.where(known, numbers, 0.0)).astype(np.int64), NULL)
+
+
+def flags(values: pd.Series) -> I64:
+    """Return 1 where true or not zero, 0 where false or zero, ``NULL`` where unknown."""
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.isnan(numbers), NULL, (numbers != 0).astype(np.int64))
+
+
+def coded(parts: Sequence[pd.Series]) -> tuple[I32, int]:
+    """Return one code per distinct value over all parts (-1 where unknown), and how many there are.
+
+    Any hashable dtype will do: texts, whole numbers, categories, Arrow-backed columns.
+    """
+    if all(isinstance(part.dtype, pd.CategoricalDtype) for part in parts):
+        categories = parts[0].cat.categories
+        if all(part.cat.categories.equals(categories) for part in parts):
+            return np.concatenate([part.cat.codes.to_numpy(np.int32) for part in parts]), len(categories)
+    if any(isinstance(part.dtype, pd.CategoricalDtype) for part in parts):
+        parts = [part.astype(object) for part in parts]
+    whole = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    codes, values = pd.factorize(whole)
+    return codes.astype(np.int32), len(values)
+
+
+def combined(columns: Sequence[tuple[I32, int]]) -> tuple[I32, int]:
+    """Return one code per combination of several coded columns; unknown where any of them is."""
+    codes, size = columns[0]
+    for more, count in columns[1:]:
+        pairs = np.where((codes < 0) | (more < 0), -1, codes.astype(np.int64) * count + more)
+        found, values = pd.factorize(pairs)
+        unknown = pairs < 0
+        codes, size = np.where(unknown, -1, found).astype(np.int32), len(values)
+    return codes, size

@@ -1,0 +1,43 @@
+"""Whole-number facts of a card that no single column holds; each is null where a part of it is unknown."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cardrisk.features import windows
+from cardrisk.features.arrays import I64, NULL
+from cardrisk.features.columns import coded
+from cardrisk.features.declare import Key
+from cardrisk.features.events import Cards, column_of
+from cardrisk.features.grouping import codes_of
+
+CARD = Key("card", ("card_token",))
+
+
+def region_mismatch(cards: Cards) -> I64:
+    """Return 1 where the card is used outside its region, 0 where inside, ``NULL`` where either is unknown."""
+    columns = ("region_issued", "region_of_use")
+    parts = [column_of(part, name) for name in columns for part in cards.parts]
+    codes, _ = coded(parts)
+    issued, used = (cards.arrange(half.astype(np.int64)) for half in np.split(codes, 2))
+    return np.where((issued < 0) | (used < 0), NULL, (issued != used).astype(np.int64))
+
+
+def resubmitted(cards: Cards) -> I64:
+    """Return 1 where the same card was handed in before, 0 where not, ``NULL`` without a token."""
+    codes, size = codes_of(cards, CARD)
+    q_order, q_start = windows.group(codes, size)
+    p_order, p_start = windows.group(np.where(cards.push == 1, codes, -1).astype(np.int32), size)
+    last = np.full((cards.time.size, 1), NULL)
+    q_time, p_time = cards.time[q_order], cards.time[p_order]
+    windows.clocks(q_time, q_order, q_start, p_time, p_start, last, -1, 0)
+    return np.where(codes < 0, NULL, (last[:, 0] != NULL).astype(np.int64))
+
+
+DERIVED = {"flag region_mismatch": region_mismatch, "flag resubmitted": resubmitted}
+
+
+def add_derived(cards: Cards, names: set[str]) -> None:
+    """Compute the derived facts among ``names`` and keep them with the cards."""
+    for name in sorted(names & DERIVED.keys()):
+        cards.found.setdefault(name, DERIVED[name](cards))

@@ -1,0 +1,132 @@
+"""From whole numbers to a feature's value: one compiled function, called by every road.
+
+Each operation takes up to six whole numbers and one constant and returns a float64; ``NULL`` in gives NaN
+out unless its line below says otherwise. Because batch and live call the same scalar function on equal whole
+numbers, their values are equal to the bit.
+"""
+
+import math
+from typing import Final
+
+from cardrisk._compiled import compiled
+from cardrisk.features.arrays import F64, I64, NULL
+
+COUNT: Final = 0  # a
+SCALED: Final = 1  # a / k
+MEAN: Final = 2  # a / (n k); null without n
+SHARE: Final = 3  # a / n; null without n
+SHRUNK: Final = 4  # failures a of n, drawn towards the kind's, itself drawn towards everybody's; strength k
+SPREAD: Final = 5  # coefficient of variation from n, sum, sum of squares; null below two
+RATIO: Final = 6  # (a / b) / (c / d); null where any of them is unknown or not positive
+PACE: Final = 7  # a k / b; null without b
+DIFFERENCE: Final = 8  # (a - b) / k
+QUOTIENT: Final = 9  # a / b; null unless b is positive
+OTHER: Final = 10  # 1 where a and b are known and differ, 0 where equal
+CLOCK: Final = 11  # (a / k) modulo 24: hour of a moment
+WEEKDAY: Final = 12  # day of the week of a moment shifted by k, Monday is 0
+ARITY: Final = 6
+
+
+@compiled
+def shrunk(a: int, n: int, kind_a: int, kind_n: int, all_a: int, all_n: int, strength: float) -> float:
+    """Failure share drawn towards the kind's share, itself drawn towards everybody's.
+
+    Empirical-Bayes form: with a beta prior of mean p and weight ``strength``, the posterior mean is
+    (a + strength p) / (n + strength). Null while nobody has been answered.
+    """
+    if a == NULL or all_n == NULL or all_n <= 0:
+        return math.nan
+    prior = all_a / all_n
+    if kind_n != NULL:
+        prior = (kind_a + strength * prior) / (kind_n + strength)
+    return (a + strength * prior) / (n + strength)
+
+
+@compiled
+def spread(n: int, total: int, squares: int) -> float:
+    """Standard deviation over mean of gaps; 0 for a metronome, about 1 for arrivals at random."""
+    if n == NULL or n < 2:
+        return math.nan
+    mean = total / n
+    if mean <= 0.0:
+        return 0.0
+    return math.sqrt(max(squares / n - mean * mean, 0.0)) / mean
+
+
+@compiled
+def value(op: int, a: int, b: int, c: int, d: int, e: int, f: int, k: float) -> float:
+    """One feature's value from its whole numbers (see the list of operations above)."""
+    if a == NULL:
+        return math.nan
+    if op == COUNT:
+        return float(a)
+    if op == SCALED:
+        return a / k
+    if op == SHRUNK:
+        return shrunk(a, b, c, d, e, f, k)
+    if op == SPREAD:
+        return spread(a, b, c)
+    if op == CLOCK:
+        return float(((a + int(k)) // 3_600_000_000) % 24)
+    if op == WEEKDAY:
+        return float(((a + int(k)) // 86_400_000_000 + 3) % 7)
+    return _of_two(op, a, b, c, d, k)
+
+
+@compiled
+def _of_two(op: int, a: int, b: int, c: int, d: int, k: float) -> float:
+    """Operations that need at least two known numbers."""
+    if b == NULL:
+        return math.nan
+    if op == OTHER:
+        return 1.0 if a != b else 0.0
+    if op == DIFFERENCE:
+        return (a - b) / k
+    if b <= 0:
+        return math.nan
+    if op == MEAN:
+        return (a / b) / k
+    if op == PACE:
+        return (a * k) / b
+    if op == RATIO:
+        if a <= 0 or c == NULL or d == NULL or c <= 0 or d <= 0:
+            return math.nan
+        return (a / b) / (c / d)
+    return a / b
+
+
+@compiled
+def finish_rows(raw: I64, ops: I64, arguments: I64, constants: F64, place: I64, out: F64) -> None:
+    """Finish features into ``out[place[feature], row]`` from whole numbers ``raw[row, slot]``.
+
+    Parameters
+    ----------
+    raw
+        Shape (rows, slots).
+    ops, constants
+        Operation and constant of each feature.
+    arguments
+        Shape (features, 6): columns of ``raw``; unused ones name the first.
+    place
+        Row of ``out`` that each feature fills.
+    out
+        float32 or float64, shape (features, rows).
+    """
+    block = 1_024  # rows whose whole numbers stay in the cache while all features read them
+    for first in range(0, raw.shape[0], block):
+        stop = min(first + block, raw.shape[0])
+        for j in range(ops.size):
+            a, b, c, d, e, f = arguments[j]
+            op, k, target = ops[j], constants[j], out[place[j]]
+            if op == COUNT:
+                for i in range(first, stop):
+                    x = raw[i, a]
+                    target[i] = math.nan if x == NULL else x
+            elif op == SCALED:
+                for i in range(first, stop):
+                    x = raw[i, a]
+                    target[i] = math.nan if x == NULL else x / k
+            else:
+                for i in range(first, stop):
+                    r = raw[i]
+                    target[i] = value(op, r[a], r[b], r[c], r[d], r[e], r[f], k)

@@ -1,0 +1,56 @@
+"""Events of one key, grouped by entity: what the window kernels walk over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cardrisk.features import windows
+from cardrisk.features.arrays import I32, I64
+from cardrisk.features.columns import combined
+from cardrisk.features.declare import Key
+from cardrisk.features.events import Cards
+from cardrisk.features.plan import name_of
+
+
+@dataclass
+class Groups:
+    """One key's events, grouped: who asks (``q``), whose history it is (``p``), and where groups start."""
+
+    q_time: I64
+    q_row: I64
+    q_start: I64
+    p_order: I64
+    p_time: I64
+    p_start: I64
+    codes: I32
+    size: int
+
+
+def codes_of(cards: Cards, key: Key) -> tuple[I32, int]:
+    """Return the entity of every card under ``key`` (-1: none), a new one after each silence."""
+    name = name_of(key)
+    if name not in cards.codes:
+        if key.columns:
+            codes, size = combined([cards.code(column) for column in key.columns])
+        else:
+            codes, size = np.zeros(cards.time.size, np.int32), 1
+        if cards.time.size and cards.time[-1] - cards.time[0] > key.silence:
+            order, start = windows.group(codes, size)
+            codes = codes.copy()
+            size = windows.split_lives(cards.time, cards.push, order, start, key.silence, codes)
+        cards.codes[name] = codes, size
+    return cards.codes[name]
+
+
+def group_cards(cards: Cards, key: Key) -> Groups:
+    codes, size = codes_of(cards, key)
+    asks = codes if cards.plain else np.where(cards.row >= 0, codes, -1).astype(np.int32)
+    order, start = windows.group(asks, size)
+    time = cards.time[order]
+    row = order if cards.plain and cards.in_order else cards.row[order]
+    if cards.plain:
+        return Groups(time, row, start, order, time, start, codes, size)
+    p_order, p_start = windows.group(np.where(cards.push == 1, codes, -1).astype(np.int32), size)
+    return Groups(time, row, start, p_order, cards.time[p_order], p_start, codes, size)
