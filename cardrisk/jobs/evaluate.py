@@ -9,7 +9,6 @@ from cardrisk.jobs.data import read_data, read_history
 from cardrisk.jobs.progress import Steps
 
 
-
 def run(*, model: str, data: str, history: str | None, tz: str | None, out: str | None) -> int:
     """Evaluate, print the figures that matter most, and write all of them to ``out``.
 

@@ -59,9 +59,7 @@ def run(
             submitted_at=submitted_at,
         )
     with steps.step(f"score {len(given):,} cards"):
-        scores, refused = score_checked(
-            given, model=model, history=past, tz=tz, reasons=reasons, language=language
-        )
+        scores, refused = score_checked(given, model=model, history=past, tz=tz, reasons=reasons, language=language)
     with steps.step("write"):
         save(scores, refused, target)
     _say(scores, refused, target)
@@ -102,5 +100,3 @@ def _say(scores: pd.DataFrame, refused: pd.DataFrame, target: Path) -> None:
     if ignored:
         lines.append(f"  columns kept out: {', '.join(map(str, ignored))}")
     sys.stdout.write("\n".join(lines) + "\n")
-
-
