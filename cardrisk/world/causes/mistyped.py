@@ -1,0 +1,59 @@
+"""Mistyped or scratched: the code that comes in is not the code on the card (C14).
+
+Correct when the text of a struck card differs from the true code and of a spared card does not, and when the share
+of texts that break their kind's shape is exactly the chance that :func:`cardrisk.world.spoiling.breaking` states.
+"""
+
+import numpy as np
+
+from cardrisk import facts
+from cardrisk.world.cards import Cards
+from cardrisk.world.causes._base import bayes
+from cardrisk.world.ground import Ground
+from cardrisk.world.hashing import Array
+from cardrisk.world.rates import CHANNEL_NAMES, INTRINSIC
+from cardrisk.world.spoiling import BREAKING, breaking, choose
+
+NAME = "mistyped"
+MOST = 0.95
+
+
+def _mean_risk(ground: Ground) -> Array:
+    """Return the mean relative risk of each channel's cards, from the mixes they are drawn by."""
+    spread = facts.PHOTO_RISK.value * facts.PHOTO_QUALITY.value[1]
+    out = np.zeros(len(CHANNEL_NAMES))
+    for index, name in enumerate(CHANNEL_NAMES):
+        sound = 1.0 - ground.stock[index].sum()
+        retail = facts.RETAIL_SHARE.value[name] * sound
+        for flow, share in (("retail", retail), ("resale", 1.0 - retail)):
+            for method, part in facts.ENTRY_MIX.value[name][flow].items():
+                risk = facts.TYPING_RISK.value[method]
+                out[index] += share * part * risk * (np.exp(spread**2 / 2.0) if method == "photo" else 1.0)
+        physical = facts.PHYSICAL_SHARE.value[name]
+        risks = facts.PHYSICAL_TYPING_RISK.value
+        out[index] *= physical * risks["physical"] + (1.0 - physical) * risks["electronic"]
+    return out
+
+
+def chance(ground: Ground, cards: Cards) -> Array:
+    """Return the chance of a spoilt code: who types, how, from what, through which photo."""
+    base = ground.background[:, INTRINSIC.index(NAME)] / _mean_risk(ground)
+    entry = np.array([facts.TYPING_RISK.value[method] for method in facts.ENTRY_METHODS])[cards.entry]
+    risks = facts.PHYSICAL_TYPING_RISK.value
+    medium = np.where(cards.physical, risks["physical"], risks["electronic"])
+    blur = np.exp(facts.PHOTO_RISK.value * (facts.PHOTO_QUALITY.value[0] - np.nan_to_num(cards.quality, nan=0.68)))
+    blur = np.where(np.isnan(cards.quality), 1.0, blur)
+    care = cards.batches.care[cards.batch]
+    return np.minimum(base[cards.channel] * entry * medium * blur * care, MOST)
+
+
+def act(ground: Ground, cards: Cards, struck: Array, rng: np.random.Generator) -> None:
+    """Decide how each struck card is spoilt; the texts are made when codes are written."""
+    cards.error, cards.in_secret = choose(ground, cards, struck, rng)
+    cards.broken = np.isin(cards.error, BREAKING)
+
+
+def seen(ground: Ground, cards: Cards, chance: Array, struck: Array) -> Array:
+    """Return ``chance`` after the shape: a broken one is certain, a whole one speaks for the card."""
+    whole = bayes(chance, 1.0 - breaking(ground, cards), 1.0)
+    return np.where(cards.broken, 1.0, whole)

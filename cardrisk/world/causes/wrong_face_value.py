@@ -1,0 +1,39 @@
+"""Declared worth more or less than it is.
+
+Correct when a submitter's habit of overclaiming decides the chance, and the declared value is another denomination
+of the same kind.
+"""
+
+import numpy as np
+
+from cardrisk.world.cards import Cards
+from cardrisk.world.causes._base import stock_or_background
+from cardrisk.world.ground import Ground
+from cardrisk.world.hashing import Array
+
+NAME = "wrong_face_value"
+
+
+def chance(ground: Ground, cards: Cards) -> Array:
+    """Return the chance of a wrong value: the submitter's habit, none where a kind has one denomination."""
+    several = ground.kinds.denomination_count[cards.kind] > 1
+    habit = cards.batches.claim[cards.batch]
+    return np.minimum(stock_or_background(ground, cards, NAME) * habit * several, 0.9)
+
+
+def act(ground: Ground, cards: Cards, struck: Array, rng: np.random.Generator) -> None:
+    """Keep what is declared and give the card another value, mostly a lower one: the row shows nothing."""
+    rows = np.flatnonzero(struck)
+    count = ground.kinds.denomination_count[cards.kind[rows]]
+    table = ground.kinds.denominations[cards.kind[rows]]
+    declared = (table < cards.declared[rows, None]).sum(axis=1)
+    lower = (rng.random(len(rows)) < 0.8) & (declared > 0) | (declared == count - 1)
+    below = np.floor(rng.random(len(rows)) * declared)
+    above = declared + 1 + np.floor(rng.random(len(rows)) * (count - 1 - declared))
+    real = np.where(lower, below, np.minimum(above, count - 1)).astype(np.int64)
+    cards.face[rows] = table[np.arange(len(rows)), real]
+
+
+def seen(ground: Ground, cards: Cards, chance: Array, struck: Array) -> Array:
+    """Return ``chance``: the row shows nothing more."""
+    return chance
