@@ -1,0 +1,96 @@
+"""What training and evaluation read: checked tables behind the intake boundary.
+
+Correctness: no column of a card's number or secret is left, and nothing that became known at or after ``as_of``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cardrisk.errors import InputError
+from cardrisk.risk.labels import microseconds
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Checked tables without secrets.
+
+    Attributes
+    ----------
+    submissions
+        Intake frame of the cards.
+    outcomes
+        Valid outcomes of these cards and of earlier ones.
+    history
+        Earlier (submissions, outcomes), or None.
+    moments
+        int64 microseconds: when each card became known.
+    end
+        Microseconds: the moment after everything given became known, or ``as_of``.
+    """
+
+    submissions: pd.DataFrame
+    outcomes: pd.DataFrame
+    history: tuple[pd.DataFrame, pd.DataFrame] | None
+    moments: npt.NDArray[np.int64]
+    end: int
+
+
+def prepare(
+    submissions: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    *,
+    history: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    as_of: int | None = None,
+    key: Any = None,
+    tz: str | None = None,
+) -> Tables:
+    """Check tables, take codes in, and cut off what was not known yet.
+
+    Parameters
+    ----------
+    submissions, outcomes, history, key, tz
+        As in `train`.
+    as_of
+        Microseconds UTC; None: keep everything.
+
+    Returns
+    -------
+    Tables
+
+    Raises
+    ------
+    InputError
+        If a table breaks its contract or no card is left.
+    """
+    from cardrisk.codes import intake
+    from cardrisk.tables import check_outcomes, check_submissions, known_at
+
+    def cards(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame if taken_in(frame) else intake(check_submissions(frame, tz=tz).valid, key=key)
+
+    def answers(frame: pd.DataFrame) -> pd.DataFrame:
+        checked = check_outcomes(frame, tz=tz).valid if len(frame) else frame
+        return checked if as_of is None else checked[microseconds(checked["answered_at"]) < as_of]
+
+    taken, valid = cards(submissions), answers(outcomes)
+    moments = np.asarray(known_at(taken), np.int64)
+    if as_of is not None:
+        taken, moments = taken[moments < as_of], moments[moments < as_of]
+    if not len(taken):
+        raise InputError("expected cards known before the moment of training, got none; give a later as_of")
+    past = None if history is None else (cards(history[0]), answers(history[1]))
+    return Tables(taken, valid, past, moments, _end(moments, valid) if as_of is None else as_of)
+
+
+def taken_in(frame: pd.DataFrame) -> bool:
+    """Whether a frame went through the intake boundary already: tokens instead of codes."""
+    return "number_token" in frame.columns and "card_no" not in frame.columns
+
+
+def _end(moments: npt.NDArray[np.int64], outcomes: pd.DataFrame) -> int:
+    answered = microseconds(outcomes["answered_at"]) if len(outcomes) else np.empty(0, np.int64)
+    return int(max(moments.max(), answered.max() if len(answered) else 0)) + 1
