@@ -3,7 +3,7 @@
 A submission becomes known at ``received_at`` where given, else ``submitted_at``; an answer at ``answered_at``
 (or ``received_at``, where it was handed over later), but never before its card. Of equal ``submission_id`` the
 first row counts. Of one card's answers the later replaces the earlier; of those at one moment the gravest
-stands.
+stands, of equally grave ones the first row.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def settle(card: I64, moment: I64, said: I64, grade: I64, rows: I64, frame: pd.D
     if many.any():
         several = np.flatnonzero(many)
         at = rows[several]
-        several = several[np.lexsort((grade[at], said[at], moment[at], card[at]))]
+        several = several[np.lexsort((-at, grade[at], said[at], moment[at], card[at]))]
         at = rows[several]
         last = np.ones(several.size, bool)
         last[:-1] = (card[at][1:] != card[at][:-1]) | (moment[at][1:] != moment[at][:-1])

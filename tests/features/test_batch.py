@@ -1,0 +1,50 @@
+"""Batch features equal the obvious triple loop over what was known strictly before each moment."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cardrisk.features import FEATURES, compute
+from cardrisk.features.derived import CARD
+
+
+def load(path, name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+oracle = load("oracles/history.py", "oracle_history")
+worlds = load("features/worlds.py", "feature_worlds")
+HISTORY = FEATURES.select([f.name for f in FEATURES if f.key is not None])
+
+
+def same(expected, got, dtype):
+    if expected is None:
+        return np.isnan(got)
+    with np.errstate(all="ignore"):
+        return np.isclose(float(expected), float(got), rtol=2e-7 if dtype == "float32" else 1e-15, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_batch_equals_the_triple_loop(seed):
+    rng = np.random.default_rng([5, seed])
+    submissions, outcomes = worlds.tables(rng, n=40)
+    found = compute(submissions, outcomes, features=HISTORY)
+    history = oracle.History(oracle.records(submissions), oracle.records(outcomes))
+    wrong = []
+    for i, row in enumerate(oracle.records(submissions)):
+        received = oracle.micros(row["received_at"])
+        t = oracle.micros(row["submitted_at"]) if received is None else received
+        for feature in HISTORY:
+            expected = oracle.feature_value(history, feature, row, t, CARD)
+            got = found[feature.name].iloc[i]
+            if not same(expected, got, feature.dtype):
+                wrong.append((i, feature.name, expected and float(expected), got))
+    assert not wrong, (len(wrong), wrong[:10])
