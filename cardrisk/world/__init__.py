@@ -1,9 +1,9 @@
-"""The synthetic world: cards that fail for the document's reasons, at the document's rates, with answers that come late.
+"""The synthetic world: cards that fail for the document's reasons, at its rates, with answers that come late.
 
 Correct when the same seed and scenario give the same rows whatever days, workers or chunks they are made in, and
 ``truth.p_fail`` is the share of cards like this one that fail.
 """
 
-from cardrisk.world.generate import World, generate
+from cardrisk.world.frames import World, generate
 
 __all__ = ["World", "generate"]
