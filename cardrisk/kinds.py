@@ -49,9 +49,7 @@ class Shape:
         if self.alphabet not in ALPHABETS:
             raise InputError(f"alphabet: expected one of {ALPHABETS}, got {self.alphabet!r}")
         if not 0 <= self.letters_first < min(self.lengths):
-            raise InputError(
-                f"letters_first: expected 0 to {min(self.lengths) - 1}, got {self.letters_first}"
-            )
+            raise InputError(f"letters_first: expected 0 to {min(self.lengths) - 1}, got {self.letters_first}")
         if self.letters_first and self.alphabet != "alnum":
             raise InputError("letters_first: a digits-only shape has no letters; set alphabet = 'alnum'")
 
@@ -107,10 +105,7 @@ class CardKind:
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
             raise InputError(f"kind {self.name!r}: family: expected one of {FAMILIES}, got {self.family!r}")
-        if (
-            list(self.denominations) != sorted(set(self.denominations))
-            or min(self.denominations, default=1) <= 0
-        ):
+        if list(self.denominations) != sorted(set(self.denominations)) or min(self.denominations, default=1) <= 0:
             raise InputError(
                 f"kind {self.name!r}: denominations: expected ascending positive yuan, got {self.denominations}"
             )
