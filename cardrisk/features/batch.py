@@ -23,7 +23,7 @@ from cardrisk.features.streams import STREAMS
 def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: int) -> dict[str, Array]:
     """Return every history feature and whole-number fact as a column of its own, shape (rows,) each."""
     plan = plan_of(features)
-    add_derived(cards, plan.facts)
+    add_derived(cards, answers, plan.facts)
     lent: dict[Slot, I64] = {}
     for shared in plan.shared:
         raw = _raw(cards, answers, shared, rows, np.empty((rows, shared.width), np.int64))

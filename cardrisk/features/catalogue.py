@@ -20,7 +20,7 @@ CARD: Final = Key("card", ("card_token",))
 NUMBER: Final = Key("number", ("number_token",))
 SECRET: Final = Key("secret", ("secret_token",))
 SERIAL: Final = Key("serial", ("serial_block",))
-LOT: Final = Key("lot", ("card_kind", "face_value", "region_issued", "valid_until"))
+LOT: Final = Key("lot", ("card_kind", "supplier_id", "face_value", "valid_until"), lenient=("valid_until",))
 CHANNEL: Final = Key("channel", ("channel",))
 REGION: Final = Key("region", ("card_kind", "region_issued"))
 KIND_FACE: Final = Key("kind_face", ("card_kind", "face_value"))
@@ -59,6 +59,51 @@ def _card_facts() -> Iterator[Feature]:
     yield feature("flag", of="resubmitted", why="The same card came before.", claim="C8")
     yield feature("hour", name="hour", why="Night intake differs from day intake.")
     yield feature("weekday", name="weekday", why="Weekends differ from working days.")
+
+
+def _code_facts() -> Iterator[Feature]:
+    for name in ("code_kind_fit", "code_break_at", "code_cleaned"):
+        yield feature("category", of=name, why="How the code departs from its kind's shape.", claim="C18")
+    for name in (
+        "code_kinds_fitting",
+        "code_number_length_off",
+        "code_secret_length_off",
+        "code_stray",
+        "code_lookalike",
+        "code_unreadable",
+        "code_fields_equal",
+        "code_secret_run",
+        "code_secret_sequence",
+        "code_secret_periodic",
+        "code_secret_surprise",
+        "code_number_progression",
+        "code_secret_progression",
+    ):
+        yield feature("column", of=name, why="Mistyped, scratched or invented codes look odd.", claim="C18")
+
+
+def _together() -> Iterator[Feature]:
+    yield feature("together", of="cards", name="request_cards", why="Bulk or single.", claim="C13")
+    yield feature("together_repeated", of="card_token", name="request_repeated", why="One card, twice.", claim="C12")
+    yield feature(
+        "together_repeated", of="secret_token", name="request_same_secret", why="Reused secrets.", claim="C12"
+    )
+    yield feature(
+        "together", of="distinct serial_block", name="request_serial_blocks", why="Spread of stock.", claim="C12"
+    )
+    yield feature(
+        "together_surprise",
+        of="code_secret_surprise",
+        name="request_surprise",
+        why="Secrets less random than an issuer's.",
+        claim="C12",
+    )
+
+
+def _rings() -> Iterator[Feature]:
+    yield feature("ring", of="cards", name="ring_cards", why="Size of what the card is linked to.", claim="C12")
+    yield feature("ring", of="failed", name="ring_failed", why="Failures linked to the card.", claim="C12")
+    yield feature("ring_failure_share", name="ring_failure_share", why="How bad the ring is.", claim="C12")
 
 
 def _answers(key: Key, windows: tuple[str, ...], claim: str, why: str) -> Iterator[Feature]:
@@ -124,6 +169,10 @@ def _lots() -> Iterator[Feature]:
         yield feature("since_first", key, why="A lot that is new.", claim=claim)
         yield from _dumping(key)
         yield from _causes(key, "7d", ("forged", "expired", "already_used"))
+    for key in (BATCH, SUPPLIER_KIND):
+        yield feature(
+            "surprise", key, "7d", of="code_secret_surprise", why="Secrets less random than an issuer's.", claim="C12"
+        )
     for key in (SERIAL, LOT):
         yield feature("distinct", key, "7d", of="submitter_id", why="One lot, many hands.", claim="C12")
 
@@ -142,7 +191,7 @@ def _places() -> Iterator[Feature]:
     for key in (SUBMITTER_BURST, IP_BURST, DEVICE_BURST):
         yield feature("count", key, "life", why="Cards of this burst so far.", claim="C8")
         yield feature("failed", key, "life", why="Failures of this burst so far.", claim="C8")
-    yield feature("distinct", SUBMITTER_BURST, "life", of="card_kind", why="Mixed stock.", claim="C12")
+    yield feature("distinct", SUBMITTER_BURST, "1h", of="card_kind", why="Mixed stock.", claim="C12")
 
 
 def _codes_seen() -> Iterator[Feature]:
@@ -173,5 +222,17 @@ def _regimes() -> Iterator[Feature]:
     yield feature("price_vs_usual", KIND_FACE, "7d", why="Cheaper than such cards usually are.", claim="C12")
 
 
-FEATURES: Final = FeatureSet((*_card_facts(), *_people(), *_lots(), *_places(), *_codes_seen(), *_regimes()))
+FEATURES: Final = FeatureSet(
+    (
+        *_card_facts(),
+        *_code_facts(),
+        *_together(),
+        *_rings(),
+        *_people(),
+        *_lots(),
+        *_places(),
+        *_codes_seen(),
+        *_regimes(),
+    )
+)
 """The default set."""

@@ -42,11 +42,14 @@ class Key:
     silence
         After so many microseconds without a card the entity is forgotten and begins a new life. At least the
         longest window for entities (this bounds memory); a short silence makes bursts out of them.
+    lenient
+        Columns that may be unknown: "not known" then counts as a value of theirs.
     """
 
     name: str
     columns: tuple[str, ...]
     silence: int = HORIZON
+    lenient: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Feature:
         return {
             "name": self.name,
             "statistic": self.statistic,
-            "key": self.key and [self.key.name, list(self.key.columns), self.key.silence],
+            "key": self.key and [self.key.name, list(self.key.columns), self.key.silence, list(self.key.lenient)],
             "window": self.window,
             "of": self.of,
             "unit": self.unit,

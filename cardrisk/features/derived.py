@@ -8,8 +8,11 @@ from cardrisk.features import windows
 from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.columns import coded
 from cardrisk.features.declare import Key
-from cardrisk.features.events import Cards, column_of
+from cardrisk.features.events import Answers, Cards, column_of
 from cardrisk.features.grouping import codes_of
+from cardrisk.features.rings import FACTS as RING_FACTS
+from cardrisk.features.rings import add_rings
+from cardrisk.features.together import add_together
 
 CARD = Key("card", ("card_token",))
 
@@ -37,7 +40,10 @@ def resubmitted(cards: Cards) -> I64:
 DERIVED = {"flag region_mismatch": region_mismatch, "flag resubmitted": resubmitted}
 
 
-def add_derived(cards: Cards, names: set[str]) -> None:
+def add_derived(cards: Cards, answers: Answers, names: frozenset[str]) -> None:
     """Compute the derived facts among ``names`` and keep them with the cards."""
     for name in sorted(names & DERIVED.keys()):
         cards.found.setdefault(name, DERIVED[name](cards))
+    add_together(cards, names)
+    if names & set(RING_FACTS):
+        add_rings(cards, answers)

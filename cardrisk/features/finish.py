@@ -21,10 +21,12 @@ RATIO: Final = 6  # (a / b) / (c / d); null where any of them is unknown or not 
 PACE: Final = 7  # a k / b; null without b
 DIFFERENCE: Final = 8  # (a - b) / k
 QUOTIENT: Final = 9  # a / b; null unless b is positive
-OTHER: Final = 10  # 1 where a and b are known and differ, 0 where equal
-CLOCK: Final = 11  # (a / k) modulo 24: hour of a moment
-WEEKDAY: Final = 12  # day of the week of a moment shifted by k, Monday is 0
+CLOCK: Final = 10  # (a / k) modulo 24: hour of a moment
+WEEKDAY: Final = 11  # day of the week of a moment shifted by k, Monday is 0
+SURPRISE: Final = 12  # -log10 P(n geometric(1/2) numbers add up to at least a / k); null without n
+MINUS: Final = 13  # a - b
 ARITY: Final = 6
+DEEPEST: Final = 300.0  # where -log10 of a probability is cut
 
 
 @compiled
@@ -54,6 +56,45 @@ def spread(n: int, total: int, squares: int) -> float:
 
 
 @compiled
+def surprise(total: float, n: float) -> float:
+    """Return -log10 of the regularised incomplete beta function I(1/2; total, n), cut at 300.
+
+    The chance that n geometric(1/2) numbers add up to at least ``total``: the p-value of a batch's secrets
+    against uniform. Continued fraction by Lentz's method (Press et al., Numerical Recipes, section 6.4).
+    """
+    if total <= 0.0:
+        return 0.0
+    front = math.lgamma(total + n) - math.lgamma(total) - math.lgamma(n) - (total + n) * math.log(2.0)
+    if total > n:  # the fraction converges fast on this side of the mean
+        return min(max(-(front + math.log(_fraction(total, n) / total)) / math.log(10.0), 0.0), DEEPEST)
+    rest = math.exp(front) * _fraction(n, total) / n
+    return 0.0 if rest <= 0.0 else max(-math.log10(1.0 - min(rest, 1.0 - 1e-16)), 0.0)
+
+
+@compiled
+def _fraction(a: float, b: float) -> float:
+    """Continued fraction of the incomplete beta function at one half."""
+    x, tiny = 0.5, 1e-300
+    c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
+    d = 1.0 / (d if abs(d) > tiny else tiny)
+    h = d
+    for m in range(1, 10_000):
+        even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
+        step = 1.0
+        for term in (even, odd):
+            d = 1.0 + term * d
+            d = 1.0 / (d if abs(d) > tiny else tiny)
+            c = 1.0 + term / c
+            c = c if abs(c) > tiny else tiny
+            step = d * c
+            h *= step
+        if abs(step - 1.0) < 1e-15:
+            break
+    return h
+
+
+@compiled
 def value(op: int, a: int, b: int, c: int, d: int, e: int, f: int, k: float) -> float:
     """One feature's value from its whole numbers (see the list of operations above)."""
     if a == NULL:
@@ -78,14 +119,16 @@ def _of_two(op: int, a: int, b: int, c: int, d: int, k: float) -> float:
     """Operations that need at least two known numbers."""
     if b == NULL:
         return math.nan
-    if op == OTHER:
-        return 1.0 if a != b else 0.0
     if op == DIFFERENCE:
         return (a - b) / k
+    if op == MINUS:
+        return float(a - b)
     if b <= 0:
         return math.nan
     if op == MEAN:
         return (a / b) / k
+    if op == SURPRISE:
+        return surprise(a / k, float(b))
     if op == PACE:
         return (a * k) / b
     if op == RATIO:

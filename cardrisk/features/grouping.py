@@ -33,7 +33,7 @@ def codes_of(cards: Cards, key: Key) -> tuple[I32, int]:
     name = name_of(key)
     if name not in cards.codes:
         if key.columns:
-            codes, size = combined([cards.code(column) for column in key.columns])
+            codes, size = combined([_part(cards, key, column) for column in key.columns])
         else:
             codes, size = np.zeros(cards.time.size, np.int32), 1
         if cards.time.size and cards.time[-1] - cards.time[0] > key.silence:
@@ -44,7 +44,15 @@ def codes_of(cards: Cards, key: Key) -> tuple[I32, int]:
     return cards.codes[name]
 
 
+def _part(cards: Cards, key: Key, column: str) -> tuple[I32, int]:
+    codes, size = cards.code(column)
+    if column in key.lenient:
+        return np.where(codes < 0, np.int32(size), codes), size + 1
+    return codes, size
+
+
 def group_cards(cards: Cards, key: Key) -> Groups:
+    """Group who asks and whose history it is by the entity that ``key`` names."""
     codes, size = codes_of(cards, key)
     asks = codes if cards.plain else np.where(cards.row >= 0, codes, -1).astype(np.int32)
     order, start = windows.group(asks, size)

@@ -145,7 +145,7 @@ def _facts(recipes: list[tuple[Feature, Recipe | None]]) -> frozenset[str]:
 
 def name_of(key: Key | None) -> str:
     """Name a key; keys that differ in anything have different names."""
-    return "" if key is None else f"{key.name} {','.join(key.columns)} {key.silence}"
+    return "" if key is None else f"{key.name} {','.join(key.columns)} {key.silence} {','.join(key.lenient)}"
 
 
 def _key_plan(key: Key | None, slots: list[Slot]) -> KeyPlan:

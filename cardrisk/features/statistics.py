@@ -106,10 +106,18 @@ def _cause_share(f: Feature) -> Recipe:
     return Recipe(finish.SHARE, (_slot(f, "answer", f"cause {f.of}"), _slot(f, "answer", "known")))
 
 
+FAILED: Final = Channel("answer", "failed")
+KNOWN: Final = Channel("answer", "known")
+PRIORS: Final = tuple(Slot(channel, key, "30d") for key in (KIND, EVERYBODY) for channel in (FAILED, KNOWN))
+
+
 def _failure_share(f: Feature) -> Recipe:
-    a, n = Channel("answer", "failed"), Channel("answer", "known")
-    priors = [Slot(channel, key, "30d") for key in (KIND, EVERYBODY) for channel in (a, n)]
-    return Recipe(finish.SHRUNK, (Slot(a, f.key, f.window), Slot(n, f.key, f.window), *priors), STRENGTH)
+    own = (Slot(FAILED, f.key, f.window), Slot(KNOWN, f.key, f.window))
+    return Recipe(finish.SHRUNK, (*own, *PRIORS), STRENGTH)
+
+
+def _ring_share(f: Feature) -> Recipe:
+    return Recipe(finish.SHRUNK, (row("ring failed"), row("ring known"), *PRIORS), STRENGTH)
 
 
 def _top_share(f: Feature) -> Recipe:
@@ -146,6 +154,11 @@ def _pace(f: Feature) -> Recipe:
     long = WINDOWS["30d"] / WINDOWS[f.window or "1h"]
     one = Channel("card", "one")
     return Recipe(finish.PACE, (Slot(one, f.key, f.window), Slot(one, f.key, "30d")), long)
+
+
+def _surprise(f: Feature) -> Recipe:
+    name = f"micro {f.of}"
+    return Recipe(finish.SURPRISE, (_slot(f, "card", name), _slot(f, "card", f"has {name}")), MICRO)
 
 
 def _fact(operation: int, constant: float, *templates: str) -> Callable[[Feature], Recipe]:
@@ -188,6 +201,7 @@ STATISTICS: Final[dict[str, Statistic]] = {
     "price_level": Statistic("ratio", f"{NOBODY}, or no priced card in the window", _price_level),
     "price_vs_usual": Statistic("ratio", f"{NOBODY}, or a price is unknown", _price_vs_usual),
     "pace": Statistic("ratio", f"{NOBODY}, or not seen in 30 days", _pace),
+    "surprise": Statistic("-log10 of a chance", f"{NOBODY}, or nothing to test", _surprise),
     "column": Statistic("as given", "not known", None, windowed=False),
     "category": Statistic("category", "not known", None, windowed=False, dtype="str"),
     "money": Statistic("yuan", "not known", _fact(finish.SCALED, CENTS, "cents {of}"), False, "float64"),
@@ -201,7 +215,23 @@ STATISTICS: Final[dict[str, Statistic]] = {
     "days_since": Statistic("days", "the date is unknown", _fact(finish.DIFFERENCE, DAY, "moment", "time {of}"), False),
     "hour": Statistic("hour", "never", _fact(finish.CLOCK, BEIJING, "moment"), windowed=False),
     "weekday": Statistic("day", "never", _fact(finish.WEEKDAY, BEIJING, "moment"), windowed=False),
-    "tally": Statistic("cards", "not known", _fact(finish.COUNT, 1.0, "{of}"), windowed=False),
+    "together": Statistic("cards or values", "not known", _fact(finish.COUNT, 1.0, "request {of}"), windowed=False),
+    "together_repeated": Statistic(
+        "cards",
+        "no card handed in together has one",
+        _fact(finish.MINUS, 1.0, "request known {of}", "request distinct {of}"),
+        windowed=False,
+    ),
+    "together_surprise": Statistic(
+        "-log10 of a chance",
+        "nothing to test",
+        _fact(finish.SURPRISE, MICRO, "request sum micro {of}", "request has micro {of}"),
+        windowed=False,
+    ),
+    "ring": Statistic("cards", "no linking value is known", _fact(finish.COUNT, 1.0, "ring {of}"), False),
+    "ring_failure_share": Statistic(
+        "share", "no linking value is known, or nobody was answered in 30 days", _ring_share, windowed=False
+    ),
     "flag": Statistic("0 or 1", "not known", _fact(finish.COUNT, 1.0, "flag {of}"), windowed=False),
 }
 

@@ -52,7 +52,7 @@ class History:
     def life(self, key, card, t):
         """Cards of the same entity known before t, back to the last silence."""
         name = tuple(card.get(c) for c in key.columns)
-        if any(part is None for part in name):
+        if any(part is None and c not in key.lenient for part, c in zip(name, key.columns, strict=True)):
             return None
         same = [c for c in self.cards if tuple(c.get(k) for k in key.columns) == name and c["t"] < t]
         same.sort(key=lambda c: c["t"])
@@ -145,6 +145,8 @@ def feature_value(history, feature, card, t, token_key):
         long = [c for c in life if c["t"] >= t - WIDTH["30d"]]
         scale = Fraction(WIDTH["30d"], WIDTH[feature.window])
         return Fraction(len(seen)) * scale / len(long) if long else None
+    if s == "surprise":
+        return None if not any(c.get(of) is not None for c in seen) else NotImplemented
     if s == "failure_share":
         return shrunk(history, feature, card, t, failures, decided)
     raise AssertionError(f"the oracle does not know {s!r}")
@@ -179,6 +181,7 @@ def shrunk(history, feature, card, t, failures, decided):
     def thirty(columns):
         class Pool:
             silence = HORIZON
+            lenient = ()
 
         Pool.columns = columns
         life = history.life(Pool, card, t)
