@@ -2,13 +2,16 @@
 
 from cardrisk.tables import money, quarantine
 from cardrisk.tables.atomic import atomic_write, atomic_writes
+from cardrisk.tables.batchtext import read_batch
 from cardrisk.tables.check import Checked, check, check_outcomes, check_submissions, known_at
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract
 from cardrisk.tables.one import Rejected, check_one, check_one_outcome, known_at_one
-from cardrisk.tables.read import read_frame, read_table
+from cardrisk.tables.read import read_cards, read_frame, read_table
+from cardrisk.tables.rules import RULES
 
 __all__ = [
     "OUTCOMES",
+    "RULES",
     "SUBMISSIONS",
     "Checked",
     "Column",
@@ -25,6 +28,8 @@ __all__ = [
     "known_at_one",
     "money",
     "quarantine",
+    "read_batch",
+    "read_cards",
     "read_frame",
     "read_table",
 ]

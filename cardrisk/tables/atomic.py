@@ -51,9 +51,7 @@ def atomic_writes(*targets: str | os.PathLike[str]) -> Iterator[tuple[Path, ...]
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UnusableFileError(
-                f"cannot write {final.name}: {error.strerror} in {final.parent}"
-            ) from error
+            raise UnusableFileError(f"cannot write {final.name}: {error.strerror} in {final.parent}") from error
     temporaries = tuple(final.with_name(f".{secrets.token_hex(6)}.{final.name}") for final in finals)
     try:
         yield temporaries

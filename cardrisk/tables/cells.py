@@ -1,19 +1,20 @@
 """What a table's cell may be before anybody knows its column.
 
 Correct means: a cell is null, or readable, or refused under the name of one rule - never an exception, and
-never a value that the cell did not say. Every reader is defined on one cell (`Reader.one`); the road over
-whole columns (`Reader.column`) may answer faster, but only where it gives what `one` gives.
+never a value that the cell did not say.
 """
 
 import unicodedata
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, ClassVar, Final
+from decimal import Decimal
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+
+from cardrisk.errors import TimeZoneError
 
 NULL_WORDS: Final = frozenset(
     {"", "nan", "null", "none", "n/a", "#n/a", "<na>", "nat", "\\n", "-", "--", "—", "——", "无", "空"}
@@ -23,8 +24,7 @@ NULL_WORDS: Final = frozenset(
 LONGEST_CELL: Final = 4096
 """Characters; a longer cell is refused before anything else looks at it."""
 
-INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060\u00ad"
-"""Characters that show nothing: the byte-order mark and its kin."""
+_FOLD: Final = str.maketrans("", "", " _-\t\u3000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,93 +46,20 @@ WRONG_TYPE: Final = Fault("wrong_type")
 OUT_OF_RANGE: Final = Fault("out_of_range")
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """One column after reading.
+def safely(one: Callable[[object, tzinfo | None], Any], cell: object, zone: tzinfo | None) -> Any:
+    """Read a cell; a cell that brings its own code (an ``int`` that cannot be one) is of the wrong type.
 
-    Attributes
-    ----------
-    values
-        One value per row of the input, null where the cell is null or faulty.
-    positions
-        int64 positions of the faulty cells, ascending.
-    rules
-        The rule each of those cells broke.
+    Raises
+    ------
+    TimeZoneError
+        As in `Reader.one`.
     """
-
-    values: Any
-    positions: np.ndarray[Any, np.dtype[np.int64]] = field(
-        default_factory=lambda: np.empty(0, dtype=np.int64)
-    )
-    rules: Sequence[str] = ()
-
-
-class Reader(ABC):
-    """How the cells of one column are read: one at a time, or all at once with the same result."""
-
-    dtype: ClassVar[str]
-
-    @abstractmethod
-    def one(self, value: object, zone: tzinfo | None) -> Any:
-        """Read one cell.
-
-        Parameters
-        ----------
-        value
-            Anything at all.
-        zone
-            The zone of times that carry none; None refuses such times.
-
-        Returns
-        -------
-        object
-            The value, None for null, or a `Fault`.
-
-        Raises
-        ------
-        TimeZoneError
-            A time carries no zone and ``zone`` is None.
-        """
-
-    def column(self, cells: pd.Series, zone: tzinfo | None) -> Parsed:
-        """Read a whole column.
-
-        Parameters
-        ----------
-        cells
-            The column as given, any dtype.
-        zone
-            As in `one`.
-
-        Returns
-        -------
-        Parsed
-            Values of dtype ``self.dtype``.
-
-        Raises
-        ------
-        TimeZoneError
-            As in `one`.
-        """
-        values, positions, rules = self.each(objects(cells), zone)
-        return Parsed(pd.array(values, dtype=self.dtype), positions, rules)
-
-    def each(
-        self, cells: Sequence[Any], zone: tzinfo | None
-    ) -> tuple[list[Any], np.ndarray[Any, Any], list[str]]:
-        """Read cells one after the other: values (null where faulty), faulty positions, their rules."""
-        one = self.one
-        values = [one(cell, zone) for cell in cells]
-        faulty = [i for i, value in enumerate(values) if type(value) is Fault]
-        rules = [values[i].rule for i in faulty]
-        for i in faulty:
-            values[i] = None
-        return values, np.asarray(faulty, dtype=np.int64), rules
-
-
-def objects(cells: pd.Series) -> Any:
-    """Give the cells as Python objects, whatever holds them."""
-    return cells.astype(object).to_numpy(dtype=object)
+    try:
+        return one(cell, zone)
+    except TimeZoneError:
+        raise
+    except Exception:
+        return WRONG_TYPE
 
 
 def is_null(value: object) -> bool:
@@ -141,10 +68,9 @@ def is_null(value: object) -> bool:
         return True
     if isinstance(value, np.datetime64 | np.timedelta64):
         return bool(np.isnat(value))
-    try:
-        return isinstance(value, float | np.floating) and bool(value != value)  # noqa: PLR0124
-    except Exception:  # noqa: BLE001  # a hostile cell may raise on comparison
-        return False
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return isinstance(value, float | np.floating) and bool(value != value)
 
 
 def tidy(text: str) -> str | Fault:
@@ -164,18 +90,22 @@ def outer(text: str) -> str | Fault:
     """Strip blanks, invisible characters and Excel's text quotes (``="12"``, ``'12``) from the ends."""
     if len(text) > LONGEST_CELL:
         return TOO_LONG
-    text = text.strip().strip(INVISIBLE).strip()
+    text = text.strip()
     if text.startswith('="') and text.endswith('"') and len(text) > 2:
         text = text[2:-1].strip()
     if text.startswith("'") and len(text) > 1:
         text = text[1:].strip()
     if not text.isprintable():
-        text = " ".join(text.split())
-        if not text.isprintable() and any(unicodedata.category(c) in {"Cc", "Cs", "Cn", "Co"} for c in text):
-            return BAD_CHARACTERS
-    return text
+        # Characters that show nothing would make two identities of what a reader sees as one.
+        text = " ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split())
+    return text if text.isprintable() else BAD_CHARACTERS
 
 
 def is_null_word(text: str) -> bool:
     """Whether tidy text stands for nothing known."""
     return len(text) <= 5 and text.casefold() in NULL_WORDS
+
+
+def folded(text: str) -> str:
+    """Give a word without case, blanks, underscores and hyphens, for comparison."""
+    return text.casefold().translate(_FOLD)

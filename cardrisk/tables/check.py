@@ -4,20 +4,21 @@ Correct means: every row of the input is in exactly one of the two, and a row's 
 the table was stored. Nothing is dropped, nothing is guessed, nothing raises because of a cell.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from cardrisk.errors import InputError, TimeZoneError
-from cardrisk.tables.cells import Parsed
+from cardrisk.tables.arrow import Mask, Positions, first_seen
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract
 from cardrisk.tables.headers import match_headers
 from cardrisk.tables.masks import masked
-from cardrisk.tables.rules import is_total_line
+from cardrisk.tables.reader import Parsed, objects
+from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
 from cardrisk.tables.times import zone_of
 
 
@@ -34,15 +35,16 @@ class Checked:
     rows
         int64 positions of the valid rows in the input, ascending.
     quarantined
-        One row per refused input row: ``row`` (int64 position), ``rule``, ``column``, ``value`` (masked).
+        One row per refused input row, ascending: ``row`` (int64 position), ``rule``, ``column`` (empty where the
+        rule is about the whole row), ``value`` (masked).
     ignored
-        Headers kept out because no column is called so.
+        Headers kept out because no column is called so, as they may be shown.
     aliases
         Header as given to canonical name, where they differ.
     """
 
     valid: pd.DataFrame
-    rows: np.ndarray[Any, np.dtype[np.int64]]
+    rows: Positions
     quarantined: pd.DataFrame
     ignored: list[str]
     aliases: dict[str, str]
@@ -54,9 +56,9 @@ def check_submissions(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) ->
     Parameters
     ----------
     frame
-        Any pandas frame, NumPy- or Arrow-backed, canonical headers or known English or Chinese ones.
+        n rows: any pandas frame, NumPy- or Arrow-backed, canonical headers or known English or Chinese ones.
     tz
-        Zone of times that carry none.
+        Zone of times that carry none, such as ``"Asia/Shanghai"``.
 
     Returns
     -------
@@ -65,32 +67,32 @@ def check_submissions(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) ->
     Raises
     ------
     InputError
-        Not a frame, no rows, or two headers for one column.
+        Not a frame, or two headers for one column.
     MissingColumnError
         ``submission_id``, ``submitted_at`` or every entity column is not there.
     TimeZoneError
-        A time carries no zone and ``tz`` is not given.
+        A time carries no zone and ``tz`` is not given, or ``tz`` is no zone.
     """
     return check(frame, SUBMISSIONS, tz=tz)
 
 
 def check_outcomes(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> Checked:
-    """Check answers; parameters, result and errors as in `check_submissions`.
+    """Check answers; parameters and result as in `check_submissions`.
 
     Raises
     ------
     InputError
-        Not a frame, no rows, or two headers for one column.
+        Not a frame, or two headers for one column.
     MissingColumnError
         ``submission_id``, ``answered_at`` or ``status`` is not there.
     TimeZoneError
-        A time carries no zone and ``tz`` is not given.
+        A time carries no zone and ``tz`` is not given, or ``tz`` is no zone.
     """
     return check(frame, OUTCOMES, tz=tz)
 
 
 def check(frame: pd.DataFrame, contract: Contract, *, tz: str | tzinfo | None = None) -> Checked:
-    """Check a table against any contract; see `check_submissions`.
+    """Check a table against any contract; parameters and result as in `check_submissions`.
 
     Raises
     ------
@@ -99,23 +101,23 @@ def check(frame: pd.DataFrame, contract: Contract, *, tz: str | tzinfo | None = 
     """
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"{contract.name}: expected a pandas DataFrame, got {type(frame).__name__}")
-    headers = match_headers(list(frame.columns), contract)
     zone = zone_of(tz)
+    headers = match_headers(list(frame.columns), contract)
     columns = [column for column in contract.columns if column.name in headers.positions]
     given = {column.name: frame.iloc[:, headers.positions[column.name]] for column in columns}
-    parsed = {column.name: _read(column, given[column.name], zone) for column in columns}
+    parsed = {
+        column.name: _read(column, given[column.name], headers.zones.get(column.name, zone)) for column in columns
+    }
     verdict = _Verdict(len(frame))
     for column in columns:
         verdict.add(column.name, parsed[column.name].positions, parsed[column.name].rules)
         if column.required:
-            verdict.add(column.name, np.flatnonzero(_nulls(parsed[column.name])), "missing_required")
-    _cross_column(contract, parsed, verdict)
+            verdict.add(column.name, np.flatnonzero(_nulls(parsed[column.name])), MISSING_REQUIRED)
+    _whole_rows(contract, parsed, verdict)
     _name_total_lines(frame, contract, verdict)
-    rows = verdict.unbroken()
-    valid = pd.DataFrame(
-        {name: pd.Series(column.values).take(rows).array for name, column in parsed.items()},
-        index=frame.index.take(rows),
-    )
+    rows = np.flatnonzero(verdict.free).astype(np.int64)
+    kept = parsed if len(rows) == len(frame) else {name: _take(column, rows) for name, column in parsed.items()}
+    valid = pd.DataFrame({name: column.array for name, column in kept.items()}, index=frame.index.take(rows))
     return Checked(valid, rows, _report(verdict, contract, given), headers.ignored, headers.aliases)
 
 
@@ -126,9 +128,12 @@ def _read(column: Column, cells: pd.Series, zone: tzinfo | None) -> Parsed:
         raise TimeZoneError(f"{column.name}: {error}") from None
 
 
-def _nulls(parsed: Parsed) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    nulls: np.ndarray[Any, np.dtype[np.bool_]] = pd.isna(parsed.values)
-    return nulls
+def _take(parsed: Parsed, rows: Positions) -> Parsed:
+    return Parsed(parsed.array.take(rows))
+
+
+def _nulls(parsed: Parsed) -> Mask:
+    return np.asarray(pd.isna(parsed.array), dtype=bool)
 
 
 class _Verdict:
@@ -138,53 +143,58 @@ class _Verdict:
         self.free = np.ones(rows, dtype=bool)
         self.broken: dict[int, tuple[str, str]] = {}
 
-    def add(self, column: str, positions: Iterable[int], rules: Any) -> None:
-        """Count a broken rule against rows that broke none before."""
-        named = rules if not isinstance(rules, str) else None
-        for i, position in enumerate(positions):
-            if self.free[position]:
-                self.free[position] = False
-                self.broken[int(position)] = (rules if named is None else named[i], column)
-
-    def unbroken(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Positions of the rows that broke none."""
-        return np.flatnonzero(self.free).astype(np.int64)
+    def add(self, column: str, positions: Positions, rules: str | Sequence[str]) -> None:
+        """Count a broken rule, or one for each position, against rows that broke none before."""
+        each = [rules] * len(positions) if isinstance(rules, str) else rules
+        for position, rule in zip(positions.tolist(), each, strict=True):
+            self.broken.setdefault(position, (rule, column))
+        self.free[positions] = False
 
 
-def _cross_column(contract: Contract, parsed: dict[str, Parsed], verdict: _Verdict) -> None:
+def _whole_rows(contract: Contract, parsed: dict[str, Parsed], verdict: _Verdict) -> None:
     entities = [parsed[name] for name in contract.entities if name in parsed]
     if entities:
         unknown = np.logical_and.reduce([_nulls(entity) for entity in entities])
-        verdict.add("", np.flatnonzero(unknown), "missing_entity")
+        verdict.add("", np.flatnonzero(unknown & verdict.free), MISSING_ENTITY)
     if contract.unique:
-        rows = verdict.unbroken()
-        repeated = pd.Series(parsed[contract.unique].values).take(rows).duplicated().to_numpy()
-        verdict.add(contract.unique, rows[repeated], f"duplicate_{contract.unique}")
+        # Only rows that are valid otherwise count: a broken row must not push out its repaired copy.
+        rows = np.flatnonzero(verdict.free)
+        again = ~first_seen(pa.array(parsed[contract.unique].array.take(rows)))
+        verdict.add(contract.unique, rows[again], f"duplicate_{contract.unique}")
 
 
 def _name_total_lines(frame: pd.DataFrame, contract: Contract, verdict: _Verdict) -> None:
-    for position, (_, column) in verdict.broken.items():
-        if column in contract.required and is_total_line(frame.iloc[position].tolist()):
-            verdict.broken[position] = ("total_line", column)
+    """Rows that broke a required column and say "total" somewhere are total lines, not broken cards."""
+    suspects = np.array(
+        [row for row, (_, column) in verdict.broken.items() if column in contract.required], dtype=np.int64
+    )
+    for place in range(frame.shape[1] if len(suspects) else 0):
+        for row, cell in zip(suspects.tolist(), objects(frame.iloc[suspects, place]), strict=True):
+            if says_total(cell):
+                verdict.broken[row] = (TOTAL_LINE, "")
 
 
 def _report(verdict: _Verdict, contract: Contract, given: dict[str, pd.Series]) -> pd.DataFrame:
-    secret = {column.name for column in contract.columns if column.secret}
-    records = [
-        (row, rule, column, masked(given[column].iloc[row], secret=column in secret) if column else "")
-        for row, (rule, column) in sorted(verdict.broken.items())
-    ]
-    report = pd.DataFrame(records, columns=["row", "rule", "column", "value"])
-    return report.astype({"row": "int64", "rule": "str", "column": "str", "value": "str"})
+    rows = np.array(sorted(verdict.broken), dtype=np.int64)
+    rules = [verdict.broken[row][0] for row in rows.tolist()]
+    columns = np.array([verdict.broken[row][1] for row in rows.tolist()], dtype=object)
+    values = np.full(len(rows), "", dtype=object)
+    for column in contract.columns:
+        here = np.flatnonzero(columns == column.name)
+        if len(here):
+            cells = objects(given[column.name].take(rows[here]))
+            values[here] = [masked(cell, secret=column.secret) for cell in cells]
+    report = {"row": rows, "rule": rules, "column": columns, "value": values}
+    return pd.DataFrame(report).astype({"row": "int64", "rule": "str", "column": "str", "value": "str"})
 
 
-def known_at(submissions: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
+def known_at(submissions: pd.DataFrame) -> Positions:
     """Give the moment each submission became known: ``received_at`` where given, else ``submitted_at``.
 
     Parameters
     ----------
     submissions
-        Valid submissions (`Checked.valid`) or anything with the same time columns.
+        Valid submissions (`Checked.valid`) or anything with the same aware time columns.
 
     Returns
     -------
@@ -195,4 +205,5 @@ def known_at(submissions: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
     if "received_at" in submissions.columns:
         moment = submissions["received_at"].fillna(moment)
     naive = moment.dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit("us")
-    return naive.to_numpy(dtype="datetime64[us]").astype(np.int64)
+    micros: Positions = naive.to_numpy(dtype="datetime64[us]").astype(np.int64)
+    return micros

@@ -9,16 +9,10 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import ClassVar, Final
 
-import pandas as pd
-
-from cardrisk.tables.cells import Fault, Parsed, Reader, is_null, is_null_word, tidy
+from cardrisk.tables.cells import Fault, folded, is_null, is_null_word, tidy
+from cardrisk.tables.reader import Reader
 
 UNKNOWN_VALUE: Final = Fault("unknown_value")
-
-
-def folded(text: str) -> str:
-    """Give a word without case, blanks, underscores and hyphens, for comparison."""
-    return "".join(c for c in text.casefold() if c not in " _-\t\u3000")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,16 +35,14 @@ class Choice(Reader):
         """Read one cell: the canonical value, Fault, or None for null."""
         if type(value) is str and value in self.exact:
             return value
+        if isinstance(value, Fault):
+            return value
         if not isinstance(value, str):
             return None if is_null(value) else UNKNOWN_VALUE
         text = tidy(value)
         if isinstance(text, Fault):
             return text
         return None if is_null_word(text) else self.words.get(folded(text), UNKNOWN_VALUE)
-
-    def column(self, cells: pd.Series, zone: tzinfo | None) -> Parsed:
-        """Read a whole column, each distinct word once."""
-        return Reader.column(self, cells, zone)
 
 
 def choice(values: tuple[str, ...], aliases: Mapping[str, str]) -> Choice:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from cardrisk.facts import CAUSES, CHANNELS, ENTRY_METHODS, LABEL_SOURCES, MEDIA, OK, STATUSES, UNKNOWN
-from cardrisk.tables.cells import Reader
+from cardrisk.kinds import KINDS
+from cardrisk.tables.cells import folded
 from cardrisk.tables.choices import choice
 from cardrisk.tables.money import Money
 from cardrisk.tables.numbers import Flag, Number
+from cardrisk.tables.reader import Reader
 from cardrisk.tables.text import Text
 from cardrisk.tables.times import Time
 
@@ -126,7 +128,35 @@ _SOURCE: Final = choice(
     {"gateway": "网关 接口 自动", "dispute": "申诉 争议 投诉 售后", "manual": "人工 人工复核 人工审核"},
 )
 
+_KIND_WORDS: Final = {
+    "china_mobile": "移动 中国移动 移动卡 移动充值卡 移动话费卡 全国移动",
+    "china_unicom": "联通 中国联通 联通卡 联通充值卡 联通话费卡 全国联通",
+    "china_telecom": "电信 中国电信 电信卡 电信充值卡 电信话费卡 全国电信",
+    "qq": "q币 qq卡 q币卡 qb qq币 腾讯q币 腾讯qq卡",
+    "junnet": "骏网 骏卡 骏网卡 骏卡一卡通",
+    "shanda": "盛大 盛大卡",
+    "zhengtu": "征途 征途卡",
+    "wanmei": "完美 完美卡",
+    "netease": "网易 网易卡",
+    "sohu": "搜狐 搜狐卡",
+    "jiuyou": "久游 久游卡",
+    "tianhong": "天宏 天宏卡",
+    "jd_ecard": "京东 京东卡 京东礼品卡 jd卡 jde卡",
+    "steam": "steam卡 steam充值卡 steam钱包码",
+    "apple": "苹果卡 itunes itunes卡 苹果充值卡",
+}
+"""What exports write for a card kind besides its name and its titles."""
+
+
+def _kind_words() -> dict[str, str]:
+    """Every word for a card kind to its name; words for no kind we know stay what they are."""
+    words = {folded(title): kind.name for kind in KINDS.values() for title in (kind.title_en, kind.title_zh)}
+    words |= {folded(word): name for name, others in _KIND_WORDS.items() for word in others.split()}
+    return words | {folded(name): name for name in KINDS}
+
+
 _ID: Final = Text(longest=128)
+_KIND: Final = Text(longest=128, words=_kind_words())
 _WORD: Final = Text(longest=128)
 _CODE: Final = Text(longest=256, verbatim=True)
 _TIME: Final = Time()
@@ -140,12 +170,10 @@ SUBMISSIONS: Final = Contract(
             "订单号 订单编号 订单id 单号 提交编号 流水号 交易号 order_id order_no",
             required=True,
         ),
-        Column(
-            "submitted_at", _TIME, "提交时间 提交日期 下单时间 创建时间 submit_time created_at", required=True
-        ),
+        Column("submitted_at", _TIME, "提交时间 提交日期 下单时间 创建时间 submit_time created_at", required=True),
         Column("received_at", _TIME, "接收时间 收到时间 受理时间 入库时间 receive_time"),
         Column("channel", _CHANNEL, "渠道 平台类型 渠道类型 platform_type"),
-        Column("card_kind", _WORD, "卡种 卡类 卡类型 卡种类 卡名称 产品名称 card_type"),
+        Column("card_kind", _KIND, "卡种 卡类 卡类型 卡种类 卡名称 产品名称 card_type"),
         Column("batch_id", _ID, "批次号 批次 批次编号 批号 batch batch_no", entity=True),
         Column(
             "submitter_id",
@@ -164,9 +192,7 @@ SUBMISSIONS: Final = Contract(
         Column("medium", _MEDIUM, "介质 卡介质 卡形态 实体或电子 card_medium"),
         Column("photo_quality", Number(0.0, 1.0), "照片质量 图片质量 照片清晰度 清晰度"),
         Column("card_no", _CODE, "卡号 充值卡号 卡片号码 序列号 card_number serial_no", secret=True),
-        Column(
-            "card_secret", _CODE, "卡密 密码 卡密码 卡片密码 充值密码 pin card_password card_pin", secret=True
-        ),
+        Column("card_secret", _CODE, "卡密 密码 卡密码 卡片密码 充值密码 pin card_password card_pin", secret=True),
         Column("face_value", Money(), "面值 面额 卡面值 提交面值 卡面额 denomination"),
         Column("asking_price", Money(), "收购价 回收价 收卡价 报价 售价 结算价 price"),
         Column("region_issued", _WORD, "归属地 发行地 发卡地 发行地区 卡归属地 issue_region"),

@@ -8,22 +8,40 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import cache
 from typing import Any
 
 from cardrisk.errors import InputError, MissingColumnError
 from cardrisk.tables.contracts import Contract
+from cardrisk.tables.times import zone_of
 
-_UNIT = re.compile(r"\((?:元|yuan|rmb|cny|utc|必填|选填|分)?\)$|[*::]+$")
+_ZONE = re.compile(
+    r"\((?:(?P<china>北京时间|中国时间|中国标准时间)|utc|gmt"
+    r"|(?:utc|gmt)? ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?)\)$"
+)
+_UNIT = re.compile(r"\((?:元|yuan|rmb|cny|utc|必填|选填|分)?\)$|[*:]+$")
 
 
 def folded_header(label: object) -> str:
     """Give a header without case, width, blanks, underscores, hyphens and a unit in brackets."""
     if not isinstance(label, str) or len(label) > 200:
         return ""
-    text = unicodedata.normalize("NFKC", label).casefold()
+    text = _ZONE.sub("", unicodedata.normalize("NFKC", label).strip().casefold())
     text = "".join(c for c in text if c not in " _-./\\\t\r\n\"'" and c.isprintable())
     return _UNIT.sub("", text)
+
+
+def zone_of_header(label: str) -> tzinfo | None:
+    """Give the zone that a header names in brackets, as in ``提交时间(北京时间)`` or ``submitted at (UTC+8)``."""
+    match = _ZONE.search(unicodedata.normalize("NFKC", label).strip().casefold())
+    if match is None:
+        return None
+    if match["china"]:
+        return zone_of("Asia/Shanghai")
+    if match["hours"] is None:
+        return UTC
+    return zone_of(f"{match['sign']}{int(match['hours']):02d}:{match['minutes'] or '00'}")
 
 
 def shown_header(label: object) -> str:
@@ -46,6 +64,11 @@ def _words(contract: Contract) -> dict[str, str]:
     return words
 
 
+def known_header(label: object, contract: Contract) -> str | None:
+    """Give the column of a contract that a header means, or None."""
+    return _words(contract).get(folded_header(label))
+
+
 @dataclass(frozen=True, slots=True)
 class Headers:
     """What the headers of one table mean.
@@ -58,11 +81,14 @@ class Headers:
         Header to canonical name, where they differ.
     ignored
         Headers kept out, as they may be shown.
+    zones
+        Canonical name to the zone that its header names.
     """
 
     positions: dict[str, int]
     aliases: dict[str, str]
     ignored: list[str]
+    zones: dict[str, tzinfo]
 
 
 def match_headers(labels: Sequence[Any], contract: Contract, *, complete: bool = True) -> Headers:
@@ -88,7 +114,8 @@ def match_headers(labels: Sequence[Any], contract: Contract, *, complete: bool =
     if complete:
         _complete(chosen, ignored, contract)
     aliases = {str(labels[p]): name for name, p in chosen.items() if labels[p] != name}
-    return Headers(chosen, aliases, ignored)
+    zones = {name: zone for name in aliases.values() if (zone := zone_of_header(str(labels[chosen[name]])))}
+    return Headers(chosen, aliases, ignored, zones)
 
 
 def _only(name: str, positions: list[int], labels: Sequence[Any]) -> int:
@@ -98,9 +125,7 @@ def _only(name: str, positions: list[int], labels: Sequence[Any]) -> int:
     if len(exact) == 1:
         return exact[0]
     shown = ", ".join(repr(str(labels[p])) for p in positions)
-    raise InputError(
-        f"expected one column for {name}, got {len(positions)} ({shown}); rename or drop all but one"
-    )
+    raise InputError(f"expected one column for {name}, got {len(positions)} ({shown}); rename or drop all but one")
 
 
 def _complete(chosen: dict[str, int], ignored: list[str], contract: Contract) -> None:

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import pandas as pd
 
-from cardrisk.tables.cells import OUT_OF_RANGE, Fault, Parsed, Reader, is_null_word, tidy
-from cardrisk.tables.numbers import NOT_FINITE, UNREADABLE_NUMBER, floats, number, objects_of
+from cardrisk.tables.cells import OUT_OF_RANGE, Fault, is_null_word, tidy
+from cardrisk.tables.numbers import UNREADABLE_NUMBER, floats, number, settled
+from cardrisk.tables.reader import Parsed, Reader
 
 NEGATIVE: Final = Fault("negative_money")
 UNREADABLE_MONEY: Final = Fault("unreadable_money")
@@ -24,7 +25,9 @@ MOST_YUAN: Final = 1_000_000.0
 NULL_CENTS: Final = int(np.iinfo(np.int64).min)
 """What `to_cents` gives for null."""
 
-_MARK: Final = re.compile(r"(?:[¥¥]|RMB|CNY|人民币)\s*|\s*(?:元整?|圆|块|RMB|CNY)$", re.IGNORECASE)
+_MARK_BEFORE: Final = re.compile(r"([+-]?) *(?:¥|RMB|CNY|人民币) *", re.IGNORECASE)
+_MARK_AFTER: Final = re.compile(r" *(?:元整?|圆|块|RMB|CNY)$", re.IGNORECASE)
+_NOT_AN_AMOUNT: Final = re.compile(r"%$|\de", re.IGNORECASE)
 _BRACKETED: Final = re.compile(r"\((.+)\)")
 
 
@@ -63,7 +66,7 @@ class Money(Reader):
         """Read one cell: yuan as float, Fault, or None for null."""
         if type(value) is float and 0.0 <= value <= self.most:
             return round(value * 100.0) / 100.0
-        read = _amount(value) if isinstance(value, str) else number(value)
+        read = _amount(str.__str__(value)) if isinstance(value, str) else number(value)
         if read is UNREADABLE_NUMBER:
             return UNREADABLE_MONEY
         if read is None or isinstance(read, Fault):
@@ -76,15 +79,15 @@ class Money(Reader):
         """Read a whole column into float64 yuan."""
         plain = floats(cells)
         if plain is None:
-            values, positions, rules = self.each(objects_of(cells), zone)
-            return Parsed(
-                np.array([np.nan if v is None else v for v in values], dtype=np.float64), positions, rules
-            )
-        faulty = np.flatnonzero(np.isinf(plain) | (plain < 0.0) | (plain > self.most))
-        found = [self.one(float(plain[i])) for i in faulty]
-        rounded = np.rint(plain * 100.0) / 100.0
-        rounded[faulty] = np.nan
-        return Parsed(rounded, faulty, [fault.rule for fault in found if isinstance(fault, Fault)])
+            return Reader.column(self, cells, zone)
+        doubtful = ~np.isnan(plain) & ~((plain >= 0.0) & (plain <= self.most))
+        parsed = settled(self, plain, doubtful)
+        # Adding zero turns a negative zero into zero.
+        return Parsed(np.rint(parsed.array * 100.0) / 100.0 + 0.0, parsed.positions, parsed.rules)
+
+    def packed(self, values: list[Any]) -> Any:
+        """Give values, None for null, as float64."""
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _amount(text: str) -> float | Fault | None:
@@ -94,13 +97,12 @@ def _amount(text: str) -> float | Fault | None:
     if is_null_word(clean):
         return None
     bracketed = _BRACKETED.fullmatch(clean)
-    bare = _MARK.sub("", bracketed[1] if bracketed else clean).replace(" ", "")
-    if bare.endswith("%") or "e" in bare.casefold() and "inf" not in bare.casefold():
+    bare = _MARK_AFTER.sub("", bracketed[1] if bracketed else clean)
+    if mark := _MARK_BEFORE.match(bare):
+        bare = mark[1] + bare[mark.end() :]
+    if _NOT_AN_AMOUNT.search(bare):
         return UNREADABLE_MONEY
     read = number(bare)
     if read is None:
         return UNREADABLE_MONEY
     return -read if bracketed and isinstance(read, float) else read
-
-
-__all__ = ["MOST_YUAN", "NOT_FINITE", "NULL_CENTS", "Money", "to_cents", "to_yuan"]

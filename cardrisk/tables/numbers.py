@@ -11,9 +11,14 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from cardrisk.tables.cells import OUT_OF_RANGE, Fault, Parsed, Reader, is_null, is_null_word, tidy
+from cardrisk.tables.arrow import Mask, strings
+from cardrisk.tables.cells import OUT_OF_RANGE, Fault, is_null, is_null_word, tidy
+from cardrisk.tables.reader import Parsed, Reader
 
 NOT_FINITE: Final = Fault("not_finite")
 UNREADABLE_NUMBER: Final = Fault("unreadable_number")
@@ -22,18 +27,19 @@ UNREADABLE_FLAG: Final = Fault("unreadable_flag")
 _NUMBER: Final = re.compile(
     r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,18})?(?:\.\d{0,18})?(?:[eE][+-]?\d{1,3})?(?P<percent>%?)", re.ASCII
 )
+_DECIMAL: Final = r"^\d{1,15}(?:\.\d{1,15})?$"
 _INFINITE: Final = re.compile(r"[+-]?(?:inf|infinity|∞)", re.IGNORECASE)
 
 
 def number(value: object) -> float | Fault | None:
     """Read one cell as a number: float, Fault, or None for null. Thousands separators and % are understood."""
     if isinstance(value, str):
-        return _from_text(value)
+        return _from_text(str.__str__(value))
     if is_null(value):
         return None
-    if isinstance(value, bool | np.bool_) or not isinstance(
-        value, int | float | Decimal | np.integer | np.floating
-    ):
+    if isinstance(value, Fault):
+        return value
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | Decimal | np.integer | np.floating):
         return UNREADABLE_NUMBER
     try:
         read = float(value)
@@ -83,30 +89,45 @@ class Number(Reader):
         """Read a whole column into float64."""
         plain = floats(cells)
         if plain is None:
-            values, positions, rules = self.each(objects_of(cells), zone)
-            return Parsed(
-                np.array([np.nan if v is None else v for v in values], dtype=np.float64), positions, rules
-            )
-        faulty = np.flatnonzero(np.isinf(plain) | (plain < self.low) | (plain > self.high))
-        rules = ["not_finite" if np.isinf(plain[i]) else "out_of_range" for i in faulty]
-        if len(faulty):
-            plain = plain.copy()
-            plain[faulty] = np.nan
-        return Parsed(plain, faulty, rules)
+            return Reader.column(self, cells, zone)
+        return settled(self, plain, ~np.isnan(plain) & ~((plain >= self.low) & (plain <= self.high)))
+
+    def packed(self, values: list[Any]) -> Any:
+        """Give values, None for null, as float64."""
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def objects_of(cells: pd.Series) -> Any:
-    """Give the cells as Python objects, whatever holds them."""
-    return cells.astype(object).to_numpy(dtype=object)
+def settled(reader: Reader, read: npt.NDArray[np.float64], doubtful: Mask) -> Parsed:
+    """Let a reader of numbers decide about the doubtful ones; the others stand as read."""
+    positions = np.flatnonzero(doubtful)
+    if not len(positions):
+        return Parsed(read)
+    results = [reader.one(float(value), None) for value in read[positions]]
+    values = read.copy()
+    values[positions] = [np.nan if result is None or isinstance(result, Fault) else result for result in results]
+    faulty = [i for i, result in enumerate(results) if isinstance(result, Fault)]
+    return Parsed(values, positions[faulty], [results[i].rule for i in faulty])
 
 
-def floats(cells: pd.Series) -> np.ndarray[Any, np.dtype[np.float64]] | None:
-    """Give a column that holds nothing but numbers as float64 (null = NaN), or None if it is another kind."""
-    if not pd.api.types.is_numeric_dtype(cells.dtype) or pd.api.types.is_bool_dtype(cells.dtype):
+def floats(cells: pd.Series) -> npt.NDArray[np.float64] | None:
+    """Give a column of nothing but numbers, or of nothing but plain decimal text, as float64 (null = NaN).
+
+    Returns
+    -------
+    float64 array or None
+        None where some cell has to be looked at.
+    """
+    dtype = cells.dtype
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
+        return None if pd.api.types.is_complex_dtype(dtype) else cells.to_numpy(dtype=np.float64, na_value=np.nan)
+    array = strings(cells)
+    if array is None:
         return None
-    if pd.api.types.is_complex_dtype(cells.dtype):
+    array = pc.if_else(pc.equal(pc.binary_length(array), 0), pa.scalar(None, pa.large_string()), array)
+    if not pc.all(pc.match_substring_regex(array, _DECIMAL), min_count=0).as_py():
         return None
-    return cells.to_numpy(dtype=np.float64, na_value=np.nan)
+    found: npt.NDArray[np.float64] = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
+    return found
 
 
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "1.0", "是", "已绑定", "有", "真", "√"})
@@ -124,7 +145,7 @@ class Flag(Reader):
         if isinstance(value, bool | np.bool_):
             return bool(value)
         if isinstance(value, str):
-            text = tidy(value)
+            text = tidy(str.__str__(value))
             if isinstance(text, Fault):
                 return text
             word = text.casefold()
@@ -135,5 +156,11 @@ class Flag(Reader):
             return None if is_null_word(text) else UNREADABLE_FLAG
         read = number(value)
         if isinstance(read, Fault):
-            return UNREADABLE_FLAG
+            return read if read is value else UNREADABLE_FLAG
         return None if read is None else {0.0: False, 1.0: True}.get(read, UNREADABLE_FLAG)
+
+    def column(self, cells: pd.Series, zone: tzinfo | None) -> Parsed:
+        """Read a whole column into ``boolean``."""
+        if isinstance(cells.dtype, pd.BooleanDtype | np.dtypes.BoolDType):
+            return Parsed(cells.astype("boolean").array)
+        return Reader.column(self, cells, zone)

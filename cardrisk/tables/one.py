@@ -3,17 +3,21 @@
 Correct means: `check_one` gives what `check_submissions` gives for a table of that one card.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
 from cardrisk.errors import InputError, TimeZoneError
-from cardrisk.tables.cells import Fault
+from cardrisk.tables.cells import Fault, safely
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
 from cardrisk.tables.headers import match_headers
-from cardrisk.tables.rules import is_total_line
-from cardrisk.tables.times import EPOCH, MICROSECOND, zone_of
+from cardrisk.tables.instants import EPOCH, MICROSECOND
+from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
+from cardrisk.tables.times import zone_of
+
+_Read: TypeAlias = Callable[[object, tzinfo | None], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Rejected:
     Attributes
     ----------
     rule
-        The rule's name.
+        The rule's name (see `cardrisk.tables.RULES`).
     column
         The column it broke, empty for a rule about the whole row.
     """
@@ -58,55 +62,73 @@ def check_one(card: Mapping[str, Any], *, tz: str | tzinfo | None = None) -> dic
     return _check_one(card, SUBMISSIONS, tz)
 
 
-def check_one_outcome(
-    outcome: Mapping[str, Any], *, tz: str | tzinfo | None = None
-) -> dict[str, Any] | Rejected:
-    """Check one answer; as `check_one`.
+def check_one_outcome(outcome: Mapping[str, Any], *, tz: str | tzinfo | None = None) -> dict[str, Any] | Rejected:
+    """Check one answer; parameters and result as in `check_one`.
 
     Raises
     ------
     InputError
         As in `check_one`.
+    TimeZoneError
+        As in `check_one`.
     """
     return _check_one(outcome, OUTCOMES, tz)
 
 
-def _check_one(
-    given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None
-) -> dict[str, Any] | Rejected:
-    if not isinstance(given, Mapping):
-        raise InputError(
-            f"{contract.name}: expected a mapping of column to value, got {type(given).__name__}"
-        )
-    zone = zone_of(tz)
-    labels = list(given)
-    cells = {
-        name: given[labels[p]]
-        for name, p in match_headers(labels, contract, complete=False).positions.items()
-    }
+@cache
+def _plan(contract: Contract) -> tuple[frozenset[str], tuple[tuple[str, _Read, bool], ...], tuple[str, ...]]:
+    """Everything about a contract that does not depend on the card: names, readers in order, entities."""
+    steps = tuple((column.name, column.reader.one, column.required) for column in contract.columns)
+    return frozenset(contract.names), steps, contract.entities
+
+
+def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None) -> dict[str, Any] | Rejected:
+    names, steps, entities = _plan(contract)
+    zone = None if tz is None else zone_of(tz)
+    cells, zones = given, None
+    if not (type(given) is dict and given.keys() <= names):
+        cells, zones = _renamed(given, contract)
     checked: dict[str, Any] = {}
-    for column in contract.columns:
-        if column.name not in cells:
-            if column.required:
-                return _rejected(given, "missing_required", column.name, contract)
+    for name, one, required in steps:
+        if name in cells:
+            place = zone if zones is None else zones.get(name, zone)
+            try:
+                value = one(cells[name], place)
+            except Exception:
+                value = _again(name, one, cells[name], place)
+            if type(value) is Fault:
+                return _rejected(given, value.rule, name, contract)
+            checked[name] = value
+        elif required:
+            value = None
+        else:
             continue
-        try:
-            value = column.reader.one(cells[column.name], zone)
-        except TimeZoneError as error:
-            raise TimeZoneError(f"{column.name}: {error}") from None
-        if type(value) is Fault:
-            return _rejected(given, value.rule, column.name, contract)
-        if value is None and column.required:
-            return _rejected(given, "missing_required", column.name, contract)
-        checked[column.name] = value
-    if contract.entities and all(checked.get(name) is None for name in contract.entities):
-        return Rejected("missing_entity", "")
-    return checked
+        if value is None and required:
+            return _rejected(given, MISSING_REQUIRED, name, contract)
+    for name in entities:
+        if checked.get(name) is not None:
+            return checked
+    return Rejected(MISSING_ENTITY, "") if entities else checked
+
+
+def _again(name: str, one: _Read, cell: object, zone: tzinfo | None) -> Any:
+    try:
+        return safely(one, cell, zone)
+    except TimeZoneError as error:
+        raise TimeZoneError(f"{name}: {error}") from None
+
+
+def _renamed(given: Mapping[str, Any], contract: Contract) -> tuple[dict[str, Any], dict[str, tzinfo]]:
+    if not isinstance(given, Mapping):
+        raise InputError(f"{contract.name}: expected a mapping of column to value, got {type(given).__name__}")
+    labels = list(given)
+    headers = match_headers(labels, contract, complete=False)
+    return {name: given[labels[place]] for name, place in headers.positions.items()}, headers.zones
 
 
 def _rejected(given: Mapping[str, Any], rule: str, column: str, contract: Contract) -> Rejected:
-    if column in contract.required and is_total_line(given.values()):
-        return Rejected("total_line", column)
+    if column in contract.required and any(says_total(cell) for cell in given.values()):
+        return Rejected(TOTAL_LINE, "")
     return Rejected(rule, column)
 
 

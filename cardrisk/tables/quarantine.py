@@ -4,12 +4,13 @@ Correct means: one line per refused row, no secret in it, and no cell that a spr
 """
 
 import os
+from typing import Final
 
 import pandas as pd
 
 from cardrisk.tables.atomic import atomic_write
 
-COLUMNS = ("row", "rule", "column", "value")
+COLUMNS: Final = ("row", "rule", "column", "value")
 
 
 def write(quarantined: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -28,17 +29,21 @@ def write(quarantined: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         The file cannot be written there.
     """
     with atomic_write(path) as temporary:
-        safe(quarantined).to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
+        harmless(quarantined.loc[:, list(COLUMNS)]).to_csv(
+            temporary, index=False, encoding="utf-8-sig", lineterminator="\n"
+        )
 
 
-def safe(quarantined: pd.DataFrame) -> pd.DataFrame:
-    """Give the quarantine with every text cell made harmless to spreadsheets."""
-    harmless = quarantined.loc[:, list(COLUMNS)].copy()
-    for name in ("rule", "column", "value"):
-        harmless[name] = [_harmless(str(cell)) for cell in harmless[name]]
-    return harmless
+def harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give a frame whose text no spreadsheet would run as a formula; numbers and times stay as they are."""
+    safe = frame.copy()
+    for name in frame.columns:
+        if pd.api.types.is_string_dtype(frame[name].dtype) or pd.api.types.is_object_dtype(frame[name].dtype):
+            safe[name] = frame[name].map(_harmless, na_action="ignore")
+    return safe
 
 
-def _harmless(cell: str) -> str:
+def _harmless(cell: object) -> object:
     # A leading apostrophe makes a spreadsheet show the cell as text instead of running it.
-    return "'" + cell if cell[:1] in {"=", "+", "-", "@", "\t", "\r", "|", "%"} else cell
+    risky = isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r", "\n", "|", "%"}
+    return f"'{cell}" if risky else cell

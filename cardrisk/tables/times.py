@@ -15,7 +15,19 @@ import numpy as np
 import pandas as pd
 
 from cardrisk.errors import TimeZoneError
-from cardrisk.tables.cells import Fault, Parsed, Reader, is_null, is_null_word, objects, tidy
+from cardrisk.tables.cells import Fault, is_null, is_null_word, tidy
+from cardrisk.tables.instants import (
+    EARLIEST,
+    EARLIEST_US,
+    EPOCH,
+    LATEST,
+    LATEST_US,
+    MICROSECOND,
+    NULL_TIME,
+    as_times,
+    instants,
+)
+from cardrisk.tables.reader import Parsed, Reader
 
 UNREADABLE_TIME: Final = Fault("unreadable_time")
 AMBIGUOUS_DATE: Final = Fault("ambiguous_date")
@@ -23,23 +35,16 @@ TIME_OUT_OF_RANGE: Final = Fault("time_out_of_range")
 SKIPPED: Final = Fault("nonexistent_local_time")
 REPEATED: Final = Fault("ambiguous_local_time")
 
-EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""The first moment accepted; no platform of this kind is older."""
-LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
-"""The first moment refused; years such as 9999 are placeholders, not dates."""
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
-_EARLIEST_US: Final = (EARLIEST - EPOCH) // MICROSECOND
-_LATEST_US: Final = (LATEST - EPOCH) // MICROSECOND
-_EXCEL_START: Final = datetime(1899, 12, 30)  # noqa: DTZ001  # serial numbers are naive by nature
+_EXCEL_START: Final = datetime(1899, 12, 30)
 _EXCEL: Final = (36_526, 73_051)  # serial days of 2000-01-01 and 2100-01-01
-_EPOCH_UNITS: Final = tuple((10**k, 10 ** (6 - k)) for k in (0, 3, 6))
+
+_EPOCH_UNITS: Final = tuple(Decimal(micros) for micros in ("1000000", "1000", "1", "0.001"))
+"""Microseconds in one count since 1970: seconds, milliseconds, microseconds, nanoseconds."""
 
 _TEXT: Final = re.compile(
     r"(?P<year>\d{4})(?P<sep>[-/.年])(?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?"
-    r"(?:[T ,]*(?P<half>上午|下午|[AaPp][Mm])? *(?P<hour>\d{1,2})(?:[::时点] *(?P<minute>\d{1,2}))?分?"
-    r"(?:[::]? *(?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9}))?秒?)? *(?P<half2>[AaPp][Mm])?)?"
+    r"(?:[T ,]*(?P<half>上午|下午|[AaPp][Mm])? *(?P<hour>\d{1,2})(?:[:时点] *(?P<minute>\d{1,2}))?分?"
+    r"(?:[:]? *(?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9}))?秒?)? *(?P<half2>[AaPp][Mm])?)?"
     r" *(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?",
     re.ASCII,
 )
@@ -65,9 +70,10 @@ def zone_of(tz: object) -> tzinfo | None:
     TimeZoneError
         There is no such zone.
     """
-    if tz is None or isinstance(tz, tzinfo):
+    if tz is None or (isinstance(tz, tzinfo) and not hasattr(tz, "zone")):
         return tz
-    name = str(tz)
+    # A pytz zone keeps its name in `zone`; set on a clock directly it would give local mean time.
+    name = str(getattr(tz, "zone", tz))
     if re.fullmatch(r"[+-]\d{2}:?\d{2}", name, re.ASCII):
         return _offset(name)
     try:
@@ -104,9 +110,11 @@ class Time(Reader):
         if type(value) is datetime:
             return placed(value, zone)
         if isinstance(value, str):
-            return self._text(value, zone)
+            return self._text(str.__str__(value), zone)
         if is_null(value):
             return None
+        if isinstance(value, Fault):
+            return value
         if isinstance(value, pd.Timestamp):
             return placed(value.to_pydatetime(warn=False), zone)
         if isinstance(value, datetime):
@@ -123,20 +131,26 @@ class Time(Reader):
 
     def column(self, cells: pd.Series, zone: tzinfo | None) -> Parsed:
         """Read a whole column into datetime64[us, UTC]."""
-        if isinstance(cells.dtype, pd.DatetimeTZDtype):
-            stamps = cells.dt.tz_convert("UTC").dt.as_unit("us")
-            outside = np.flatnonzero((stamps < EARLIEST) | (stamps >= LATEST))
-            if not len(outside):
-                return Parsed(stamps.array)
-        values, positions, rules = self.each(objects(cells), zone)
-        return Parsed(
-            pd.array(pd.to_datetime(pd.Series(values, dtype="object"), utc=True).dt.as_unit("us")),
-            positions,
-            rules,
-        )
+        if isinstance(cells.dtype, pd.CategoricalDtype):
+            return self.column(cells.astype(object), zone)
+        quick = instants(cells, zone, whole_day=self.whole_day)
+        if quick is None:
+            return Reader.column(self, cells, zone)
+        micros, positions = quick
+        if not len(positions):
+            return Parsed(as_times(micros))
+        # What is not plain is read as text or object, each distinct cell once.
+        rest = Reader.column(self, cells.take(positions), zone)
+        micros[positions] = rest.array.asi8
+        return Parsed(as_times(micros), positions[rest.positions], rest.rules)
+
+    def packed(self, values: list[Any]) -> Any:
+        """Give aware datetimes, None for null, as datetime64[us, UTC]."""
+        micros = [NULL_TIME if value is None else (value - EPOCH) // MICROSECOND for value in values]
+        return as_times(np.array(micros, dtype=np.int64))
 
     def _day(self, day: date, zone: tzinfo | None) -> datetime | Fault:
-        start = datetime(day.year, day.month, day.day)  # noqa: DTZ001  # placed next
+        start = datetime(day.year, day.month, day.day)
         if not self.whole_day:
             return placed(start, zone)
         try:
@@ -168,7 +182,7 @@ class Time(Reader):
                 return self._day(day, own or zone)
             hour = _hour(int(part["hour"]), part["half"] or part["half2"])
             fraction = (part["fraction"] or "").ljust(6, "0")[:6]
-            clock = datetime(  # noqa: DTZ001  # placed next
+            clock = datetime(
                 day.year,
                 day.month,
                 day.day,
@@ -186,9 +200,7 @@ class Time(Reader):
     def _compact(self, match: re.Match[str], zone: tzinfo | None) -> datetime | Fault:
         year, month, day, hour, minute, second, utc = match.groups()
         try:
-            clock = datetime(  # noqa: DTZ001  # placed next
-                int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)
-            )
+            clock = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
         except ValueError:
             return self._number(Decimal(match[0]), zone) if match[0].isdigit() else UNREADABLE_TIME
         own = UTC if utc else zone
@@ -203,12 +215,12 @@ class Time(Reader):
             return Fault("not_finite")
         if _EXCEL[0] <= amount < _EXCEL[1]:
             return self._excel(amount, zone)
-        for per_second, micros in _EPOCH_UNITS:
-            if _EARLIEST_US <= amount * micros < _LATEST_US and per_second:
+        for micros in _EPOCH_UNITS:
+            if EARLIEST_US <= amount * micros < LATEST_US:
                 return EPOCH + timedelta(microseconds=int(amount * micros))
         if amount == int(amount) and amount > 0 and (match := _COMPACT.fullmatch(str(int(amount)))):
             try:
-                datetime(int(match[1]), int(match[2]), int(match[3]))  # noqa: DTZ001
+                datetime(int(match[1]), int(match[2]), int(match[3]))
             except ValueError:
                 return UNREADABLE_TIME
             return self._compact(match, zone)
@@ -278,11 +290,7 @@ def placed(clock: datetime, zone: tzinfo | None) -> datetime | Fault:
         before, after = (clock.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
         if before.utcoffset() != after.utcoffset():
             # On a skipped hour the first reading still has the smaller offset; on a repeated one the larger.
-            return (
-                SKIPPED
-                if (before.utcoffset() or timedelta()) < (after.utcoffset() or timedelta())
-                else REPEATED
-            )
+            return SKIPPED if (before.utcoffset() or timedelta()) < (after.utcoffset() or timedelta()) else REPEATED
         clock = before
     instant = clock.astimezone(UTC)
     return instant if EARLIEST <= instant < LATEST else TIME_OUT_OF_RANGE
