@@ -197,5 +197,5 @@ def parse(text: bytes) -> Ensemble:
     for index, size in enumerate(header.tree_sizes.tolist()):
         builder.add(read_tree(text, start, size, index))
         start += size
-    covers = np.concatenate(builder.covers)
-    return Ensemble(builder.tables(), covers, header.feature_names, header.num_class, header.objective)
+    tables, covers = builder.tables()
+    return Ensemble(tables, covers, header.feature_names, header.num_class, header.objective)

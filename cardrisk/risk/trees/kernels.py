@@ -70,7 +70,7 @@ def goes_right(node: np.int64, nodes: Nodes, columns: Array, words: Words) -> np
     """0 if the row whose ``columns`` these are goes left at ``node`` (a split), 1 if right."""
     column = nodes[node].column
     if column >= 0:
-        return np.int64(0) if columns[column] <= nodes[node].threshold else np.int64(1)
+        return np.int64(not columns[column] <= nodes[node].threshold)
     category = np.int64(columns[~column])
     start = np.int64(nodes[node].threshold)
     if category < 0 or category >> 5 >= np.int64(words[start]):
@@ -99,15 +99,11 @@ def four_leaves(at: tuple, nodes: Nodes, columns: tuple, words: Words) -> tuple:
         g, h = np.int64(nodes[c].left), np.int64(nodes[d].left)
         if (e & f & g & h) < 0:
             return a, b, c, d
-        # A walk that has ended looks at the root again, which is harmless, and stays where it is.
-        if e >= 0:
-            a = e + goes_right(a, nodes, u, words)
-        if f >= 0:
-            b = f + goes_right(b, nodes, v, words)
-        if g >= 0:
-            c = g + goes_right(c, nodes, w, words)
-        if h >= 0:
-            d = h + goes_right(d, nodes, x, words)
+        # A walk that has ended compares once more, which is harmless, and stays: a choice costs less than a branch.
+        i, j = e + goes_right(a, nodes, u, words), f + goes_right(b, nodes, v, words)
+        k, l = g + goes_right(c, nodes, w, words), h + goes_right(d, nodes, x, words)
+        a, b = (i if e >= 0 else a), (j if f >= 0 else b)
+        c, d = (k if g >= 0 else c), (l if h >= 0 else d)
 
 
 @compiled

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from cardrisk.errors import BundleError
 
-Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Number = TypeVar("Number", np.int64, np.float64)
@@ -78,21 +77,22 @@ class Header:
 class TreeText:
     """The numbers of one tree, read and counted but not yet checked against each other.
 
-    Arrays have one entry per split (n - 1 for n leaves) or per leaf (``leaf_*``, n entries); ``counts`` are cards
-    seen in training. A child is a split's index, or ``~leaf``.
+    Arrays have one entry per split (n - 1 for n leaves) or per leaf (``leaf_*``, n entries); counts are rows seen in
+    training. A child is a split's index, or ``~leaf``. ``set_sizes`` are the words of each category set, ``words``
+    the sets one after another, bit c of a set saying that category c goes left.
     """
 
     leaves: int
-    split_feature: Ints
+    split_feature: Longs
     threshold: Floats
-    decision_type: Ints
-    left_child: Ints
-    right_child: Ints
+    decision_type: Longs
+    left_child: Longs
+    right_child: Longs
     leaf_value: Floats
-    leaf_count: Ints
-    internal_count: Ints
-    cat_boundaries: Ints
-    cat_threshold: Longs
+    leaf_count: Longs
+    internal_count: Longs
+    set_sizes: Longs
+    words: Longs
 
 
 def refuse(what: str) -> NoReturn:
@@ -121,46 +121,42 @@ def _numbers(value: bytes, count: int, name: str, dtype: type[Number], allowed: 
     """Exactly ``count`` numbers, single spaces between them."""
     if count == 0 and not value:
         return np.empty(0, dtype)
-    if value.translate(None, allowed) or b"  " in value or value[:1] == b" " or value[-1:] == b" ":
-        refuse(f"{name}: expected {count} numbers with single spaces, got {_shown(value)}")
-    written = value.count(b" ") + 1 if value else 0
-    if written != count:
-        refuse(f"{name}: expected {count} numbers, got {written}")
+    written = value.count(b" ") + 1
+    if written != count or not value:
+        refuse(f"{name}: expected {count} numbers, got {written if value else 0}")
+    if value.translate(None, allowed) or b"  " in value or value[0] == 32 or value[-1] == 32:
+        refuse(f"{name}: expected numbers with single spaces, got {_shown(value)}")
     try:
         found = np.fromstring(value, dtype, sep=" ")
     except (ValueError, DeprecationWarning):
-        refuse(f"{name}: expected {count} numbers, got {_shown(value)}")
-    # Every token gives one number or stops the reading, so equal counts mean that each was read whole.
+        found = np.empty(0, dtype)
+    # Every token gives at least one number or stops the reading, so equal counts mean that each was read whole.
     if found.size != count:
-        refuse(f"{name}: expected {count} numbers, got {_shown(value)}")
+        refuse(f"{name}: expected numbers, got {_shown(value)}")
     return found
 
 
-def integers(value: bytes, count: int, name: str, low: int, high: int) -> Longs:
-    """Read ``count`` space-separated integers of the closed range [low, high].
+def integers(value: bytes, count: int, name: str) -> Longs:
+    """Read ``count`` integers; beyond int64 the nearest int64 comes back, for the caller's range check to refuse.
 
     Raises
     ------
     BundleError
-        If there are more, fewer, other tokens, or one lies outside.
+        If there are more, fewer, or other tokens.
     """
-    found = _numbers(value, count, name, np.int64, _INTEGER_BYTES)
-    if count and (found.min() < low or found.max() > high):
-        worst = found[np.flatnonzero((found < low) | (found > high))[0]]
-        refuse(f"{name}: expected integers from {low} to {high}, got {worst}")
-    return found
+    return _numbers(value, count, name, np.int64, _INTEGER_BYTES)
 
 
 def floats(value: bytes, count: int, name: str, *, infinite: bool = False) -> Floats:
-    """Read ``count`` space-separated numbers, finite unless ``infinite`` values are allowed; never NaN.
+    """Read ``count`` numbers, finite unless ``infinite`` values are allowed; never NaN.
 
     Raises
     ------
     BundleError
-        If there are more, fewer, other tokens, or one is NaN, or infinite without leave.
+        If there are more, fewer, or other tokens, one is NaN, or infinite without leave.
     """
     found = _numbers(value, count, name, np.float64, _FLOAT_BYTES + (b"inf" if infinite else b""))
-    if np.isnan(found).any() or not (infinite or np.isfinite(found).all()):
+    if not infinite and not np.isfinite(found).all():
         refuse(f"{name}: expected finite numbers, got one beyond float64")
     return found
 
@@ -215,7 +211,9 @@ def read_header(text: bytes) -> Header:
     trees = sizes_text.count(b" ") + 1
     if trees > len(text) // MIN_TREE_BYTES:
         refuse(f"tree_sizes: expected at least {MIN_TREE_BYTES} bytes a tree, got {trees} trees in {len(text)} bytes")
-    sizes = integers(sizes_text, trees, "tree_sizes", MIN_TREE_BYTES, len(text))
+    sizes = integers(sizes_text, trees, "tree_sizes")
+    if sizes.min() < MIN_TREE_BYTES or sizes.max() > len(text):
+        refuse(f"tree_sizes: expected from {MIN_TREE_BYTES} to {len(text)}")
     if sizes.size % num_class:
         refuse(f"tree_sizes: expected a multiple of {num_class} trees, got {sizes.size}")
     if not text.startswith(b"end of trees\n", end + 2 + int(sizes.sum())):
@@ -249,9 +247,8 @@ class _Lines:
         for key in keys:
             self.take(key)
 
-    def whole(self, key: bytes, count: int, low: int, high: int) -> Ints:
-        found = integers(self.take(key), count, f"{self.name}: {key.decode()}", low, high)
-        return found.astype(np.int32)
+    def whole(self, key: bytes, count: int) -> Longs:
+        return integers(self.take(key), count, f"{self.name}: {key.decode()}")
 
     def real(self, key: bytes, count: int, *, infinite: bool = False) -> Floats:
         return floats(self.take(key), count, f"{self.name}: {key.decode()}", infinite=infinite)
@@ -265,12 +262,18 @@ class _Lines:
             refuse(f"{self.name}: expected two empty lines after shrinkage")
 
 
-def _categories(lines: _Lines, count: int) -> tuple[Ints, Longs]:
+def _category_sets(lines: _Lines, count: int) -> tuple[Longs, Longs]:
+    """Sizes in words and words of ``count`` sets."""
     if count == 0:
-        return np.zeros(1, np.int32), np.empty(0, np.int64)
-    bounds = lines.whole(b"cat_boundaries", count + 1, 0, INT32_MAX)
-    text = lines.take(b"cat_threshold")
-    return bounds, integers(text, int(bounds[-1]), f"{lines.name}: cat_threshold", 0, UINT32_MAX)
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    bounds = lines.whole(b"cat_boundaries", count + 1)
+    sizes = np.diff(bounds)
+    if bounds[0] != 0 or sizes.min() < 1 or bounds[-1] > INT32_MAX:
+        refuse(f"{lines.name}: cat_boundaries: expected increasing positions from 0")
+    words = lines.whole(b"cat_threshold", int(bounds[-1]))
+    if words.min() < 0 or words.max() > UINT32_MAX:
+        refuse(f"{lines.name}: cat_threshold: expected 32-bit words")
+    return sizes, words
 
 
 def read_tree(text: bytes, start: int, size: int, index: int) -> TreeText:
@@ -279,27 +282,28 @@ def read_tree(text: bytes, start: int, size: int, index: int) -> TreeText:
     Raises
     ------
     BundleError
-        If a line is missing, unknown or out of order, a list has the wrong length, or a number is out of its range.
+        If a line is missing, unknown or out of order, or a list has the wrong length.
     """
     lines = _Lines(text, start, start + size, f"tree {index}")
     lines.one(b"Tree", index, index)
     leaves = lines.one(b"num_leaves", 1, MAX_LEAVES)
     splits = leaves - 1
     categorical = lines.one(b"num_cat", 0, splits)
-    split_feature = lines.whole(b"split_feature", splits, 0, MAX_FEATURES)
+    split_feature = lines.whole(b"split_feature", splits)
     lines.skip(b"split_gain")
     threshold = lines.real(b"threshold", splits, infinite=True)  # inf: all that is known goes left
-    decision_type = lines.whole(b"decision_type", splits, 0, 11)
-    left_child = lines.whole(b"left_child", splits, -leaves, splits - 1)
-    right_child = lines.whole(b"right_child", splits, -leaves, splits - 1)
+    decision_type = lines.whole(b"decision_type", splits)
+    left_child = lines.whole(b"left_child", splits)
+    right_child = lines.whole(b"right_child", splits)
     leaf_value = lines.real(b"leaf_value", leaves)
     lines.skip(b"leaf_weight")
     counts = lines.take(b"leaf_count")
-    # A tree of one leaf may or may not say how many cards it saw.
-    leaf_count = integers(counts, leaves if splits or counts else 0, f"{lines.name}: leaf_count", 0, INT32_MAX)
+    if leaves == 1 and not counts:  # LightGBM may leave it out where nothing was split
+        counts = b"0"
+    leaf_count = integers(counts, leaves, f"{lines.name}: leaf_count")
     lines.skip(b"internal_value", b"internal_weight")
-    internal_count = lines.whole(b"internal_count", splits, 0, INT32_MAX)
-    cat_boundaries, cat_threshold = _categories(lines, categorical)
+    internal_count = lines.whole(b"internal_count", splits)
+    set_sizes, words = _category_sets(lines, categorical)
     if lines.take(b"is_linear") != b"0":
         refuse(f"{lines.name}: linear trees are not supported, expected is_linear=0")
     lines.skip(b"shrinkage")
@@ -312,8 +316,8 @@ def read_tree(text: bytes, start: int, size: int, index: int) -> TreeText:
         left_child,
         right_child,
         leaf_value,
-        leaf_count.astype(np.int32),
+        leaf_count,
         internal_count,
-        cat_boundaries,
-        cat_threshold,
+        set_sizes,
+        words,
     )
