@@ -44,11 +44,11 @@ GROUPS: Final = ("channel", "family")
 """Features whose values together name a calibration group."""
 
 MONOTONE: Final[Mapping[str, int]] = {
-    "days_past_expiry": 1,
+    "days_until_valid_until": -1,
     "price_ratio": -1,
-    "out_of_region": 1,
+    "region_mismatch": 1,
 }
-"""Features that the document says act in one direction (C12, C15, C9); see `monotone_places`."""
+"""Features that the document says act in one direction: past expiry (C5), price discount (C12), region (C15)."""
 
 
 @dataclass(frozen=True)
