@@ -122,7 +122,6 @@ def _fill(
     ``before`` bytes were hashed already; FIPS 180-4 pads with 0x80, zeros and the whole length in bits.
     """
     length = last - first
-    blocks = (length + 8) // BLOCK + 1
     for word in range(16):
         value = _U(0)
         at = block * BLOCK + word * 4
@@ -136,7 +135,7 @@ def _fill(
                     value |= _U(data[first + at + byte])
                 elif at + byte == length:
                     value |= _U(0x80)
-        if word == 15 and block == blocks - 1:
+        if word == 15 and block == _blocks(length) - 1:
             value = _U((before + length) * 8)
         scratch[_W + _I(word) * _L + _I(lane)] = value
 
@@ -171,39 +170,47 @@ def hmac_many(
     """
     scratch = np.zeros(_SCRATCH, np.uint32)
     state = np.zeros((8, LANES), np.uint32)
+    before_block = np.zeros((8, LANES), np.uint32)
     digest = np.zeros((LANES, 32), np.uint8)
-    saved = np.zeros((8, LANES), np.uint32)
+    flat = digest.reshape(LANES * 32)
     for base in range(0, start.size, LANES):
         lanes = min(LANES, start.size - base)
         blocks = 0
         for lane in range(lanes):
             row = base + lane
-            blocks = max(blocks, (stop[row] - start[row] + 8) // BLOCK + 1)
+            blocks = max(blocks, _blocks(stop[row] - start[row]))
             for i in range(8):
                 state[i, lane] = inner[prefix[row], i]
         for block in range(blocks):
             for lane in range(lanes):
                 row = base + lane
                 _fill(scratch, lane, data, start[row], stop[row], block, before[prefix[row]])
-            saved[:] = state
+                for i in range(8):
+                    before_block[i, lane] = state[i, lane]
             _compress(state, scratch)
             for lane in range(lanes):
-                if block > (stop[base + lane] - start[base + lane] + 8) // BLOCK:
-                    state[:, lane] = saved[:, lane]
+                if block >= _blocks(stop[base + lane] - start[base + lane]):
+                    for i in range(8):
+                        state[i, lane] = before_block[i, lane]
         for lane in range(lanes):
-            _write(digest[lane], state[:, lane])
+            _write(digest, lane, state, lane)
+            _fill(scratch, lane, flat, lane * 32, lane * 32 + 32, 0, BLOCK)
             for i in range(8):
                 state[i, lane] = outer[i]
-        for lane in range(lanes):
-            _fill(scratch, lane, digest[lane], 0, 32, 0, BLOCK)
         _compress(state, scratch)
         for lane in range(lanes):
-            _write(out[base + lane], state[:, lane])
+            _write(out, base + lane, state, lane)
     scratch[:] = 0
-    digest[:] = 0
+    flat[:] = 0
 
 
 @compiled
-def _write(out: NDArray[np.uint8], state: NDArray[np.uint32]) -> None:
-    for byte in range(out.size):
-        out[byte] = (state[byte // 4] >> _U(24 - 8 * (byte % 4))) & _U(255)
+def _blocks(length: int) -> int:
+    """Return how many 64-byte blocks a padded message of ``length`` bytes takes."""
+    return (length + 8) // BLOCK + 1
+
+
+@compiled
+def _write(out: NDArray[np.uint8], row: int, state: NDArray[np.uint32], lane: int) -> None:
+    for byte in range(out.shape[1]):
+        out[row, byte] = (state[byte // 4, lane] >> _U(24 - 8 * (byte % 4))) & _U(255)

@@ -3,11 +3,13 @@
 Correct when two writings of one address give one text, and anything that is no address still gives some text.
 """
 
+import re
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 LONGEST: Final = 256
 """Characters read of a device or an address; identifiers in use are far shorter."""
+_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 _IPV6_NETWORK: Final = 0xFFFF_FFFF_FFFF_FFFF << 64
 
 
@@ -18,6 +20,8 @@ def address(text: str) -> str:
     hand in addresses they have hashed themselves.
     """
     plain = text.strip()[:LONGEST]
+    if _IPV4.fullmatch(plain):
+        return plain
     try:
         found = ip_address(plain.partition("%")[0].strip("[]"))
     except ValueError:

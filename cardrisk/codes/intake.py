@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from cardrisk.codes import _pairing, entities, tokens
 from cardrisk.codes._anomalies import NULL, card_facts
 from cardrisk.codes._clean import clean
+from cardrisk.codes._one import OneCard, facts_and_tokens, read_one
 from cardrisk.codes._progression import QUARTERS, progression
-from cardrisk.codes.anomalies import ANOMALIES, PER_CARD
+from cardrisk.codes.anomalies import ANOMALIES, NAMES, PER_CARD
 from cardrisk.codes.boundary import guarded
 from cardrisk.codes.keys import Key, KeyRing, KeySource, resolve
 from cardrisk.codes.sealed import Codes, Sealed, Texts
@@ -36,9 +37,6 @@ TOKENS: Final = ("ip_token", "device_token", "number_token", "secret_token", "ca
 """Columns that leave it in their stead; null where unknown."""
 NEXT: Final = "_next"
 """Suffix of the tokens under the next key, while rotating."""
-BLOCK_TAIL: Final = 3
-"""Characters: numbers that differ only in their last three share a serial block, a thousand cards of one run."""
-_SHORTEST_BLOCK: Final = 6
 
 
 class NoKeyWarning(UserWarning):
@@ -112,24 +110,45 @@ class Intake(Sealed):
         list of dict
             The same cards without codes, with the columns of :func:`intake`; ``None`` where unknown.
         """
-        raw = [pa.array([as_text(card.get(column)) for card in cards], pa.large_string()) for column in RAW]
-        kind = pa.array([as_text(card.get("card_kind")) for card in cards], pa.large_string())
-        out = self._columns(raw, kind, _groups_of(cards))
-        lists = {
-            name: values.to_pylist()
-            if isinstance(values, pa.Array)
-            else [None if value != value else value for value in values.tolist()]
-            for name, values in out.items()
-        }
-        return [
-            {name: value for name, value in card.items() if name not in RAW}
-            | {name: values[row] for name, values in lists.items()}
-            for row, card in enumerate(cards)
-        ]
+        codes = [self._read(card) for card in cards]
+        found = [self._one(card, each) for card, each in zip(cards, codes, strict=True)]
+        return self._with_steps(found, codes, _groups_of(cards)) if len(cards) > 2 else found
 
     def one(self, card: Mapping[str, Any]) -> dict[str, Any]:
         """Take in one card; see :func:`intake_one`."""
         return self.together([card])[0]
+
+    def _read(self, card: Mapping[str, Any]) -> OneCard:
+        kind = as_text(card.get("card_kind"))
+        name = "" if kind is None else self._name(kind)
+        return read_one(card, name, self._rows.get(name, -1), self._table)
+
+    def _one(self, card: Mapping[str, Any], codes: OneCard) -> dict[str, Any]:
+        out = {column: value for column, value in card.items() if column not in RAW}
+        facts, found = facts_and_tokens(codes, card, self._table, list(self._hashers.values()))
+        for suffix, values in zip(self._hashers, found, strict=True):
+            if not self._keyed:
+                values[2:5] = [None] * 3
+            out |= zip([name + suffix for name in TOKENS] if suffix else TOKENS, values, strict=True)
+        return out | facts
+
+    def _with_steps(
+        self, found: list[dict[str, Any]], codes: list[OneCard], group: NDArray[np.int64]
+    ) -> list[dict[str, Any]]:
+        """Fill in the facts that need the cards handed in together."""
+        for name, field in zip(NAMES[PER_CARD:], ("number", "secret"), strict=True):
+            steps = progression(Codes.of([getattr(each, field) for each in codes]), group)
+            for card, quarters in zip(found, steps.tolist(), strict=True):
+                card[name] = None if quarters == NULL else quarters / QUARTERS
+        return found
+
+    def _name(self, kind: str) -> str:
+        known = self._names.get(kind)
+        if known is None:
+            if len(self._names) > 4_096:
+                self._names.clear()
+            known = self._names[kind] = canonical_kind(kind, self._kinds)
+        return known
 
     def _columns(self, raw: list[pa.Array], kind: pa.Array, group: NDArray[np.int64]) -> dict[str, Any]:
         """Return every column of the boundary, by name, in order."""
@@ -152,13 +171,8 @@ class Intake(Sealed):
     def _kind_rows(self, kind: pa.Array) -> tuple[list[str], NDArray[np.int32]]:
         encoded = kind.dictionary_encode()
         given = encoded.dictionary.to_pylist()
-        for text in given:
-            if text not in self._names:
-                if len(self._names) > 4_096:
-                    self._names.clear()
-                self._names[text] = canonical_kind(text, self._kinds)
         places = encoded.indices.fill_null(len(given)).to_numpy(zero_copy_only=False).astype(np.int32)
-        return [*(self._names[text] for text in given), ""], places
+        return [*map(self._name, given), ""], places
 
     def _facts(self, number: Codes, secret: Codes, rows: NDArray[np.int32], group: NDArray[np.int64]) -> dict[str, Any]:
         out = np.empty((len(rows), PER_CARD), np.int8)
@@ -171,7 +185,7 @@ class Intake(Sealed):
             secret.stop,
             number.flags | secret.flags,
             rows,
-            *self._table,
+            *self._table[:4],
             tail_tables(),
             out,
         )
@@ -327,7 +341,7 @@ def _numbers(column: NDArray[np.int8], scale: int) -> NDArray[np.float32]:
 
 def _without_tail(number: Codes) -> NDArray[np.int64]:
     length = number.stop - number.start
-    return np.where(length >= _SHORTEST_BLOCK, number.stop - BLOCK_TAIL, number.start)
+    return np.where(length >= tokens.SHORTEST_BLOCK, number.stop - tokens.BLOCK_TAIL, number.start)
 
 
 def _entity(hasher: tokens.Hasher, raw: pa.Array, field: str, read: Any) -> pa.Array:

@@ -90,15 +90,23 @@ class Texts(Sealed):
         stop = bounds[1:]
         if array.null_count:
             stop = np.where(array.is_valid().to_numpy(zero_copy_only=False), stop, bounds[:-1])
+        data = data.view()
+        data.flags.writeable = False
         return cls(data, bounds[:-1], stop)
 
     @classmethod
     def of(cls, values: Iterable[str | None]) -> "Texts":
         """Pack Python texts; ``None`` becomes empty."""
-        pieces = [(value or "").encode("utf-8", "surrogatepass") for value in values]
-        stop = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-        start = np.concatenate([np.zeros(1, np.int64), stop[:-1]]) if pieces else stop
-        return cls(np.frombuffer(b"".join(pieces), np.uint8), start, stop)
+        return cls(*_packed([(value or "").encode("utf-8", "surrogatepass") for value in values]))
+
+
+def _packed(
+    pieces: list[bytes],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    sizes = np.array([len(piece) for piece in pieces], np.int64)
+    stop = np.cumsum(sizes)
+    # A bytearray is writable memory, so that compiled code sees one array type and is compiled once.
+    return np.frombuffer(bytearray(b"".join(pieces) or b"\0"), np.uint8), stop - sizes, stop
 
 
 class Codes(Sealed):
@@ -131,6 +139,11 @@ class Codes(Sealed):
     def code(self, row: int) -> str:
         """Return row ``row`` as text; for the hints of one card, never for a table."""
         return self.data[self.start[row] : self.stop[row]].tobytes().decode("ascii")
+
+    @classmethod
+    def of(cls, codes: list[bytes]) -> "Codes":
+        """Pack the normalised codes of a few cards."""
+        return cls(*_packed(codes), np.zeros(len(codes), np.uint8))
 
     def wipe(self) -> None:
         """Overwrite every code with zeros; the rows are empty afterwards."""

@@ -31,12 +31,15 @@ class ShapeTable(NamedTuple):
         Leading letters.
     issuer : int32 array (k,)
         Equal for kinds of one issuer.
+    rows : int32 array (k + 1, 1)
+        Each row's own position, the last one -1 (an unknown kind): one card's kind without making an array.
     """
 
     lengths: NDArray[np.uint64]
     alphabet: NDArray[np.int8]
     letters_first: NDArray[np.int8]
     issuer: NDArray[np.int32]
+    rows: NDArray[np.int32]
 
 
 def shape_table(kinds: Sequence[CardKind]) -> ShapeTable:
@@ -52,7 +55,8 @@ def shape_table(kinds: Sequence[CardKind]) -> ShapeTable:
                 alphabet[row, field] = DIGITS if shape.alphabet == "digits" else ALNUM
                 letters_first[row, field] = shape.letters_first
     issuer = np.array([issuers.index(kind.issuer) for kind in kinds], np.int32)
-    return ShapeTable(lengths, alphabet, letters_first, issuer)
+    rows = np.append(np.arange(len(kinds), dtype=np.int32), np.int32(-1)).reshape(-1, 1)
+    return ShapeTable(lengths, alphabet, letters_first, issuer, rows)
 
 
 def canonical_kind(text: str, kinds: Mapping[str, CardKind]) -> str:

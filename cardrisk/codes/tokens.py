@@ -23,6 +23,13 @@ from cardrisk.codes.keys import Key
 from cardrisk.codes.sealed import Codes, Sealed, Texts
 
 TOKEN_BYTES: Final = 16
+FIELDS: Final = ("ip", "device", "number", "secret", "card", "block")
+"""What is tokenised, in the order of the columns."""
+BLOCK_TAIL: Final = 3
+"""Characters: numbers that differ only in their last three share a serial block, a thousand cards of one run."""
+SHORTEST_BLOCK: Final = 6
+"""Characters: a shorter number has no serial block."""
+_MOST_STATES: Final = 4_096
 _TEXT: Final = 22
 _ALPHABET: Final = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
 
@@ -61,7 +68,7 @@ class Hasher(Sealed):
         The token key.
     """
 
-    __slots__ = ("_inner", "_outer", "_states", "key_id")
+    __slots__ = ("_card", "_inner", "_states", "key_id", "outer")
 
     def __init__(self, key: Key) -> None:
         material = key.reveal()
@@ -71,9 +78,21 @@ class Hasher(Sealed):
             material = hashlib.sha256(material).digest()
         pad = np.frombuffer(material.ljust(BLOCK, b"\0"), np.uint8)
         self._inner = midstate(INITIAL, pad ^ np.uint8(0x36))
-        self._outer = midstate(INITIAL, pad ^ np.uint8(0x5C))
+        self.outer = midstate(INITIAL, pad ^ np.uint8(0x5C))
         self._states: dict[tuple[str, str], tuple[NDArray[np.uint32], int]] = {}
+        self._card: dict[str, tuple[NDArray[np.uint32], NDArray[np.int64]]] = {}
         self.key_id = key.id
+
+    def of_card(self, kind: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Return inner states (6, 8) and bytes hashed so far (6,) of each of a card's tokens, in ``FIELDS`` order."""
+        known = self._card.get(kind)
+        if known is None:
+            if len(self._card) > _MOST_STATES:
+                self._card.clear()
+            parts = [self.states(field, ["" if field in ("ip", "device") else kind]) for field in FIELDS]
+            known = np.concatenate([state for state, _ in parts]), np.concatenate([size for _, size in parts])
+            self._card[kind] = known
+        return known
 
     def states(self, field: str, kinds: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Return inner states (p, 8) and bytes hashed so far (p,) of ``field`` with each of ``kinds``."""
@@ -88,7 +107,7 @@ class Hasher(Sealed):
         state = self._inner
         for at in range(0, blocks.size, BLOCK):
             state = midstate(state, blocks[at : at + BLOCK])
-        if len(self._states) > 4_096:
+        if len(self._states) > _MOST_STATES:
             self._states.clear()
         self._states[field, kind] = state, BLOCK + blocks.size
         return self._states[field, kind]
@@ -99,7 +118,7 @@ class Hasher(Sealed):
         """Return the 128-bit tokens of n codes, bytes (n, 16); ``kind[i]`` picks from ``kinds``."""
         inner, before = self.states(field, kinds)
         out = np.empty((len(codes), TOKEN_BYTES), np.uint8)
-        hmac_many(codes.data, codes.start, codes.stop, kind, inner, self._outer, before, out)
+        hmac_many(codes.data, codes.start, codes.stop, kind, inner, self.outer, before, out)
         return out
 
 

@@ -25,17 +25,17 @@ def columns_of(frame: pd.DataFrame, name: str) -> pa.Array:
 
 def as_text(value: Any) -> str | None:
     """Return a cell as text that UTF-8 can hold; ``None``, NaN, NaT, empty and anything no code can be are null."""
-    if value is None or isinstance(value, float) and math.isnan(value):
-        return None
     if isinstance(value, Secret):
         value = value.reveal()
     if isinstance(value, str):
         return (value if value.isascii() else value.encode("utf-8", "replace").decode()) or None
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "replace") or None
     if isinstance(value, bool):
         return None
-    if isinstance(value, int) or isinstance(value, float) and value.is_integer():
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
         return str(int(value))
     return None if pd.api.types.is_scalar(value) and pd.isna(value) else _number(value)
 
