@@ -5,5 +5,29 @@ Correct when the same seed and scenario give the same rows whatever days, worker
 """
 
 from cardrisk.world.frames import World, generate
+from cardrisk.world.incidents import (
+    DealerTampering,
+    Diversion,
+    DoubleSell,
+    ExpiredBulk,
+    ForgedBatch,
+    IssuerOutage,
+    RuleChange,
+    VelocityTrip,
+)
+from cardrisk.world.scenario import DEFAULT_CALENDAR, Scenario
 
-__all__ = ["World", "generate"]
+__all__ = [
+    "DEFAULT_CALENDAR",
+    "DealerTampering",
+    "Diversion",
+    "DoubleSell",
+    "ExpiredBulk",
+    "ForgedBatch",
+    "IssuerOutage",
+    "RuleChange",
+    "Scenario",
+    "VelocityTrip",
+    "World",
+    "generate",
+]

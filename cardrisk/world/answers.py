@@ -5,14 +5,14 @@ anything), every revision comes after what it revises, and what a gateway says d
 messages of :data:`MESSAGES` alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 
 from cardrisk import facts
-from cardrisk.world.cards import Cards
+from cardrisk.world.cards import Cards, Group
 from cardrisk.world.fate import OK, Fate
 from cardrisk.world.ground import DAY, MICRO, Ground
 from cardrisk.world.hashing import Array, pick
@@ -85,7 +85,7 @@ _TRUE: Final = np.array([SAID.index(cause) for cause in (*PRECEDENCE, facts.OK)]
 
 @dataclass
 class Answers:
-    """Answers as parallel arrays, sorted by card, then time.
+    """Answers as parallel arrays, in no order.
 
     Attributes
     ----------
@@ -111,20 +111,12 @@ class Answers:
     settled: Array
 
 
-def answer(ground: Ground, cards: Cards, known: Array, fate: Fate, one_message: Array) -> Answers:
-    """Return every answer to ``cards``, also those that come weeks later.
-
-    Parameters
-    ----------
-    ground, cards, fate
-        The world's ground, its cards of a day and what became of them.
-    known
-        Microseconds since 1970 at which each card was known to the platform; int64.
-    one_message
-        Whether a forged card's incident gets one message for all (C13).
-    """
-    rng = ground.rng(_ANSWERS, cards.day)
+def answer(ground: Ground, group: Group, fate: Fate) -> Answers:
+    """Return every answer to a group's cards, also those that come weeks later."""
+    cards, rng = group.cards, group.rng(ground, _ANSWERS)
     count = len(cards)
+    known = np.where(cards.received_shown, cards.received, cards.moment)
+    one_message = np.array([item.one_message for item in ground.incidents] + [False])[cards.incident]
     status, settled = _true_outcome(cards, fate, rng)
     at = known + (_delays(count, rng) * MICRO).astype(np.int64)
     disputes = np.array([facts.DISPUTED_CAUSES.value.get(cause, 0.0) for cause in (*PRECEDENCE, facts.OK)])
@@ -147,7 +139,7 @@ def answer(ground: Ground, cards: Cards, known: Array, fate: Fate, one_message: 
         _later(asked, MANUAL, *facts.MANUAL_DELAY.value, at, status, settled, fate, rng),
     ]
     reached = ~fate.stopped & (rng.random(count) >= NEVER)
-    return _sorted([first, *later], reached)
+    return _reached([first, *later], reached)
 
 
 def _true_outcome(cards: Cards, fate: Fate, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -214,12 +206,23 @@ def _later(
     )
 
 
-def _sorted(parts: list[Answers], reached: Array) -> Answers:
-    joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])}
-    kept = reached[joined["card"]]
-    joined = {name: values[kept] for name, values in joined.items()}
-    order = np.lexsort((joined["at"], joined["card"]))
-    return Answers(**{name: values[order] for name, values in joined.items()})
+def _of(parts: list[Answers]) -> Answers:
+    return Answers(
+        **{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Answers)}
+    )
+
+
+def _reached(parts: list[Answers], reached: Array) -> Answers:
+    joined = _of(parts)
+    kept = reached[joined.card]
+    return Answers(**{item.name: getattr(joined, item.name)[kept] for item in fields(Answers)})
+
+
+def join(parts: list[Answers], counts: list[int]) -> Answers:
+    """Return one table of answers out of several groups', each of so many cards."""
+    starts = np.cumsum([0, *counts])
+    moved = [replace(part, card=part.card + start) for part, start in zip(parts, starts, strict=False)]
+    return _of(moved)
 
 
 def source_of(message: Array) -> Array:

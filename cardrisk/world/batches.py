@@ -37,6 +37,10 @@ RING_ACCOUNTS: Final = 4
 FORGED_DISCOUNT: Final = 0.085
 BAD_DISCOUNT: Final = 0.02
 """How much lower bad lots are offered, as a share of face value, at a full share of bad cards."""
+NAMED_ALONE: Final = 0.3
+"""Share of single cards that still get a batch id."""
+FLOOD: Final = 3_000
+"""First of the concerns (see :meth:`Ground.rng`) of incidents' own cards."""
 
 _BATCHES, _STORE, _STORE_CARE, _RING_SUBMITTER, _RING_IP, _AFFINITY, _STORE_IP = range(300, 307)
 
@@ -71,6 +75,9 @@ class Batches:
     start: Array
     gap: Array
     incident: Array
+    flood: Array
+    sent_to: Array
+    shown: dict[str, Array]
 
     def __len__(self) -> int:
         return len(self.channel)
@@ -78,7 +85,13 @@ class Batches:
 
 def join(parts: list[Batches]) -> Batches:
     """Return one table of batches out of several."""
-    return Batches(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Batches)))
+    joined = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(Batches)
+        if field.name != "shown"
+    }
+    shown = {name: np.concatenate([part.shown[name] for part in parts]) for name in parts[0].shown}
+    return Batches(**joined, shown=shown)
 
 
 def plan(ground: Ground, day: int) -> Batches:
@@ -108,7 +121,7 @@ def _count(rng: np.random.Generator, expected: float) -> int:
 
 def _hasty_batches(ground: Ground, channel: str, daily: float) -> float:
     rate = facts.CAUSE_RATES.value[channel]["rate_limited"]
-    if not ground.kinds.mix(channel)[ground.kinds.family == FAMILIES.index("game")].sum():
+    if not ground.mix(channel)[ground.kinds.family == FAMILIES.index("game")].sum():
         return 0.0
     return daily * rate / (HASTY_SIZE * facts.VELOCITY_TRIP.value)
 
@@ -126,7 +139,7 @@ def _sound(ground: Ground, day: int, channel: int, flow: int, count: int, rng: n
         first = (draws[:, 2] < 0.7).astype(np.int64)
         supplier = integer(stock.suppliers(ground, where), ground.seed, _AFFINITY, submitters.who, first)
         lots = stock.sound(ground, where, supplier, day, draws[:, 1])
-    return _fill(ground, day, where, flow, -1, lots, submitters, supplier, rng)
+    return fill(ground, day, where, flow, -1, lots, submitters, supplier, rng)
 
 
 def _bad(ground: Ground, day: int, channel: int, cause: int, count: int, rng: np.random.Generator) -> Batches:
@@ -144,10 +157,10 @@ def _bad(ground: Ground, day: int, channel: int, cause: int, count: int, rng: np
         np.where(opened, fresh.opened, usual.opened),
     )
     supplier = stock.ring_supplier(ground, where, lots.ring)
-    return _fill(ground, day, where, STOCK, cause, lots, submitters, supplier, rng)
+    return fill(ground, day, where, STOCK, cause, lots, submitters, supplier, rng)
 
 
-def _fill(
+def fill(
     ground: Ground,
     day: int,
     channel: Array,
@@ -157,19 +170,20 @@ def _fill(
     submitters: people.Submitters,
     supplier: Array,
     rng: np.random.Generator,
+    sizes: Array | None = None,
 ) -> Batches:
-    """Return batches with every fact that follows from lot, submitter and place."""
+    """Return batches with every fact that follows from lot, submitter and place; ``sizes`` where given."""
     count = len(channel)
     kind = lots.kind
     if flow == HASTY:
-        game = ground.kinds.mix(CHANNEL_NAMES[channel[0]] if count else "ecommerce") * (
+        game = ground.mix(CHANNEL_NAMES[channel[0]] if count else "ecommerce") * (
             ground.kinds.family == FAMILIES.index("game")
         )
         kind = pick(game, uniform(ground.seed, _BATCHES, lots.lot)) if count else kind
     store, dealer = _shops(ground, channel, lots.ring, supplier, rng)
     ip, device = _machines(ground, submitters, lots.ring, store, day, rng)
     entry = _entries(channel, flow, rng)
-    size = _sizes(flow, count, rng)
+    size = _sizes(flow, count, rng) if sizes is None else sizes
     pieces = (size - 1) // TOGETHER
     gap = rng.uniform(2.0, 6.0, count) if flow == HASTY else rng.uniform(340.0, 1_500.0, count)
     start = rhythm.seconds(channel, rng.random((count, 2)))
@@ -205,7 +219,16 @@ def _fill(
         start=start,
         gap=gap,
         incident=np.full(count, -1),
+        flood=np.zeros(count, dtype=bool),
+        sent_to=np.full(count, -1),
+        shown=_shown(channel, size, rng),
     )
+
+
+def _shown(channel: Array, size: Array, rng: np.random.Generator) -> dict[str, Array]:
+    """Return which columns each batch has filled in."""
+    out = {name: rng.random(len(channel)) < np.array(shares)[channel] for name, shares in facts.SHOWN.value.items()}
+    return out | {"batch_id": (size > 1) | (rng.random(len(channel)) < NAMED_ALONE)}
 
 
 def _sizes(flow: int, count: int, rng: np.random.Generator) -> Array:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from cardrisk.world.cards import SERIALS, Cards
+from cardrisk.world.cards import SERIALS, Group
 from cardrisk.world.ground import Ground
 from cardrisk.world.hashing import Array, bits, integer
 
@@ -30,11 +30,15 @@ class Texts:
     characters: Array
     lengths: Array
 
+    def take(self, rows: Array) -> "Texts":
+        """Return the texts at ``rows``."""
+        return Texts(self.characters[rows], self.lengths[rows])
 
-def lengths(ground: Ground, cards: Cards) -> tuple[Array, Array]:
+
+def lengths(ground: Ground, group: Group) -> tuple[Array, Array]:
     """Return the true lengths of each card's number (0 where its kind has none) and secret, in characters."""
-    number, secret = lengths_of_batches(ground, cards)
-    return number[cards.batch], secret[cards.batch]
+    number, secret = lengths_of_batches(ground, group)
+    return number[group.cards.batch], secret[group.cards.batch]
 
 
 def _pick_length(table: tuple[tuple[int, ...], ...], kind: Array, draw: Array) -> Array:
@@ -54,30 +58,30 @@ def digits_of(words: Array, radix: Array, columns: int) -> Array:
     return out.T
 
 
-def numbers(ground: Ground, cards: Cards, length: Array) -> Texts:
+def numbers(ground: Ground, group: Group, length: Array) -> Texts:
     """Return card numbers: a random base of the lot, then the serial in the last digits."""
-    batches = cards.batches
+    batches = group.batches
     alnum = ground.kinds.number_alnum[batches.kind] & (ground.kinds.number_letters[batches.kind] == 0)
     radix = np.where(alnum, 36, 10).astype(np.uint64)
     half = WIDTH // 2
     base = np.hstack([digits_of(bits(ground.seed, _LOT_BASE, batches.lot, part), radix, half) for part in (0, 1)])
-    of_lot, _ = lengths_of_batches(ground, cards)
+    of_lot, _ = lengths_of_batches(ground, group)
     for row in np.flatnonzero(ground.kinds.number_letters[batches.kind]):
         first = WIDTH - of_lot[row]
         letters = slice(first, first + ground.kinds.number_letters[batches.kind[row]])
         base[row, letters] = ALPHABET[10:][base[row, letters] % 26]
-    out = base[cards.batch]
-    offset = integer(SERIALS, ground.seed, _OFFSET, batches.lot)[cards.batch]
-    serial = ((offset + cards.serial) % SERIALS).astype(np.uint32)
+    out = base[group.cards.batch]
+    offset = integer(SERIALS, ground.seed, _OFFSET, batches.lot)[group.cards.batch]
+    serial = ((offset + group.cards.serial) % SERIALS).astype(np.uint32)
     for column in range(WIDTH - 1, WIDTH - 1 - _SERIAL_DIGITS, -1):
         serial, digit = np.divmod(serial, np.uint32(10))
         out[:, column] = digit + ord("0")
     return Texts(out, length.copy())
 
 
-def lengths_of_batches(ground: Ground, cards: Cards) -> tuple[Array, Array]:
+def lengths_of_batches(ground: Ground, group: Group) -> tuple[Array, Array]:
     """Return number and secret lengths per batch."""
-    batches = cards.batches
+    batches = group.batches
     draw = integer(1 << 20, ground.seed, _LENGTH, batches.lot)
     kinds = ground.kinds
     return (
@@ -86,9 +90,10 @@ def lengths_of_batches(ground: Ground, cards: Cards) -> tuple[Array, Array]:
     )
 
 
-def secrets(ground: Ground, cards: Cards, length: Array) -> Texts:
+def secrets(ground: Ground, group: Group, length: Array) -> Texts:
     """Return secrets, uniform over the kind's alphabet."""
-    radix = np.where(ground.kinds.secret_alnum[cards.kind], 36, 10).astype(np.uint64)
+    radix = np.where(ground.kinds.secret_alnum[group.cards.kind], 36, 10).astype(np.uint64)
     half = WIDTH // 2
-    halves = [digits_of(bits(ground.seed, _SECRET, cards.lot, cards.serial, part), radix, half) for part in (0, 1)]
+    lot, serial = group.cards.lot, group.cards.serial
+    halves = [digits_of(bits(ground.seed, _SECRET, lot, serial, part), radix, half) for part in (0, 1)]
     return Texts(np.hstack(halves), length.copy())

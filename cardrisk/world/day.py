@@ -4,7 +4,7 @@ Correct when a day's tables depend on the ground and the day's number alone: whi
 order, by whichever worker, the bytes are the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -12,21 +12,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cardrisk import facts
-from cardrisk.kinds import FAMILIES
 from cardrisk.world import answers, batches, codetext, columns, fate, spoiling
-from cardrisk.world.cards import NOT_SHOWN, Cards, expand
+from cardrisk.world.batches import Batches
+from cardrisk.world.cards import NOT_SHOWN, Group, expand, join
+from cardrisk.world.codetext import Texts
 from cardrisk.world.ground import DAY, MICRO, Ground
 from cardrisk.world.hashing import Array
 from cardrisk.world.rates import CHANNEL_NAMES, PRECEDENCE
 
-_SHOW, _SPOIL, _PRICE, _RECEIVE = range(900, 904)
-_IDS_A_DAY: Final = 10_000_000
-_IDS_AGAIN: Final = 5_000_000
+CONCERNS_A_GROUP: Final = 10_000
+_IDS_A_DAY: Final = 10**10
+_IDS_AGAIN: Final = 5 * 10**9
+_SPOIL: Final = 900
+_SAID: Final = (*PRECEDENCE, facts.OK)
 
 
 @dataclass(frozen=True)
 class DayTables:
-    """A day's Arrow tables: submissions and truth row by row, answers to them, and what screening stopped."""
+    """A day's Arrow tables; text columns are dictionary-encoded where they repeat.
+
+    Attributes
+    ----------
+    submissions, truth
+        Row by row the same cards, in order of ``submitted_at``.
+    outcomes
+        Every answer to them, in order of ``answered_at``.
+    stopped
+        What each platform's screening stopped: a submission's columns and the true ``cause``.
+    """
 
     submissions: pa.Table
     outcomes: pa.Table
@@ -34,156 +47,179 @@ class DayTables:
     stopped: pa.Table
 
 
+def groups(ground: Ground, day: int) -> list[Group]:
+    """Return the day's usual stream and, after it, each incident's own cards."""
+    out = [expand(ground, day, 0, batches.plan(ground, day))]
+    for index, incident in enumerate(ground.incidents):
+        now = incident.occurrence(day)
+        if incident.floods and now is not None:
+            own = incident.plan(ground, day, (index, *now))
+            out.append(expand(ground, day, CONCERNS_A_GROUP * (index + 1), own))
+    return out
+
+
 def make(ground: Ground, day: int) -> DayTables:
     """Return the tables of ``day``, counted from the world's start."""
-    plan = batches.plan(ground, day)
-    cards, became, first = fate.activate(ground, expand(ground, day, plan))
-    again = np.arange(len(cards)) != first
-    number = cards.day * _IDS_A_DAY + first + _IDS_AGAIN * again
-    ids = columns.names("S", number, 12)
-    received, given = _received(ground, cards)
-    known = np.where(given, received, cards.moment)
-    one_message = np.zeros(len(cards), dtype=bool)
-    answered = answers.answer(ground, cards, known, became, one_message)
-    rows = pa.table({"submission_id": ids, **_submission_columns(ground, cards, first, received, given)})
-    truth = _truth(ids, cards, became)
-    order = np.lexsort((number, cards.moment))
+    parts = [fate.activate(ground, group) for group in groups(ground, day)]
+    counts = [len(group.cards) for group, _, _ in parts]
+    answered = answers.join([answers.answer(ground, group, became) for group, became, _ in parts], counts)
+    starts = np.cumsum([0, *counts])
+    first = np.concatenate([row + start for (_, _, row), start in zip(parts, starts, strict=False)])
+    became = fate.join([part for _, part, _ in parts])
+    group = join([part for part, _, _ in parts])
+    number, secret = _codes(ground, group, first)
+    names = group.cards.number + _IDS_AGAIN * group.cards.again + day * _IDS_A_DAY
+    order = np.lexsort((names, group.cards.moment))
     passed, stopped = order[~became.stopped[order]], order[became.stopped[order]]
-    cause = columns.chosen((*PRECEDENCE, facts.OK), became.cause[stopped] % (len(PRECEDENCE) + 1))
+    ids = columns.names("S", names, 15)
+    halted = _submissions(ground, group, stopped, ids, number, secret)
+    cause = columns.chosen(_SAID, became.cause[stopped] % len(_SAID))
     return DayTables(
-        submissions=rows.take(passed),
+        submissions=_submissions(ground, group, passed, ids, number, secret),
         outcomes=_outcomes(ids, answered),
-        truth=truth.take(passed),
-        stopped=rows.take(stopped).append_column("cause", cause),
+        truth=_truth(ground, ids, group, became, passed),
+        stopped=halted.append_column("cause", cause),
     )
 
 
-def _received(ground: Ground, cards: Cards) -> tuple[Array, Array]:
-    """Return when the platform knew each card, and whether it noted that: shops hand their lists in later."""
-    rng, table = ground.rng(_RECEIVE, cards.day), cards.batches
-    late = (table.store >= 0) & (rng.random(len(table)) < 0.5)
-    wait = np.where(late, rng.uniform(60.0, 7_200.0, len(table)), 0.7 * np.exp(0.8 * rng.standard_normal(len(table))))
-    given = rng.random(len(table)) < _shown_share("received_at")[table.channel]
-    return cards.moment + (wait * MICRO).astype(np.int64)[cards.batch], given[cards.batch]
+def _codes(ground: Ground, group: Group, first: Array) -> tuple[Texts, Texts]:
+    """Return numbers and secrets as they come in, spoilt where the card is; a second attempt brings the same."""
+    sizes = codetext.lengths(ground, group)
+    made = (codetext.numbers(ground, group, sizes[0]), codetext.secrets(ground, group, sizes[1]))
+    digits = spoiling.digits_only(ground, group.cards.kind)
+    valid = (ground.kinds.number_lengths, ground.kinds.secret_lengths)
+    spoilt = (group.cards.error != spoiling.NONE) & ~group.cards.again
+    for index, text in enumerate(made):
+        rows = np.flatnonzero(spoilt & (group.cards.in_secret == bool(index)))
+        part = Texts(text.characters[rows], text.lengths[rows])
+        rng = ground.rng(_SPOIL + index, group.day)
+        spoiling.spoil(part, group.cards.error[rows], digits[index][rows], valid[index], group.cards.kind[rows], rng)
+        text.characters[rows], text.lengths[rows] = part.characters, part.lengths
+        again = np.flatnonzero(group.cards.again)
+        text.characters[again], text.lengths[again] = text.characters[first[again]], text.lengths[first[again]]
+    return made
 
 
-def _shown_share(column: str) -> Array:
-    return np.array(facts.SHOWN.value[column])
-
-
-def _submission_columns(
-    ground: Ground, cards: Cards, first: Array, received: Array, given: Array
-) -> dict[str, pa.Array]:
-    """Return every column of a submission but its id, in the order of the public table."""
-    table, rng = cards.batches, ground.rng(_SHOW, cards.day)
-    shown = {name: rng.random(len(table)) < _shown_share(name)[table.channel] for name in facts.SHOWN.value}
-    has_batch = (table.size > 1) | (rng.random(len(table)) < 0.3)
-    one = cards.batch
-    here = np.arange(len(table))
-    batch_number = cards.day * _IDS_A_DAY + here
-    number, secret = _codes(ground, cards, first)
-    registered = (int(ground.start.astype(np.int64)) + table.opened) * DAY * MICRO
+def _submissions(ground: Ground, group: Group, rows: Array, ids: pa.Array, number: Texts, secret: Texts) -> pa.Table:
+    """Return the submissions at ``rows``, in the public table's order of columns."""
+    cards = group.cards.take(rows)
+    of_batch = _batch_columns(ground, group)
+    index = pa.array(cards.batch.astype(np.int32))
     limited = ground.kinds.provincial[cards.kind] & cards.region_shown
     valid = cards.valid_until != NOT_SHOWN
-
-    def each(column: pa.Array, mask: Array | None = None) -> pa.Array:
-        return columns.spread(column, one, None if mask is None else mask[one])
-
-    return {
+    asked = group.batches.shown["asking_price"][cards.batch]
+    own = {
+        "submission_id": ids.take(pa.array(rows)),
         "submitted_at": columns.times(cards.moment),
-        "received_at": columns.times(received, given),
-        "channel": columns.chosen(CHANNEL_NAMES, cards.channel),
-        "card_kind": columns.chosen(ground.kinds.names, cards.kind),
-        "batch_id": each(columns.names("B", batch_number, 12), has_batch),
-        "submitter_id": each(columns.names("U", table.who.view(np.uint64) % np.uint64(10**14), 14)),
-        "submitter_registered_at": each(columns.times(registered), shown["submitter_registered_at"]),
-        "submitter_credit_score": each(columns.numbers(table.credit), shown["submitter_credit_score"]),
-        "supplier_id": each(
-            columns.names("P", np.maximum(table.channel * 100_000 + table.supplier, 0), 6),
-            shown["supplier_id"] & (table.supplier >= 0),
-        ),
-        "dealer_id": each(columns.names("D", np.maximum(table.dealer, 0), 5), table.dealer >= 0),
-        "store_id": each(columns.names("T", np.maximum(table.store, 0), 6), table.store >= 0),
-        "client_ip": each(_addresses(table.ip), shown["client_ip"]),
-        "device_id": each(columns.names("V", table.device.view(np.uint64) % np.uint64(10**14), 14), shown["device_id"]),
-        "entry_method": each(columns.chosen(facts.ENTRY_METHODS, table.entry), shown["entry_method"]),
-        "medium": each(columns.chosen(facts.MEDIA, 1 - table.physical.astype(np.int64)), shown["medium"]),
+        "received_at": columns.times(cards.received, cards.received_shown),
         "photo_quality": columns.numbers(cards.quality),
-        "card_no": number,
-        "card_secret": secret,
+        "card_no": columns.texts(number.take(rows)),
+        "card_secret": columns.texts(secret.take(rows)),
         "face_value": columns.numbers(cards.declared),
-        "asking_price": columns.numbers(_prices(ground, cards, first), shown["asking_price"][one]),
+        "asking_price": columns.numbers(cards.asking, asked),
         "region_issued": columns.chosen(facts.REGIONS, np.where(limited, cards.region, -1)),
         "region_of_use": columns.chosen(facts.REGIONS, cards.region_of_use),
         "valid_until": columns.times(np.where(valid, cards.valid_until, 0) * DAY * MICRO, valid),
         "account_bound": columns.flags(cards.bound == 1, cards.bound >= 0),
         "is_synthetic": columns.flags(np.ones(len(cards), dtype=bool)),
     }
+    spread = {name: columns.spread(column, index) for name, column in of_batch.items()}
+    return pa.table({name: own[name] if name in own else spread[name] for name in COLUMNS})
 
 
-def _codes(ground: Ground, cards: Cards, first: Array) -> tuple[pa.Array, pa.Array]:
-    """Return numbers and secrets as they come in, spoilt where the card is; a second attempt brings the same."""
-    count = len(np.unique(first))
-    sizes = codetext.lengths(ground, cards)
-    made = (codetext.numbers(ground, cards, sizes[0]), codetext.secrets(ground, cards, sizes[1]))
-    digits = spoiling.digits_only(ground, cards.kind)
-    tables = (ground.kinds.number_lengths, ground.kinds.secret_lengths)
-    out = []
-    for index, text in enumerate(made):
-        mine = (cards.error[:count] != spoiling.NONE) & (cards.in_secret[:count] == bool(index))
-        rows = np.flatnonzero(mine)
-        part = codetext.Texts(text.characters[rows], text.lengths[rows])
-        valid = [frozenset(tables[index][kind]) for kind in cards.kind[rows]]
-        rng = ground.rng(_SPOIL + 10 * index, cards.day)
-        spoiling.spoil(part, cards.error[rows], digits[index][rows], valid, rng)
-        text.characters[rows], text.lengths[rows] = part.characters, part.lengths
-        out.append(columns.texts(codetext.Texts(text.characters[first], text.lengths[first])))
-    return out[0], out[1]
+COLUMNS: Final[tuple[str, ...]] = (
+    "submission_id",
+    "submitted_at",
+    "received_at",
+    "channel",
+    "card_kind",
+    "batch_id",
+    "submitter_id",
+    "submitter_registered_at",
+    "submitter_credit_score",
+    "supplier_id",
+    "dealer_id",
+    "store_id",
+    "client_ip",
+    "device_id",
+    "entry_method",
+    "medium",
+    "photo_quality",
+    "card_no",
+    "card_secret",
+    "face_value",
+    "asking_price",
+    "region_issued",
+    "region_of_use",
+    "valid_until",
+    "account_bound",
+    "is_synthetic",
+)
+"""Columns of submissions, in order."""
 
 
-def _prices(ground: Ground, cards: Cards, first: Array) -> Array:
-    """Return asking prices in yuan to the cent: the family's usual share of face value, and the batch's."""
-    usual = np.array([facts.ASKING.value[family] for family in FAMILIES])[ground.kinds.family[cards.kind]]
-    rng = ground.rng(_PRICE, cards.day)
-    own = 0.01 * rng.standard_normal(int(first.max(initial=-1)) + 1)[first]
-    share = np.clip(usual + cards.batches.price[cards.batch] + own, 0.3, 1.0)
-    return np.asarray(np.round(cards.declared * share, 2))
+def _batch_columns(ground: Ground, group: Group) -> dict[str, pa.Array]:
+    """Return the columns that all cards of a batch share, one entry per batch."""
+    table: Batches = group.batches
+    shown = table.shown
+    registered = (int(ground.start.astype(np.int64)) + table.opened) * DAY * MICRO
+    batch_number = group.day * 10**7 + np.arange(len(table))
+    supplier = table.channel * 100_000 + table.supplier
+    device = (table.device.view(np.uint64) % np.uint64(10**14)).view(np.int64)
+    who = (table.who.view(np.uint64) % np.uint64(10**14)).view(np.int64)
+    held, at_dealer, in_store = table.supplier >= 0, table.dealer >= 0, table.store >= 0
+    return {
+        "channel": columns.coded(CHANNEL_NAMES, table.channel),
+        "card_kind": columns.coded(ground.kinds.names, table.kind),
+        "batch_id": columns.names("B", batch_number, 12, shown["batch_id"]),
+        "submitter_id": columns.names("U", who, 14),
+        "submitter_registered_at": columns.times(registered, shown["submitter_registered_at"]),
+        "submitter_credit_score": columns.numbers(table.credit, shown["submitter_credit_score"]),
+        "supplier_id": columns.names("P", np.where(held, supplier, 0), 6, shown["supplier_id"] & held),
+        "dealer_id": columns.names("D", np.where(at_dealer, table.dealer, 0), 5, at_dealer),
+        "store_id": columns.names("T", np.where(in_store, table.store, 0), 6, in_store),
+        "client_ip": _addresses(table.ip, shown["client_ip"]),
+        "device_id": columns.names("V", device, 14, shown["device_id"]),
+        "entry_method": columns.coded(facts.ENTRY_METHODS, np.where(shown["entry_method"], table.entry, -1)),
+        "medium": columns.coded(facts.MEDIA, np.where(shown["medium"], 1 - table.physical.astype(int), -1)),
+    }
 
 
-def _addresses(ip: Array) -> pa.Array:
+def _addresses(ip: Array, shown: Array) -> pa.Array:
     """Return private addresses: 10.x for people and carriers, 172.16-31.x for shops."""
     octets = pa.array([str(n) for n in range(256)])
     shop = ip >= 2**24
     rest = np.where(shop, ip - 2**24, ip)
-    parts = [
-        np.where(shop, 172, 10),
-        np.where(shop, 16 + (rest >> 16) % 16, rest >> 16),
-        (rest >> 8) & 255,
-        rest & 255,
-    ]
-    return pc.binary_join_element_wise(*[octets.take(pa.array(part)) for part in parts], ".")
+    heads = [np.where(shop, 172, 10), np.where(shop, 16 + (rest >> 16) % 16, rest >> 16)]
+    parts = [*heads, (rest >> 8) & 255, rest & 255]
+    text = pc.binary_join_element_wise(*[octets.take(pa.array(part)) for part in parts], ".")
+    return pc.if_else(pa.array(shown), text, pa.scalar(None, pa.string()))
 
 
-def _truth(ids: pa.Array, cards: Cards, became: fate.Fate) -> pa.Table:
-    """Return true causes and the ceiling's joint chances, rounded to a billionth so that their sum is exact."""
+def _truth(ground: Ground, ids: pa.Array, group: Group, became: fate.Fate, rows: Array) -> pa.Table:
+    """Return true causes and the ceiling's joint chances, rounded to a billionth."""
+    became = became.take(rows)
     chances = np.round(became.chances, 9)
+    labels = [f"{item.NAME}-{index}" for index, item in enumerate(ground.incidents)]
     data = {
-        "submission_id": ids,
-        "cause": columns.chosen((*PRECEDENCE, facts.OK), became.cause % (len(PRECEDENCE) + 1)),
-        "incident": columns.chosen((), cards.incident),
-        "p_fail": columns.numbers(np.round(chances.sum(axis=1), 9)),
+        "submission_id": ids.take(pa.array(rows)),
+        "cause": columns.chosen(_SAID, became.cause % len(_SAID)),
+        "incident": columns.chosen(labels, group.cards.incident[rows]),
+        "p_fail": columns.numbers(np.minimum(np.round(chances.sum(axis=0), 9), 1.0)),
     }
+    nothing = np.zeros(len(rows))
     for cause in facts.CAUSES:
-        where = PRECEDENCE.index(cause) if cause in PRECEDENCE else None
-        values = np.zeros(len(cards)) if where is None else chances[:, where]
-        data[f"p_{cause}"] = columns.numbers(np.ascontiguousarray(values))
+        values = chances[PRECEDENCE.index(cause)] if cause in PRECEDENCE else nothing
+        data[f"p_{cause}"] = columns.numbers(values)
     return pa.table(data)
 
 
 def _outcomes(ids: pa.Array, answered: answers.Answers) -> pa.Table:
+    order = np.lexsort((answered.card, answered.at))
+    answered = answers.Answers(**{item.name: getattr(answered, item.name)[order] for item in fields(answered)})
     codes = [code for code, _, _ in answers.MESSAGES]
     words = [text for _, text, _ in answers.MESSAGES]
-    table = pa.table(
+    return pa.table(
         {
             "submission_id": ids.take(pa.array(answered.card)),
             "answered_at": columns.times(answered.at),
@@ -195,4 +231,3 @@ def _outcomes(ids: pa.Array, answered: answers.Answers) -> pa.Table:
             "label_source": columns.chosen(facts.LABEL_SOURCES, answers.source_of(answered.message)),
         }
     )
-    return table.take(pa.array(np.lexsort((answered.card, answered.at))))

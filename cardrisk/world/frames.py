@@ -5,16 +5,21 @@ Correct when the frames hold exactly what :func:`cardrisk.world.day.make` says o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from cardrisk.errors import ScenarioError
-from cardrisk.kinds import KINDS
 from cardrisk.world.day import make
-from cardrisk.world.ground import Ground, KindTable
+from cardrisk.world.ground import Ground
+from cardrisk.world.scenario import Scenario
+
+TABLES: Final[tuple[str, ...]] = ("submissions", "outcomes", "truth", "stopped")
+START: Final = "2026-01-05"
+"""A Monday."""
+MOST_SCALE: Final = 50.0
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,9 @@ def generate(
     scale: float = 0.1,
     seed: int = 7,
     *,
-    start: str = "2026-01-05",
+    start: str = START,
     screening: Literal["activated", "raw"] = "activated",
-    scenario: None = None,
+    scenario: Scenario | None = None,
 ) -> World:
     """Return a synthetic world.
 
@@ -67,7 +72,7 @@ def generate(
     screening
         ``"activated"``: cards that reach activation after each platform's own screening. ``"raw"``: all cards.
     scenario
-        Reserved.
+        Rates, mixes and incidents; ``None`` for the document's with the default calendar.
 
     Returns
     -------
@@ -79,20 +84,57 @@ def generate(
     ScenarioError
         Days, scale or screening make no world.
     """
-    if days < 1 or not 0 < scale <= 100:
-        raise ScenarioError(f"days: expected 1 or more, scale: 0 to 100; got {days} and {scale}")
+    ground = prepare(days, scale, seed, start=start, screening=screening, scenario=scenario)
+    parts: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+    for day in range(days):
+        tables = make(ground, day)
+        for name in TABLES:
+            parts[name].append(plain(getattr(tables, name)))
+    return World(**{name: frame(pa.concat_tables(parts[name])) for name in TABLES})
+
+
+def prepare(
+    days: int,
+    scale: float,
+    seed: int,
+    *,
+    start: str = START,
+    screening: str = "activated",
+    scenario: Scenario | None = None,
+) -> Ground:
+    """Return the ground of a world after checking what was asked.
+
+    Raises
+    ------
+    ScenarioError
+        Days, scale, seed, start or screening make no world, or the scenario contradicts itself.
+    """
+    scenario = Scenario() if scenario is None else scenario
+    if not 1 <= days <= scenario.length:
+        raise ScenarioError(
+            f"days: expected 1 to {scenario.length} (the scenario's calendar), got {days}; give a longer length"
+        )
+    if not 0.0 < scale <= MOST_SCALE:
+        raise ScenarioError(f"scale: expected more than 0 and at most {MOST_SCALE}, got {scale}")
+    if not 0 <= seed < 2**63:
+        raise ScenarioError(f"seed: expected 0 to 2**63 - 1, got {seed}")
     if screening not in ("activated", "raw"):
         raise ScenarioError(f"screening: expected 'activated' or 'raw', got {screening!r}")
-    ground = Ground(seed, scale, np.datetime64(start, "D"), KindTable.of(KINDS), screening == "activated")
-    tables = [make(ground, day) for day in range(days)]
-    return World(
-        *(
-            frame(pa.concat_tables([getattr(table, name) for table in tables]))
-            for name in ("submissions", "outcomes", "truth", "stopped")
-        )
+    try:
+        np.datetime64(start, "D")
+    except ValueError:
+        raise ScenarioError(f"start: expected a date as YYYY-MM-DD, got {start!r}") from None
+    return scenario.ground(seed, scale, start, screened=screening == "activated")
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Return ``table`` with every encoded text column decoded."""
+    schema = pa.schema(
+        [pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema]
     )
+    return table.cast(schema)
 
 
 def frame(table: pa.Table) -> pd.DataFrame:
     """Return a pandas frame: text as ``str``, times in UTC microseconds, flags as nullable booleans."""
-    return table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    return cast(pd.DataFrame, table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get))

@@ -7,14 +7,17 @@ the number of cards per entity does not depend on the scale.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from cardrisk import facts
 from cardrisk.kinds import FAMILIES, CardKind
 from cardrisk.world.hashing import Array
-from cardrisk.world.rates import CHANNEL_NAMES, INTRINSIC, background_rates, pass_rate, raw_rates, stock_rates
+from cardrisk.world.rates import CHANNEL_NAMES, INTRINSIC, Rates
+
+if TYPE_CHECKING:
+    from cardrisk.world.incidents import Incident
 
 DAY: Final = 86_400
 MICRO: Final = 1_000_000
@@ -82,11 +85,11 @@ class KindTable:
     def can_have(self, cause: str) -> Array:
         """Return which kinds can fail for ``cause`` at all, boolean per kind."""
         if cause == "expired":
-            return self.expires
+            return np.asarray(self.expires)
         if cause == "region_mismatch":
-            return self.provincial
+            return np.asarray(self.provincial)
         if cause == "bound_to_account":
-            return self.binds
+            return np.asarray(self.binds)
         if cause == "not_activated":
             return self.activates | (self.family == FAMILIES.index("phone"))
         if cause == "insufficient_balance":
@@ -94,21 +97,6 @@ class KindTable:
         if cause == "batch_invalid":
             return self.family == FAMILIES.index("phone")
         return np.ones(len(self.names), dtype=bool)
-
-    def mix(self, channel: str, cause: str | None = None) -> Array:
-        """Return each kind's share of a channel's cards, or of its stock bad by ``cause``; float64 summing to 1."""
-        families = facts.FAMILY_MIX.value[channel]
-        weights = np.zeros(len(self.names))
-        for index, family in enumerate(FAMILIES):
-            inside = self.weight * (self.family == index)
-            share = families[family]
-            if cause == "forged":
-                game = facts.FORGED_GAME_SHARE.value
-                share = game if family == "game" else (1.0 - game) / 2.0
-            weights += share * inside / max(inside.sum(), 1e-9)
-        if cause is not None:
-            weights = weights * self.can_have(cause)
-        return np.asarray(weights / max(weights.sum(), 1e-12))
 
 
 @dataclass(frozen=True)
@@ -125,6 +113,14 @@ class Ground:
         First day, ``datetime64[D]``.
     kinds
         The kinds in circulation.
+    rates
+        What fails and what screening stops.
+    daily
+        Cards that reach activation on an average day, per channel, at ``scale=1``.
+    families
+        Share of each channel's cards by family.
+    incidents
+        What stands out of the usual stream.
     screened
         Whether each platform's own screening has thinned the stream.
     """
@@ -133,35 +129,54 @@ class Ground:
     scale: float
     start: np.datetime64
     kinds: KindTable
+    rates: Rates
+    daily: Mapping[str, float]
+    families: Mapping[str, Mapping[str, float]]
+    incidents: "tuple[Incident, ...]" = ()
     screened: bool = True
 
     @cached_property
     def raw_daily(self) -> Array:
         """Raw cards on an average day, per channel."""
-        daily = np.array([facts.CHANNELS[name].daily for name in CHANNEL_NAMES])
-        return np.asarray(daily * self.scale / pass_rate())
+        daily = np.array([self.daily[name] for name in CHANNEL_NAMES])
+        return np.asarray(daily * self.scale / self.rates.pass_rate)
+
+    @cached_property
+    def _mixes(self) -> dict[tuple[str, str | None], Array]:
+        return {
+            (channel, cause): self._mix(channel, cause) for channel in CHANNEL_NAMES for cause in (None, *INTRINSIC)
+        }
+
+    def mix(self, channel: str, cause: str | None = None) -> Array:
+        """Return each kind's share of a channel's cards, or of its stock bad by ``cause``; float64 summing to 1."""
+        return self._mixes[channel, cause]
+
+    def _mix(self, channel: str, cause: str | None) -> Array:
+        weights = np.zeros(len(self.kinds.names))
+        for index, family in enumerate(FAMILIES):
+            inside = self.kinds.weight * (self.kinds.family == index)
+            share = self.families[channel][family]
+            if cause == "forged":
+                game = facts.FORGED_GAME_SHARE.value
+                share = game if family == "game" else (1.0 - game) / 2.0
+            weights += share * inside / max(inside.sum(), 1e-9)
+        if cause is not None:
+            weights = weights * self.kinds.can_have(cause)
+        return np.asarray(weights / max(weights.sum(), 1e-12))
 
     @cached_property
     def stock(self) -> Array:
         """Raw cards from bad lots per raw card, shape (channels, intrinsic causes)."""
-        rates = stock_rates()
-        for row, channel in enumerate(CHANNEL_NAMES):
-            for column, cause in enumerate(INTRINSIC):
-                rates[row, column] *= bool((self.kinds.mix(channel) * self.kinds.can_have(cause)).sum())
-        return rates
+        return np.where(self._eligible > 0, self.rates.stock, 0.0)
 
     @cached_property
     def background(self) -> Array:
         """Each cause's chance on an eligible card of no bad lot of that cause, shape (channels, intrinsic causes)."""
-        eligible = np.array(
-            [[self.kinds.mix(ch)[self.kinds.can_have(c)].sum() for c in INTRINSIC] for ch in CHANNEL_NAMES]
-        )
-        return background_rates(eligible)
+        return self.rates.background(self._eligible)
 
     @cached_property
-    def raw_rates(self) -> Array:
-        """Bad raw cards per raw card, shape (channels, intrinsic causes)."""
-        return raw_rates()
+    def _eligible(self) -> Array:
+        return np.array([[self.mix(ch)[self.kinds.can_have(c)].sum() for c in INTRINSIC] for ch in CHANNEL_NAMES])
 
     def many(self, at_scale_one: int, least: int) -> int:
         """Return how many entities of a sort are alive at once."""

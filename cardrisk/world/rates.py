@@ -1,13 +1,15 @@
 """From the document's rates to what the raw stream must hold.
 
-Correct when the raw stream, thinned by each platform's screening, has the cause rates of
-:data:`cardrisk.facts.CAUSE_RATES`.
+Correct when the raw stream, thinned by each platform's screening, has the scenario's cause rates.
 
 Each failing cause reaches a card on two roads: in *stock* - lots of which a share is bad, handed in over days by
 the same suppliers and submitters - and as *background*, card by card, anywhere. ``IN_STOCK`` says how much of a
 cause is stock: that is what history can reveal.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -64,42 +66,8 @@ SALTED: Final = 0.12
 """Share of bad lots that are mostly sound, to look honest: their share of bad cards is halved."""
 
 CHANNEL_NAMES: Final[tuple[str, ...]] = tuple(facts.CHANNELS)
-
-
-def stops(channel: str, cause: str) -> float:
-    """Return the share of a channel's cards of a true cause that its own screening stops."""
-    named = facts.SCREENING_STOPS.value[channel]
-    if cause in facts.RETRYABLE:
-        return named["ok"]
-    return named.get(cause, facts.SCREENING_STOPS_OTHER.value[channel])
-
-
-def stop_table() -> Array:
-    """Return stop shares, float64 of shape (channels, 1 + intrinsic causes); column 0 is ``ok``."""
-    return np.array([[stops(channel, cause) for cause in ("ok", *INTRINSIC)] for channel in CHANNEL_NAMES])
-
-
-def raw_rates() -> Array:
-    """Return bad raw cards per raw card, float64 of shape (channels, intrinsic causes)."""
-    per_default = np.array(
-        [
-            [facts.CAUSE_RATES.value[name][cause] / (1.0 - stops(name, cause)) for cause in INTRINSIC]
-            for name in CHANNEL_NAMES
-        ]
-    )
-    return per_default * pass_rate()[:, None]
-
-
-def pass_rate() -> Array:
-    """Return the share of each channel's raw cards that its screening lets through, float64 of shape (channels,)."""
-    shares = []
-    for name in CHANNEL_NAMES:
-        rates = facts.CAUSE_RATES.value[name]
-        bad = sum(rates[cause] for cause in INTRINSIC)
-        raw = (1.0 - bad) / (1.0 - stops(name, "ok"))
-        raw += sum(rates[cause] / (1.0 - stops(name, cause)) for cause in INTRINSIC)
-        shares.append(1.0 / raw)
-    return np.array(shares)
+MOST: Final = 0.95
+"""No background chance goes above."""
 
 
 def mean_share(cause: str) -> float:
@@ -108,34 +76,75 @@ def mean_share(cause: str) -> float:
     return (low + high) / 2.0 * (1.0 - SALTED / 2.0)
 
 
-def stock_rates() -> Array:
-    """Return raw cards from bad lots per raw card, float64 of shape (channels, intrinsic causes)."""
-    raw, out = raw_rates(), np.zeros((len(CHANNEL_NAMES), len(INTRINSIC)))
-    mistyped = INTRINSIC.index("mistyped")
-    for column, cause in enumerate(INTRINSIC):
-        if cause in IN_STOCK:
-            out[:, column] = raw[:, column] * IN_STOCK[cause] / mean_share(cause)
-            if column > mistyped:
-                out[:, column] /= 1.0 - raw[:, mistyped] / 2.0
-    return out
+@dataclass(frozen=True)
+class Rates:
+    """What fails and what is stopped, per channel.
 
-
-def background_rates(eligible: Array) -> Array:
-    """Return each cause's chance on a card that can have it and comes from no bad lot of that cause.
-
-    Parameters
+    Attributes
     ----------
-    eligible
-        Share of each channel's cards whose kind can have the cause, shape (channels, intrinsic causes).
-
-    Returns
-    -------
-    ndarray
-        Float64 of shape (channels, intrinsic causes), raised for what earlier causes in the precedence take.
+    causes
+        Share of the cards that reach activation, by channel and cause.
+    stops
+        Share of cards stopped before activation, by channel and true cause; ``other`` for causes not named.
     """
-    raw, out = raw_rates(), np.zeros((len(CHANNEL_NAMES), len(INTRINSIC)))
-    for column, cause in enumerate(INTRINSIC):
-        room = 1.0 - raw[:, :column].sum(axis=1)
-        wanted = raw[:, column] * (1.0 - IN_STOCK.get(cause, 0.0)) / room
-        out[:, column] = wanted / np.maximum(eligible[:, column], 1e-9)
-    return np.minimum(out, 0.9)
+
+    causes: Mapping[str, Mapping[str, float]]
+    stops: Mapping[str, Mapping[str, float]]
+
+    def stop(self, channel: str, cause: str) -> float:
+        """Return the share of a channel's cards of a true cause that its own screening stops."""
+        named = self.stops[channel]
+        return named["ok"] if cause in facts.RETRYABLE else named.get(cause, named["other"])
+
+    @cached_property
+    def stop_table(self) -> Array:
+        """Stop shares, float64 of shape (channels, 1 + intrinsic causes); column 0 is ``ok``."""
+        return np.array([[self.stop(name, cause) for cause in ("ok", *INTRINSIC)] for name in CHANNEL_NAMES])
+
+    @cached_property
+    def _wanted(self) -> Array:
+        return np.array([[self.causes[name].get(cause, 0.0) for cause in INTRINSIC] for name in CHANNEL_NAMES])
+
+    @cached_property
+    def pass_rate(self) -> Array:
+        """Share of each channel's raw cards that its screening lets through, float64 of shape (channels,)."""
+        passing = 1.0 - self.stop_table
+        raw = (1.0 - self._wanted.sum(axis=1)) / passing[:, 0] + (self._wanted / passing[:, 1:]).sum(axis=1)
+        return np.asarray(1.0 / raw)
+
+    @cached_property
+    def raw(self) -> Array:
+        """Bad raw cards per raw card, float64 of shape (channels, intrinsic causes)."""
+        return np.asarray(self._wanted / (1.0 - self.stop_table[:, 1:]) * self.pass_rate[:, None])
+
+    @cached_property
+    def stock(self) -> Array:
+        """Raw cards from bad lots per raw card, float64 of shape (channels, intrinsic causes)."""
+        out = np.zeros_like(self.raw)
+        mistyped = INTRINSIC.index("mistyped")
+        for column, cause in enumerate(INTRINSIC):
+            if cause in IN_STOCK:
+                out[:, column] = self.raw[:, column] * IN_STOCK[cause] / mean_share(cause)
+                if column > mistyped:
+                    out[:, column] /= 1.0 - self.raw[:, mistyped] / 2.0
+        return out
+
+    def background(self, eligible: Array) -> Array:
+        """Return each cause's chance on a card that can have it and comes from no bad lot of that cause.
+
+        Parameters
+        ----------
+        eligible
+            Share of each channel's cards whose kind can have the cause, shape (channels, intrinsic causes).
+
+        Returns
+        -------
+        ndarray
+            Float64 of shape (channels, intrinsic causes), raised for what earlier causes in the precedence take.
+        """
+        out = np.zeros_like(self.raw)
+        for column, cause in enumerate(INTRINSIC):
+            room = 1.0 - self.raw[:, :column].sum(axis=1)
+            wanted = self.raw[:, column] * (1.0 - IN_STOCK.get(cause, 0.0)) / room
+            out[:, column] = wanted / np.maximum(eligible[:, column], 1e-9)
+        return np.minimum(out, MOST)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from cardrisk import facts
-from cardrisk.world.cards import Cards
+from cardrisk.world.cards import Group
 from cardrisk.world.codetext import ALPHABET, WIDTH, Texts, lengths
 from cardrisk.world.ground import Ground
 from cardrisk.world.hashing import Array, pick
@@ -28,26 +28,26 @@ def digits_only(ground: Ground, kind: Array) -> tuple[Array, Array]:
     return (~kinds.number_alnum | (kinds.number_letters > 0))[kind], ~kinds.secret_alnum[kind]
 
 
-def breaking(ground: Ground, cards: Cards) -> Array:
+def breaking(ground: Ground, group: Group) -> Array:
     """Return the chance that a spoilt code breaks its shape, per card."""
-    number, secret = lengths(ground, cards)
-    digits_number, digits_secret = digits_only(ground, cards.kind)
+    number, secret = lengths(ground, group)
+    digits_number, digits_secret = digits_only(ground, group.cards.kind)
     digits = (number * digits_number + secret * digits_secret) / np.maximum(number + secret, 1)
     share = facts.TYPING_ERRORS.value
     length_errors = share["omission"] + share["insertion"] + share["truncation"]
     typed = length_errors + share["substitution"] * facts.STRAY_LETTERS.value * digits
-    scratched = facts.SCRATCHED.value * cards.physical
+    scratched = facts.SCRATCHED.value * group.cards.physical
     return np.asarray(scratched + (1.0 - scratched) * typed)
 
 
-def choose(ground: Ground, cards: Cards, struck: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+def choose(ground: Ground, group: Group, struck: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return, per card, the error (``NONE`` where spared) and whether it strikes the secret."""
-    error, in_secret = np.zeros(len(cards), dtype=np.int64), np.zeros(len(cards), dtype=bool)
+    error, in_secret = np.zeros(len(group.cards), dtype=np.int64), np.zeros(len(group.cards), dtype=bool)
     rows = np.flatnonzero(struck)
-    number, secret = (length[rows] for length in lengths(ground, cards))
+    number, secret = (length[rows] for length in lengths(ground, group))
     draws = rng.random((len(rows), 5))
     on_secret = draws[:, 0] * (number + secret) >= number
-    digits = np.where(on_secret, *reversed(digits_only(ground, cards.kind[rows])))
+    digits = np.where(on_secret, *reversed(digits_only(ground, group.cards.kind[rows])))
     share = facts.TYPING_ERRORS.value
     names = ("substitution", "transposition", "omission", "insertion", "twin", "truncation")
     drawn = pick(np.array([share[name] for name in names]), draws[:, 1])
@@ -56,7 +56,7 @@ def choose(ground: Ground, cards: Cards, struck: Array, rng: np.random.Generator
     looks = pick(np.array([near, likely, 1.0 - near - likely]), draws[:, 2]) + LOOK_NEAR
     stray = digits & (draws[:, 3] < facts.STRAY_LETTERS.value)
     kinds = np.where(kinds == ANY, np.where(stray, STRAY, looks), kinds)
-    scratched = cards.physical[rows] & (draws[:, 4] < facts.SCRATCHED.value)
+    scratched = group.cards.physical[rows] & (draws[:, 4] < facts.SCRATCHED.value)
     error[rows], in_secret[rows] = np.where(scratched, SCRATCH, kinds), on_secret
     return error, in_secret
 
@@ -78,10 +78,8 @@ _LOOKS: Final = _alternatives()
 
 def _options(sort: int, digits: bool, letters: bool) -> Array:
     """Return the alternatives of one sort, kept to digits or to letters where asked."""
-    if sort == STRAY:
-        table = np.hstack([_LOOKS[LOOK_NEAR], _LOOKS[LOOK_LIKELY]])
-    else:
-        table = _LOOKS[sort]
+    both = np.hstack([_LOOKS[LOOK_NEAR], _LOOKS[LOOK_LIKELY]])
+    table = both if sort == STRAY else _LOOKS[sort]
     is_digit = (table >= ord("0")) & (table <= ord("9"))
     kept = np.where((table > 0) & (is_digit if digits else True) & (~is_digit if letters else True), table, 0)
     if letters:
@@ -89,7 +87,14 @@ def _options(sort: int, digits: bool, letters: bool) -> Array:
     return kept
 
 
-def spoil(texts: Texts, error: Array, digits: Array, valid: list[frozenset[int]], rng: np.random.Generator) -> None:
+def spoil(
+    texts: Texts,
+    error: Array,
+    digits: Array,
+    valid: tuple[tuple[int, ...], ...],
+    kind: Array,
+    rng: np.random.Generator,
+) -> None:
     """Spoil every row of ``texts`` by its error.
 
     Parameters
@@ -101,13 +106,18 @@ def spoil(texts: Texts, error: Array, digits: Array, valid: list[frozenset[int]]
     digits
         Whether the row's field is digits only.
     valid
-        Lengths that the row's shape allows.
+        Lengths that each kind's shape allows.
+    kind
+        Index into ``valid``, per row.
     rng
         Draws positions and characters.
     """
-    too_short = np.array([n - 1 in lens for n, lens in zip(texts.lengths, valid, strict=True)], dtype=bool)
-    too_long = np.array([n + 1 in lens for n, lens in zip(texts.lengths, valid, strict=True)], dtype=bool)
-    error = np.where((error == OMIT) & too_short | (error == INSERT) & too_long, TRUNCATE, error)
+    allowed = np.zeros((len(valid), WIDTH + 2), dtype=bool)
+    for index, lengths_of_kind in enumerate(valid):
+        allowed[index, list(lengths_of_kind)] = True
+    # one character less may be another length of the same kind: then cut deeper, so that it shows
+    hidden = (error == OMIT) & allowed[kind, texts.lengths - 1] | (error == INSERT) & allowed[kind, texts.lengths + 1]
+    error = np.where(hidden, TRUNCATE, error)
     for sort in (LOOK_NEAR, LOOK_LIKELY, STRAY):
         for only in (True, False):
             rows = np.flatnonzero((error == sort) & (digits == only))

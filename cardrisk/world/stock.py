@@ -67,11 +67,12 @@ def _kinds(ground: Ground, lot: Array, channel: Array, cause: str | None) -> Arr
     for index, name in enumerate(CHANNEL_NAMES):
         here = channel == index
         if here.any():
-            out[here] = pick(ground.kinds.mix(name, cause), uniform(ground.seed, _KIND, lot[here]))
+            out[here] = pick(ground.mix(name, cause), uniform(ground.seed, _KIND, lot[here]))
     return out
 
 
-def _regions(ground: Ground, lot: Array, kind: Array) -> Array:
+def regions(ground: Ground, lot: Array, kind: Array) -> Array:
+    """Return each lot's issuing region: any, or the one its kind exists in."""
     fixed = ground.kinds.fixed_region[kind]
     return np.where(fixed >= 0, fixed, integer(len(facts.REGIONS), ground.seed, _REGION, lot))
 
@@ -99,7 +100,7 @@ def _plain(ground: Ground, lot: Array, age: Array, channel: Array) -> Lots:
     kind = _kinds(ground, lot, channel, None)
     nothing = np.zeros(len(lot))
     none = np.zeros(len(lot), dtype=np.int64)
-    return Lots(lot, age, kind, _regions(ground, lot, kind), nothing, none, none)
+    return Lots(lot, age, kind, regions(ground, lot, kind), nothing, none, none)
 
 
 def bad(ground: Ground, cause: int, channel: int, day: int, draws: Array) -> Lots:
@@ -119,7 +120,7 @@ def bad(ground: Ground, cause: int, channel: int, day: int, draws: Array) -> Lot
     share = low + (high - low) * uniform(ground.seed, _SHARE, lot)
     share = np.where(uniform(ground.seed, _SALT, lot) < SALTED, share / 2.0, share)
     since = ring_generation * span - phase
-    return Lots(lot, (day + phase) % LIFE_BAD, kind, _regions(ground, lot, kind), share, ring, since)
+    return Lots(lot, (day + phase) % LIFE_BAD, kind, regions(ground, lot, kind), share, ring, since)
 
 
 def suppliers(ground: Ground, channel: Array) -> Array:

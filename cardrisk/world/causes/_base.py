@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cardrisk.world.cards import Cards
+from cardrisk.world.cards import Group
 from cardrisk.world.ground import Ground
 from cardrisk.world.hashing import Array
 from cardrisk.world.rates import INTRINSIC
@@ -26,21 +26,21 @@ class Cause(Protocol):
 
     NAME: str
 
-    def chance(self, ground: Ground, cards: Cards) -> Array:
+    def chance(self, ground: Ground, group: Group) -> Array:
         """Return the chance that the cause strikes each card, given everybody's hidden state."""
 
-    def act(self, ground: Ground, cards: Cards, struck: Array, rng: np.random.Generator) -> None:
-        """Change ``cards`` as the cause does where ``struck``, and show what shows of cards it spared."""
+    def act(self, ground: Ground, group: Group, struck: Array, rng: np.random.Generator) -> None:
+        """Change the group as the cause does where ``struck``, and show what shows of cards it spared."""
 
-    def seen(self, ground: Ground, cards: Cards, chance: Array, struck: Array) -> Array:
+    def seen(self, ground: Ground, group: Group, chance: Array, struck: Array) -> Array:
         """Return ``chance`` after what can be read off the row."""
 
 
-def stock_or_background(ground: Ground, cards: Cards, cause: str) -> Array:
+def stock_or_background(ground: Ground, group: Group, cause: str) -> Array:
     """Return a lot's share of bad cards where the lot is bad by ``cause``, else the cause's background."""
     index = INTRINSIC.index(cause)
-    background = ground.background[:, index][cards.channel] * ground.kinds.can_have(cause)[cards.kind]
-    return np.where(cards.defect == index, cards.share, background)
+    background = ground.background[:, index][group.cards.channel] * ground.kinds.can_have(cause)[group.cards.kind]
+    return np.where(group.cards.defect == index, group.cards.share, background)
 
 
 def bayes(chance: Array, if_struck: Array | float, if_spared: Array | float) -> Array:

@@ -6,7 +6,7 @@ Correct when a lookup, where one was made, shows a free card free and a bound ca
 import numpy as np
 
 from cardrisk import facts
-from cardrisk.world.cards import Cards
+from cardrisk.world.cards import Group
 from cardrisk.world.causes._base import bayes, stock_or_background
 from cardrisk.world.ground import Ground
 from cardrisk.world.hashing import Array
@@ -14,19 +14,19 @@ from cardrisk.world.hashing import Array
 NAME = "bound_to_account"
 
 
-def chance(ground: Ground, cards: Cards) -> Array:
+def chance(ground: Ground, group: Group) -> Array:
     """Return the share of bound cards in each card's lot."""
-    return stock_or_background(ground, cards, NAME)
+    return stock_or_background(ground, group, NAME)
 
 
-def act(ground: Ground, cards: Cards, struck: Array, rng: np.random.Generator) -> None:
+def act(ground: Ground, group: Group, struck: Array, rng: np.random.Generator) -> None:
     """Look some binding cards up."""
-    looked = ground.kinds.binds[cards.kind] & (rng.random(len(cards)) < facts.BINDING_SHOWN.value)
-    honest = rng.random(len(cards)) < facts.BINDING_HONEST.value
-    cards.bound = np.where(looked, (struck & honest).astype(np.int64), -1)
+    looked = ground.kinds.binds[group.cards.kind] & (rng.random(len(group.cards)) < facts.BINDING_SHOWN.value)
+    honest = rng.random(len(group.cards)) < facts.BINDING_HONEST.value
+    group.cards.bound = np.where(looked, (struck & honest).astype(np.int64), -1)
 
 
-def seen(ground: Ground, cards: Cards, chance: Array, struck: Array) -> Array:
+def seen(ground: Ground, group: Group, chance: Array, struck: Array) -> Array:
     """Return ``chance`` after the lookup: bound is certain, free is likelier for a free card."""
     free = bayes(chance, 1.0 - facts.BINDING_HONEST.value, 1.0)
-    return np.select([cards.bound == 1, cards.bound == 0], [np.ones(len(cards)), free], chance)
+    return np.select([group.cards.bound == 1, group.cards.bound == 0], [np.ones(len(group.cards)), free], chance)

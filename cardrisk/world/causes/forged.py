@@ -6,7 +6,7 @@ the card's, and so tells nothing beyond the lot.
 
 import numpy as np
 
-from cardrisk.world.cards import Cards
+from cardrisk.world.cards import Group
 from cardrisk.world.causes._base import stock_or_background
 from cardrisk.world.ground import Ground
 from cardrisk.world.hashing import Array
@@ -14,15 +14,15 @@ from cardrisk.world.hashing import Array
 NAME = "forged"
 
 
-def chance(ground: Ground, cards: Cards) -> Array:
+def chance(ground: Ground, group: Group) -> Array:
     """Return the share of forged cards in each card's lot."""
-    return stock_or_background(ground, cards, NAME)
+    return stock_or_background(ground, group, NAME)
 
 
-def act(ground: Ground, cards: Cards, struck: Array, rng: np.random.Generator) -> None:
+def act(ground: Ground, group: Group, struck: Array, rng: np.random.Generator) -> None:
     """Nothing shows: a forged card looks like any other."""
 
 
-def seen(ground: Ground, cards: Cards, chance: Array, struck: Array) -> Array:
+def seen(ground: Ground, group: Group, chance: Array, struck: Array) -> Array:
     """Return ``chance``: the row shows nothing more."""
     return chance

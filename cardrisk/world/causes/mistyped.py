@@ -7,15 +7,14 @@ of texts that break their kind's shape is exactly the chance that :func:`cardris
 import numpy as np
 
 from cardrisk import facts
-from cardrisk.world.cards import Cards
+from cardrisk.world.cards import Group
 from cardrisk.world.causes._base import bayes
 from cardrisk.world.ground import Ground
 from cardrisk.world.hashing import Array
-from cardrisk.world.rates import CHANNEL_NAMES, INTRINSIC
+from cardrisk.world.rates import CHANNEL_NAMES, INTRINSIC, MOST
 from cardrisk.world.spoiling import BREAKING, breaking, choose
 
 NAME = "mistyped"
-MOST = 0.95
 
 
 def _mean_risk(ground: Ground) -> Array:
@@ -35,25 +34,27 @@ def _mean_risk(ground: Ground) -> Array:
     return out
 
 
-def chance(ground: Ground, cards: Cards) -> Array:
+def chance(ground: Ground, group: Group) -> Array:
     """Return the chance of a spoilt code: who types, how, from what, through which photo."""
     base = ground.background[:, INTRINSIC.index(NAME)] / _mean_risk(ground)
-    entry = np.array([facts.TYPING_RISK.value[method] for method in facts.ENTRY_METHODS])[cards.entry]
+    entry = np.array([facts.TYPING_RISK.value[method] for method in facts.ENTRY_METHODS])[group.cards.entry]
     risks = facts.PHYSICAL_TYPING_RISK.value
-    medium = np.where(cards.physical, risks["physical"], risks["electronic"])
-    blur = np.exp(facts.PHOTO_RISK.value * (facts.PHOTO_QUALITY.value[0] - np.nan_to_num(cards.quality, nan=0.68)))
-    blur = np.where(np.isnan(cards.quality), 1.0, blur)
-    care = cards.batches.care[cards.batch]
-    return np.minimum(base[cards.channel] * entry * medium * blur * care, MOST)
+    medium = np.where(group.cards.physical, risks["physical"], risks["electronic"])
+    blur = np.exp(
+        facts.PHOTO_RISK.value * (facts.PHOTO_QUALITY.value[0] - np.nan_to_num(group.cards.quality, nan=0.68))
+    )
+    blur = np.where(np.isnan(group.cards.quality), 1.0, blur)
+    care = group.batches.care[group.cards.batch]
+    return np.minimum(base[group.cards.channel] * entry * medium * blur * care, MOST)
 
 
-def act(ground: Ground, cards: Cards, struck: Array, rng: np.random.Generator) -> None:
+def act(ground: Ground, group: Group, struck: Array, rng: np.random.Generator) -> None:
     """Decide how each struck card is spoilt; the texts are made when codes are written."""
-    cards.error, cards.in_secret = choose(ground, cards, struck, rng)
-    cards.broken = np.isin(cards.error, BREAKING)
+    group.cards.error, group.cards.in_secret = choose(ground, group, struck, rng)
+    group.cards.broken = np.isin(group.cards.error, BREAKING)
 
 
-def seen(ground: Ground, cards: Cards, chance: Array, struck: Array) -> Array:
+def seen(ground: Ground, group: Group, chance: Array, struck: Array) -> Array:
     """Return ``chance`` after the shape: a broken one is certain, a whole one speaks for the card."""
-    whole = bayes(chance, 1.0 - breaking(ground, cards), 1.0)
-    return np.where(cards.broken, 1.0, whole)
+    whole = bayes(chance, 1.0 - breaking(ground, group), 1.0)
+    return np.where(group.cards.broken, 1.0, whole)
