@@ -3,6 +3,7 @@
 from cardrisk.features.batch import compute
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import WINDOWS, Feature, FeatureSet, Key
+from cardrisk.features.live.history import LiveHistory
 from cardrisk.features.statistics import STATISTICS, feature
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Feature",
     "FeatureSet",
     "Key",
+    "LiveHistory",
     "compute",
     "feature",
 ]

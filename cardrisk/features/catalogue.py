@@ -7,7 +7,7 @@ from typing import Final
 
 from cardrisk.features.arrays import MINUTE
 from cardrisk.features.declare import Feature, FeatureSet, Key
-from cardrisk.features.statistics import EVERYBODY, KIND, feature
+from cardrisk.features.statistics import CARD, EVERYBODY, KIND, feature
 
 SUBMITTER: Final = Key("submitter", ("submitter_id",))
 SUPPLIER: Final = Key("supplier", ("supplier_id",))
@@ -16,7 +16,6 @@ STORE: Final = Key("store", ("store_id",))
 BATCH: Final = Key("batch", ("batch_id",))
 IP: Final = Key("ip", ("ip_token",))
 DEVICE: Final = Key("device", ("device_token",))
-CARD: Final = Key("card", ("card_token",))
 NUMBER: Final = Key("number", ("number_token",))
 SECRET: Final = Key("secret", ("secret_token",))
 SERIAL: Final = Key("serial", ("serial_block",))

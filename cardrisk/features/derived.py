@@ -7,14 +7,12 @@ import numpy as np
 from cardrisk.features import windows
 from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.columns import coded
-from cardrisk.features.declare import Key
 from cardrisk.features.events import Answers, Cards, column_of
 from cardrisk.features.grouping import codes_of
 from cardrisk.features.rings import FACTS as RING_FACTS
 from cardrisk.features.rings import add_rings
+from cardrisk.features.statistics import CARD
 from cardrisk.features.together import add_together
-
-CARD = Key("card", ("card_token",))
 
 
 def region_mismatch(cards: Cards) -> I64:

@@ -125,7 +125,7 @@ def plan_of(features: FeatureSet) -> Plan:
     own, borrowed, ends, foreign = [], {}, {}, {}
     for home, members in homes.items():
         slots = {slot: None for _, recipe in members for slot in recipe.slots}
-        own.append(_key_plan(keys[home], [slot for slot in slots if slot.key == keys[home]]))
+        own.append(key_plan(keys[home], [slot for slot in slots if slot.key == keys[home]]))
         others = tuple(slot for slot in slots if slot.key != keys[home])
         borrowed[home] = others
         foreign.update(dict.fromkeys(others))
@@ -133,7 +133,7 @@ def plan_of(features: FeatureSet) -> Plan:
     lenders: dict[str, list[Slot]] = {}
     for slot in foreign:
         lenders.setdefault(name_of(slot.key), []).append(slot)
-    shared = tuple(_key_plan(slots[0].key, slots) for slots in lenders.values())
+    shared = tuple(key_plan(slots[0].key, slots) for slots in lenders.values())
     handed = tuple(feature for feature, recipe in recipes if recipe is None)
     return Plan(shared, tuple(own), borrowed, ends, handed, _facts(recipes))
 
@@ -148,7 +148,8 @@ def name_of(key: Key | None) -> str:
     return "" if key is None else f"{key.name} {','.join(key.columns)} {key.silence} {','.join(key.lenient)}"
 
 
-def _key_plan(key: Key | None, slots: list[Slot]) -> KeyPlan:
+def key_plan(key: Key | None, slots: list[Slot]) -> KeyPlan:
+    """Gather the slots of one key into streams and give each a column."""
     column: dict[Slot, int] = {}
     streams: list[Stream] = []
     width = 0

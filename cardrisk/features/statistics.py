@@ -22,6 +22,7 @@ STRENGTH: Final = 10.0
 
 EVERYBODY: Final = Key("all", ())
 KIND: Final = Key("kind", ("card_kind",))
+CARD: Final = Key("card", ("card_token",))
 BEIJING: Final = 8 * HOUR
 """Offset of the cards' market from UTC; it keeps no summer time."""
 

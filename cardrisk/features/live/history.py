@@ -1,0 +1,193 @@
+"""Live history: observe, answer, read. A read changes nothing and equals the batch over the same events.
+
+The clock never turns back: an event handed over after its moment has passed counts from the handing over, and a
+card is read at its own moment or now, whichever is later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import RLock
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.errors import MissingColumnError
+from cardrisk.features.arrays import F64, HORIZON, NULL
+from cardrisk.features.catalogue import FEATURES
+from cardrisk.features.declare import FeatureSet
+from cardrisk.features.finish import finish_rows
+from cardrisk.features.live.context import Rings, request_fact
+from cardrisk.features.live.layout import layout_of
+from cardrisk.features.live.state import LiveState, grade_of
+from cardrisk.features.live.values import Row, known_at, micros, number_of, plain
+from cardrisk.features.plan import plan_of
+from cardrisk.features.stores.base import CARD, Entry, Store, open_store
+
+
+class LiveHistory:
+    """What is known now, one event at a time.
+
+    Parameters
+    ----------
+    features
+        What will be asked; history keeps exactly what these need.
+    store
+        ``memory://``, ``sqlite:///path``, ``redis://...`` or a :class:`~cardrisk.features.stores.base.Store`.
+    """
+
+    def __init__(self, features: FeatureSet = FEATURES, store: str | Store = "memory://") -> None:
+        self.features_set = features
+        self.layout = layout_of(features)
+        self.store = open_store(store) if isinstance(store, str) else store
+        self._lock = RLock()
+        self._handed = plan_of(features).handed
+        self._facts: list[Callable[[Row, int], int] | str] = [
+            name if name.startswith(("ring ", "request ")) or name == "flag resubmitted" else number_of(name)
+            for name in self.layout.facts
+        ]
+        self._ringed = any(name.startswith("ring ") for name in self.layout.facts)
+        self._place = np.arange(len(self.layout.features))
+        self._names = [feature.name for feature in self.layout.features]
+        self._single = np.array([feature.dtype == "float32" for feature in self.layout.features])
+        self._begin()
+
+    def _begin(self) -> None:
+        self.state = LiveState(self.layout)
+        self.rings = Rings(self.state)
+        self.now, self.seen = NULL, 0
+        self.orphans: dict[str, list[tuple[int, Row]]] = {}
+        self._raw = np.zeros((1, self.layout.raw_width), np.int64)
+        self._out = np.zeros((len(self.layout.features), 1))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what other processes wrote to the same store."""
+        with self._lock:
+            for entry in self.store.since(self.seen):
+                self._apply(entry)
+
+    def observe(self, card: Row, at: object = None) -> int:
+        """Let a submission become history.
+
+        Parameters
+        ----------
+        card
+            Columns of the submission as the intake boundary hands them on.
+        at
+            Moment of handing over; the card's own moment unless given.
+
+        Returns
+        -------
+        int
+            The moment from which it counts, in microseconds; a ``submission_id`` handed over before changes
+            nothing and returns the moment of the first.
+        """
+        moment = known_at(card) if at is None else micros(at)
+        if moment == NULL:
+            raise MissingColumnError("expected 'submitted_at' or a moment to observe a card at, got neither")
+        return self._write(Entry.card(moment, card))
+
+    def answer(self, outcome: Row, at: object = None) -> int:
+        """Let an answer become known; returns the moment from which it counts, in microseconds."""
+        said = micros(outcome.get("answered_at"))
+        moment = max(said, NULL if at is None else micros(at))
+        if moment == NULL:
+            raise MissingColumnError("expected 'answered_at' or a moment at which the answer came, got neither")
+        return self._write(Entry.answer(moment, outcome))
+
+    def _write(self, entry: Entry) -> int:
+        with self._lock:
+            for stored in self.store.append(entry, self.seen):
+                self._apply(stored)
+            return self.now
+
+    def _apply(self, entry: Entry) -> None:
+        """Take one stored event in; the same events in the same order give the same state everywhere."""
+        self.now = max(self.now, entry.moment)
+        self.seen = entry.number
+        if entry.kind == CARD:
+            self._take_card(entry.row, entry.moment)
+        else:
+            self._take_answer(entry.row, entry.moment)
+
+    def _take_card(self, card: Row, t: int) -> None:
+        name = plain(card.get("submission_id"))
+        if name is not None and name in self.state.by_id:
+            return
+        self.state.push(name, card, t, self.rings.values(card) if self._ringed else ())
+        for _, answer in self.orphans.pop(name, []) if name is not None else []:
+            self._take_answer(answer, t)
+
+    def _take_answer(self, answer: Row, moment: int) -> None:
+        name = plain(answer.get("submission_id"))
+        number = self.state.by_id.get(name)
+        if number is None:
+            if name is not None:
+                self.orphans.setdefault(name, []).append((moment, answer))
+            return
+        card = self.state.cards[number & (len(self.state.cards) - 1)]
+        if moment <= int(card[0]) + HORIZON:
+            said = micros(answer.get("answered_at"))
+            self.state.push_answer(number, answer, moment, said, grade_of(answer))
+
+    def row(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> F64:
+        """Return the number features in declared order as float64, shape (features,); nothing is written.
+
+        Parameters
+        ----------
+        card
+            The card asked about.
+        at
+            Moment to read at; the card's own unless given, and never before what is known already.
+        together
+            All cards handed in with it, itself included; it alone unless given.
+        """
+        with self._lock:
+            t = max(known_at(card) if at is None else micros(at), self.now)
+            raw = self._raw[0]
+            slots = self.state.slots_of(card)
+            self.state.read(slots, t, raw)
+            ring = self.rings.look(card, t) if self._ringed else []
+            for i, fact in enumerate(self._facts):
+                if not isinstance(fact, str):
+                    raw[i] = fact(card, t)
+                elif fact.startswith("ring "):
+                    raw[i] = ring[("ring cards", "ring known", "ring failed").index(fact)]
+                elif fact == "flag resubmitted":
+                    raw[i] = self.state.resubmitted(slots, t)
+                else:
+                    raw[i] = request_fact(fact, together or (card,), t)
+            layout = self.layout
+            finish_rows(self._raw, layout.ops, layout.arguments, layout.constants, self._place, self._out)
+            return np.where(self._single, self._out[:, 0].astype(np.float32), self._out[:, 0])
+
+    def features(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> dict[str, Any]:
+        """Return every feature by name in declared order: floats (NaN: null) and texts (None: null)."""
+        found: dict[str, Any] = dict(zip(self._names, self.row(card, at, together).tolist(), strict=True))
+        for feature in self._handed:
+            value = plain(card.get(feature.of or feature.name))
+            if feature.dtype != "str":
+                value = float("nan") if value is None else float(np.float32(value))
+            found[feature.name] = value
+        return {name: found[name] for name in self.features_set.names}
+
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return everything the store holds as (submissions, outcomes): batch over them gives the same bits."""
+        from cardrisk.features.stores.tables import export
+
+        return export(self.store)
+
+    def close(self) -> None:
+        """Release the store."""
+        self.store.close()
+
+    def __enter__(self) -> LiveHistory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

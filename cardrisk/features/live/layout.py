@@ -1,0 +1,207 @@
+"""Where everything stands in the live arrays; follows from the declarations alone.
+
+Three int64 tables hold all of history. A *card* row and an *answer* row are events, kept in rings and named by an
+ever-growing number; a *slot* is one entity's running sums, a stretch of one flat array. Events of one entity form
+a chain through their ``next`` fields, so that no entity needs room of its own for the events it has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from cardrisk.features.arrays import F64, I64
+from cardrisk.features.declare import Feature, FeatureSet, Key
+from cardrisk.features.finish import ARITY
+from cardrisk.features.plan import KeyPlan, key_plan, name_of
+from cardrisk.features.statistics import CARD as CARD_KEY
+from cardrisk.features.statistics import Channel, Recipe, Slot, recipe_of
+
+# one entity's slot: life number, first, last and last earlier moment, chains (next to add, last), nodes
+LIFE, FIRST, LAST, PREVIOUS, CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES, SLOT_HEADER = range(10)
+# a card row's fixed fields; then per key: next card, slot, life; per distinct stream: before, after; weights
+TIME, ANSWER, CARD_HEADER = 0, 1, 2
+# an answer row's fixed fields; then per key: next answer, slot, life; per top stream: value; weights
+OF_CARD, BEFORE, AFTER, SAID, GRADE, ANSWER_HEADER = range(1, 7)
+# the first row of nodes is no node: it holds the first free node and how many were ever used
+FREE, USED = 0, 1
+# what a stream is
+CARD, ANSWERS, DISTINCT, TOP = range(4)
+# columns of the tables that describe streams and keys to the kernels
+KIND, WIDTHS, SPAN, CHANNELS, CHANNEL, STATE, RAW, STREAM_FIELDS = range(8)
+FROM, TO, FIRST_RAW, LAST_RAW, GAP, SILENCE, RAW_FROM, RAW_TO, KEY_FIELDS = range(9)
+# sizes that the kernels need
+N_KEYS, N_DISTINCT, N_TOP, CARD_WEIGHTS, ANSWER_WEIGHTS, NODE_FROM, SIZES = range(7)
+# a node: one value of a top stream in one slot; then its count per window
+VALUE, NEXT_NODE, REFERENCES, STREAM, NODE_HEADER = range(5)
+
+_KINDS: Final = {"card": CARD, "answer": ANSWERS, "distinct": DISTINCT, "top": TOP}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Tables for the kernels and names for everybody else.
+
+    Attributes
+    ----------
+    keys
+        The keys, in the order of every per-key field.
+    facts
+        Whole-number facts of a card that are read; the first columns of raw numbers.
+    card_channels, answer_channels
+        Names of the weights that rows carry.
+    distinct, top
+        Columns whose values distinct and top streams compare, one per stream.
+    streams, key_table, spans, channels, sizes
+        What the kernels read; see the field names above.
+    slot_size
+        Numbers in a slot of each key.
+    features, ops, arguments, constants
+        How number features end, over raw numbers of all keys side by side.
+    """
+
+    keys: tuple[Key, ...]
+    facts: tuple[str, ...]
+    card_channels: tuple[str, ...]
+    answer_channels: tuple[str, ...]
+    distinct: tuple[str, ...]
+    top: tuple[str, ...]
+    streams: I64
+    key_table: I64
+    spans: I64
+    channels: I64
+    sizes: I64
+    slot_size: tuple[int, ...]
+    raw_width: int
+    features: tuple[Feature, ...]
+    ops: I64
+    arguments: I64
+    constants: F64
+
+    @property
+    def card_width(self) -> int:
+        """Fields of a card row."""
+        return int(self.sizes[CARD_WEIGHTS]) + len(self.card_channels)
+
+    @property
+    def answer_width(self) -> int:
+        """Fields of an answer row."""
+        return int(self.sizes[ANSWER_WEIGHTS]) + len(self.answer_channels)
+
+
+class _Builder:
+    """Collects stream and key descriptions while walking over the key plans."""
+
+    def __init__(self, facts: int) -> None:
+        self.streams: list[list[int]] = []
+        self.keys: list[list[int]] = []
+        self.spans: list[int] = []
+        self.channels: list[int] = []
+        self.card: dict[str, int] = {}
+        self.answer: dict[str, int] = {}
+        self.distinct: list[str] = []
+        self.top: list[str] = []
+        self.sizes: list[int] = []
+        self.raw = facts
+        self.most_windows = 1
+
+    def add(self, index: int, plan: KeyPlan) -> None:
+        """Describe one key and its streams."""
+        first, state = len(self.streams), SLOT_HEADER
+        for stream in plan.streams:
+            names = [name if source != "gap" else f"gap {index} {name}" for source, name in stream.names]
+            channels = self._channels(stream.source, names)
+            held = len(stream.windows) * (1 + (0 if stream.source == "top" else len(names)))
+            self.streams.append(
+                [
+                    _KINDS[stream.source],
+                    len(stream.windows),
+                    len(self.spans),
+                    len(names),
+                    len(self.channels) if stream.source in ("card", "answer") else channels[0],
+                    state,
+                    self.raw + stream.column,
+                ]
+            )
+            self.spans += stream.windows
+            if stream.source in ("card", "answer"):
+                self.channels += channels
+            if stream.source == "top":
+                self.most_windows = max(self.most_windows, len(stream.windows))
+            state += held
+        assert plan.key is not None  # noqa: S101 - facts are no key
+        gap = self.card.get(f"gap {index} count", -1)
+        clocks = [-1 if c < 0 else self.raw + c for c in (plan.first, plan.last)]
+        until = self.raw + plan.width
+        self.keys.append([first, len(self.streams), *clocks, gap, plan.key.silence, self.raw, until])
+        self.sizes.append(state)
+        self.raw = until
+
+    def _channels(self, source: str, names: list[str]) -> list[int]:
+        if source in ("distinct", "top"):
+            held = self.distinct if source == "distinct" else self.top
+            held.append(names[0])
+            return [len(held) - 1]
+        if any(name.startswith("gap ") for name in names):  # the three parts stand side by side
+            index = next(name for name in names if name.startswith("gap ")).split(" ")[1]
+            for part in ("count", "sum", "squares"):
+                self.card.setdefault(f"gap {index} {part}", len(self.card))
+        table = self.card if source == "card" else self.answer
+        return [table.setdefault(name, len(table)) for name in names]
+
+
+@lru_cache(maxsize=16)
+def layout_of(features: FeatureSet) -> Layout:
+    """Lay out the live arrays for a feature set."""
+    recipes = [(f, r) for f in features if (r := recipe_of(f)) is not None]
+    slots = list(dict.fromkeys(slot for _, recipe in recipes for slot in recipe.slots))
+    facts = [slot for slot in slots if slot.key is None]
+    if any(slot.channel.name.endswith("flag resubmitted") for slot in slots):
+        slots.append(Slot(Channel("first"), CARD_KEY))
+    by_key: dict[str, list[Slot]] = {}
+    for slot in slots:
+        if slot.key is not None:
+            by_key.setdefault(name_of(slot.key), []).append(slot)
+    plans = [key_plan(members[0].key, members) for members in by_key.values()]
+    build = _Builder(len(facts))
+    place = {slot: i for i, slot in enumerate(facts)}
+    for index, plan in enumerate(plans):
+        place.update({slot: build.raw + column for slot, column in plan.column.items()})
+        build.add(index, plan)
+    return _finish(recipes, plans, facts, build, place)
+
+
+def _finish(
+    recipes: list[tuple[Feature, Recipe]],
+    plans: list[KeyPlan],
+    facts: list[Slot],
+    build: _Builder,
+    place: dict[Slot, int],
+) -> Layout:
+    k, d, t = len(plans), len(build.distinct), len(build.top)
+    sizes = [k, d, t, CARD_HEADER + 3 * k + 2 * d, ANSWER_HEADER + 3 * k + t, NODE_HEADER + build.most_windows]
+    arguments = np.zeros((len(recipes), ARITY), np.int64)
+    for i, (_, recipe) in enumerate(recipes):
+        arguments[i, : len(recipe.slots)] = [place[slot] for slot in recipe.slots]
+    return Layout(
+        keys=tuple(plan.key for plan in plans if plan.key is not None),
+        facts=tuple(slot.channel.name for slot in facts),
+        card_channels=tuple(build.card),
+        answer_channels=tuple(build.answer),
+        distinct=tuple(build.distinct),
+        top=tuple(build.top),
+        streams=np.array(build.streams, np.int64).reshape(-1, STREAM_FIELDS),
+        key_table=np.array(build.keys, np.int64).reshape(-1, KEY_FIELDS),
+        spans=np.array(build.spans, np.int64),
+        channels=np.array(build.channels, np.int64),
+        sizes=np.array(sizes, np.int64),
+        slot_size=tuple(build.sizes),
+        raw_width=build.raw,
+        features=tuple(feature for feature, _ in recipes),
+        ops=np.array([recipe.operation for _, recipe in recipes], np.int64),
+        arguments=arguments,
+        constants=np.array([recipe.constant for _, recipe in recipes], np.float64),
+    )

@@ -1,0 +1,56 @@
+"""A journal as tables, and tables as a journal: batch over what a store holds gives the live bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from cardrisk.features.events import known_at
+from cardrisk.features.columns import times
+from cardrisk.features.stores.base import CARD, Entry, Store
+
+
+def export(store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a store's events as (submissions, outcomes).
+
+    A submission that was handed over after its moment has that later moment as ``received_at``; an answer has it
+    as ``answered_at``, because no column of outcomes says when an answer was handed over.
+    """
+    cards: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
+    for entry in store.since(0):
+        moment = pd.Timestamp(entry.moment, unit="us", tz="UTC")
+        if entry.kind == CARD:
+            cards.append({**entry.row, "received_at": moment})
+        else:
+            answers.append({**entry.row, "answered_at": moment})
+    return pd.DataFrame(cards), pd.DataFrame(answers)
+
+
+def entries_of(submissions: pd.DataFrame, outcomes: pd.DataFrame | None) -> Iterator[Entry]:
+    """Yield the events of tables in the order in which they became known; answers before cards at one moment."""
+    found = [
+        (moment, 1, i, Entry.card(moment, row))
+        for i, (moment, row) in enumerate(zip(known_at(submissions).tolist(), _rows(submissions), strict=True))
+    ]
+    if outcomes is not None and len(outcomes):
+        moments = times(outcomes["answered_at"]).tolist()
+        found += [
+            (moment, 0, i, Entry.answer(moment, row))
+            for i, (moment, row) in enumerate(zip(moments, _rows(outcomes), strict=True))
+        ]
+    found.sort(key=lambda item: item[:3])
+    return (entry for *_, entry in found)
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(name): value for name, value in zip(frame.columns, row, strict=True) if not _unknown(value)}
+        for row in frame.itertuples(index=False, name=None)
+    ]
+
+
+def _unknown(value: Any) -> bool:
+    return value is None or value is pd.NA or value != value  # noqa: PLR0124 - NaN alone differs from itself
