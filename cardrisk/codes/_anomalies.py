@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
+from cardrisk.codes.lookalikes import DIGITS, LETTERS, readings
 from cardrisk.codes.normalise import LABEL, OVERSIZED, SPLIT, UNICODE
-from cardrisk.codes.shapes import ALNUM, DIGITS, NO_SHAPE
+from cardrisk.codes.shapes import ALNUM, NO_SHAPE, ONLY_DIGITS
 from cardrisk.codes.uniformity import LONGEST, MOST_BITS, SHORTEST
 
 NULL: Final = -128
@@ -24,13 +25,14 @@ _MANY_KINDS: Final = 6
 
 def _lookalikes() -> NDArray[np.bool_]:
     table = np.zeros(256, np.bool_)
-    for character in "OQDILZBSGE" + "01285639":
-        table[ord(character)] = True
+    for own, others in ((LETTERS, DIGITS), (DIGITS, LETTERS)):
+        for character in own:
+            table[ord(character)] = bool(readings(character, others))
     return table
 
 
 LOOKALIKES: Final = _lookalikes()
-"""Letters that look like a digit and digits that look like a letter (0/O/Q/D 1/I/L 2/Z 3/E 5/S 6/G 8/B 9/G)."""
+"""Letters that look like a digit and digits that look like a letter."""
 
 
 @compiled
@@ -51,7 +53,7 @@ def _is_stray(byte: int, position: int, alphabet: int, letters_first: int) -> bo
     if byte == _MARK or alphabet == NO_SHAPE:
         return False
     if byte > _MARK:
-        return alphabet == DIGITS or (letters_first > 0 and position >= letters_first)
+        return alphabet == ONLY_DIGITS or (letters_first > 0 and position >= letters_first)
     return position < letters_first
 
 
@@ -61,10 +63,10 @@ def _fits(data: NDArray[np.uint8], first: int, last: int, lengths: int, alphabet
         return False
     if alphabet == ALNUM and letters_first == 0:
         return True
+    strays = 0
     for at in range(first, last):
-        if _is_stray(data[at], at - first, alphabet, letters_first):
-            return False
-    return True
+        strays += _is_stray(data[at], at - first, alphabet, letters_first)
+    return strays == 0
 
 
 @compiled
@@ -154,7 +156,7 @@ def _runs(data: NDArray[np.uint8], first: int, last: int, out: NDArray[np.int8])
     stretch, longest_stretch, before = 1, 1, 0
     for at in range(first + 1, last):
         readable = data[at] != _MARK and data[at - 1] != _MARK
-        step = np.int64(data[at]) - np.int64(data[at - 1])
+        step = int(data[at]) - int(data[at - 1])
         run = run + 1 if step == 0 and readable else 1
         if (step == 1 or step == -1) and readable:
             stretch = stretch + 1 if step == before else 2
@@ -212,7 +214,7 @@ def _surprise(data: NDArray[np.uint8], first: int, last: int, alphabet: int, tai
         for earlier in range(first, at):
             pairs += data[at] == data[earlier]
         mixed = (mixed ^ np.uint64(data[at])) * np.uint64(1099511628211)
-    if letters and alphabet == DIGITS:
+    if letters and alphabet == ONLY_DIGITS:
         return NULL
     row = 1 if alphabet == ALNUM or letters else 0
     mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)

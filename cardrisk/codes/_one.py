@@ -33,13 +33,11 @@ from cardrisk.codes.tokens import BLOCK_TAIL, FIELDS, SHORTEST_BLOCK, TOKEN_BYTE
 from cardrisk.codes.uniformity import tail_tables
 from cardrisk.codes.values import as_text
 
-_UPPER: Final = bytes(
-    63 if CLASSES[byte] == MARK else byte - 32 if 97 <= byte < 123 else byte for byte in range(256)
-)
+_UPPER: Final = bytes(63 if CLASSES[byte] == MARK else byte - 32 if 97 <= byte < 123 else byte for byte in range(256))
 _DROPPED: Final = bytes(byte for byte in range(128) if CLASSES[byte] == DROP)
 _SLOW: Final = frozenset(chr(byte) for byte in range(128) if CLASSES[byte] == SLOW)
 _READ: Final[list[dict[int, Any]]] = [
-    {NULL: None} | (dict(enumerate(a.values)) if a.values else {n: float(n) for n in range(-8, 16)})
+    {NULL: None} | (dict(enumerate(a.categories)) if a.categories else {n: float(n) for n in range(-8, 16)})
     for a in ANOMALIES[:PER_CARD]
 ]
 _ALONE: Final = dict.fromkeys(NAMES[PER_CARD:])
@@ -157,6 +155,5 @@ def _texts(
     whole = _PAD.join([raw[i : i + TOKEN_BYTES] for i in range(0, len(raw), TOKEN_BYTES)]) + _PAD
     text = base64.urlsafe_b64encode(whole).decode()
     return [
-        f"{hasher.key_id}.{text[_ROW * i : _ROW * i + _TEXT]}" if is_known else None
-        for i, is_known in enumerate(known)
+        f"{hasher.key_id}.{text[_ROW * i : _ROW * i + _TEXT]}" if is_known else None for i, is_known in enumerate(known)
     ]

@@ -1,4 +1,4 @@
-"""Do the codes of cards handed in together stand at one same step?
+"""Whether the codes of cards handed in together stand at one same step.
 
 Correct when the answer depends on the set of codes alone, not on their order.
 """

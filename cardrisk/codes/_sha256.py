@@ -30,7 +30,7 @@ def _first_primes(count: int) -> list[int]:
 
 
 def _cube_root(value: int) -> int:
-    root = round(value ** (1 / 3))
+    root = int(value ** (1 / 3))
     while root**3 > value:
         root -= 1
     while (root + 1) ** 3 <= value:
@@ -175,12 +175,7 @@ def hmac_many(
     flat = digest.reshape(LANES * 32)
     for base in range(0, start.size, LANES):
         lanes = min(LANES, start.size - base)
-        blocks = 0
-        for lane in range(lanes):
-            row = base + lane
-            blocks = max(blocks, _blocks(stop[row] - start[row]))
-            for i in range(8):
-                state[i, lane] = inner[prefix[row], i]
+        blocks = _begin(start, stop, prefix, inner, base, lanes, state)
         for block in range(blocks):
             for lane in range(lanes):
                 row = base + lane
@@ -202,6 +197,26 @@ def hmac_many(
             _write(out, base + lane, state, lane)
     scratch[:] = 0
     flat[:] = 0
+
+
+@compiled
+def _begin(
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    prefix: NDArray[np.int32],
+    inner: NDArray[np.uint32],
+    base: int,
+    lanes: int,
+    state: NDArray[np.uint32],
+) -> int:
+    """Set each lane to its prefix's state and return the blocks of the longest message."""
+    blocks = 0
+    for lane in range(lanes):
+        row = base + lane
+        blocks = max(blocks, _blocks(stop[row] - start[row]))
+        for i in range(8):
+            state[i, lane] = inner[prefix[row], i]
+    return blocks
 
 
 @compiled

@@ -21,7 +21,7 @@ class Anomaly:
         Column name.
     unit
         What the number counts; for a category, ``"category"``.
-    values
+    categories
         The categories in order of their numbers; empty for a number.
     sees
         What it can see.
@@ -33,7 +33,7 @@ class Anomaly:
     unit: str
     sees: str
     blind: str
-    values: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
 
 ANOMALIES: Final[tuple[Anomaly, ...]] = (

@@ -26,7 +26,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except CardriskError:
             raise
-        except Exception as error:  # noqa: BLE001 - any library may quote a value in its message
+        except Exception as error:
             failed = type(error).__name__
         raise InputError(
             f"codes: the intake boundary could not read its input ({failed}); its values are withheld. "

@@ -191,7 +191,7 @@ class Intake(Sealed):
         )
         steps = [progression(codes, group) for codes in (number, secret)]
         return {
-            anomaly.name: _words(column, anomaly.values) if anomaly.values else _numbers(column, scale)
+            anomaly.name: _words(column, anomaly.categories) if anomaly.categories else _numbers(column, scale)
             for anomaly, column, scale in zip(ANOMALIES, [*out.T, *steps], [1] * PER_CARD + [QUARTERS] * 2, strict=True)
         }
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cardrisk.kinds import CardKind, Shape, find
 
 NO_SHAPE: Final = -1
-DIGITS: Final = 0
+ONLY_DIGITS: Final = 0
 ALNUM: Final = 1
 
 FIELDS: Final = ("number", "secret")
@@ -26,7 +26,7 @@ class ShapeTable(NamedTuple):
     lengths : uint64 array (k, 2)
         Bit n set: length n occurs. 0 where no shape is known.
     alphabet : int8 array (k, 2)
-        ``NO_SHAPE``, ``DIGITS`` or ``ALNUM``.
+        ``NO_SHAPE``, ``ONLY_DIGITS`` or ``ALNUM``.
     letters_first : int8 array (k, 2)
         Leading letters.
     issuer : int32 array (k,)
@@ -52,7 +52,7 @@ def shape_table(kinds: Sequence[CardKind]) -> ShapeTable:
         for field, shape in enumerate((kind.number, kind.secret)):
             if shape is not None:
                 lengths[row, field] = sum(1 << length for length in shape.lengths)
-                alphabet[row, field] = DIGITS if shape.alphabet == "digits" else ALNUM
+                alphabet[row, field] = ONLY_DIGITS if shape.alphabet == "digits" else ALNUM
                 letters_first[row, field] = shape.letters_first
     issuer = np.array([issuers.index(kind.issuer) for kind in kinds], np.int32)
     rows = np.append(np.arange(len(kinds), dtype=np.int32), np.int32(-1)).reshape(-1, 1)

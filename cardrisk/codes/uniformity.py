@@ -57,7 +57,8 @@ def upper_tails(symbols: int) -> NDArray[np.float64]:
             longer[times:, pairs:] += weight * ways[: LONGEST + 1 - times, : most + 2 - pairs]
         ways = longer
     ways *= np.array([float(factorial(length)) for length in range(LONGEST + 1)])[:, None]
-    return np.minimum(ways[:, ::-1].cumsum(axis=1)[:, ::-1], 1.0)
+    tails: NDArray[np.float64] = ways[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return np.minimum(tails, 1.0)
 
 
 @cache
