@@ -12,9 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cardrisk.facts import MATURITY
-from cardrisk.risk.labels import NEVER, microseconds
+from cardrisk.risk.labels import DAY, NEVER, microseconds
 
-DAY = 86_400_000_000
 HORIZON = int(MATURITY.value * DAY)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from cardrisk.errors import InputError, MissingColumnError
 from cardrisk.risk import metrics, slices
-from cardrisk.risk.labels import labels_of, micro
+from cardrisk.risk.labels import DAY, labels_of, micro
 from cardrisk.risk.metrics import Ranking
 
 Floats = npt.NDArray[np.float64]
@@ -24,7 +24,6 @@ REVIEW_SHARES: Final = (0.05, 0.15, 0.30)
 """Shares of the cards reviewed or stopped: the document's bands (C1, C2) end at them."""
 
 FALSE_ALARMS: Final = 0.05
-DAY: Final = 86_400_000_000
 
 
 @dataclass(frozen=True)

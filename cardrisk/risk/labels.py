@@ -20,6 +20,13 @@ NEVER: Final = np.iinfo(np.int64).max
 
 NO_CAUSE: Final = -1
 
+DAY: Final = 86_400_000_000
+"""Microseconds."""
+
+UNSAID, GATEWAY, DISPUTE, MANUAL = 0, 1, 2, 3
+"""Who gave an answer; unsaid where there is none or its source is null."""
+
+_SOURCES: Final = {"gateway": GATEWAY, "dispute": DISPUTE, "manual": MANUAL}
 _PRIORITY: Final = {"unknown": 0, "success": 1, "partial": 2, "failed": 3}
 _CAUSE_CODE: Final = {cause: code for code, cause in enumerate(CAUSES)}
 
@@ -36,14 +43,15 @@ class Labels:
         int16: position in ``facts.CAUSES`` for failed cards whose cause was given, -1 otherwise.
     answered
         int64 microseconds UTC: when the answer in force became known, ``NEVER`` where there is none.
-    trusted
-        bool: the cause was found by people (label source manual or dispute), not mapped from a gateway's message.
+    source
+        int8: who said so: ``UNSAID``, ``GATEWAY`` (the cause is what a message maps to), ``DISPUTE`` or ``MANUAL``
+        (the cause was found by people).
     """
 
     failed: npt.NDArray[np.float64]
     cause: npt.NDArray[np.int16]
     answered: npt.NDArray[np.int64]
-    trusted: npt.NDArray[np.bool_]
+    source: npt.NDArray[np.int8]
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -52,7 +60,7 @@ class Labels:
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Labels":
         """Labels of ``rows`` (positions or a mask), in that order."""
-        return Labels(self.failed[rows], self.cause[rows], self.answered[rows], self.trusted[rows])
+        return Labels(self.failed[rows], self.cause[rows], self.answered[rows], self.source[rows])
 
 
 def microseconds(times: "pd.Series[pd.Timestamp]") -> npt.NDArray[np.int64]:
@@ -121,12 +129,12 @@ def labels_of(submission_ids: pd.Series, outcomes: pd.DataFrame, as_of: int | No
     failed = np.where(status >= 2, 1.0, np.where(status == 1, 0.0, np.nan))
     failed[~found] = np.nan
     cause = force["cause"].astype("object").map(_CAUSE_CODE).fillna(NO_CAUSE).to_numpy(np.int16)[at]
-    people = force["label_source"].isin(["manual", "dispute"]).to_numpy()[at]
+    source = force["label_source"].astype("object").map(_SOURCES).fillna(UNSAID).to_numpy(np.int8)[at]
     return Labels(
         failed=failed,
         cause=np.where(failed == 1.0, cause, NO_CAUSE).astype(np.int16),
         answered=np.where(found, force["answered_at"].to_numpy()[at], NEVER),
-        trusted=people & found,
+        source=np.where(found, source, UNSAID).astype(np.int8),
     )
 
 
@@ -135,7 +143,7 @@ def _unlabelled(count: int) -> Labels:
         np.full(count, np.nan),
         np.full(count, NO_CAUSE, np.int16),
         np.full(count, NEVER, np.int64),
-        np.zeros(count, bool),
+        np.full(count, UNSAID, np.int8),
     )
 
 

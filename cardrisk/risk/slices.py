@@ -11,13 +11,12 @@ import pandas as pd
 
 from cardrisk.facts import CAUSES
 from cardrisk.kinds import KINDS
-from cardrisk.risk.labels import Labels, microseconds
+from cardrisk.risk.labels import DAY, Labels, microseconds
 from cardrisk.risk.metrics import TINY, wilson
 
 Floats = npt.NDArray[np.float64]
 
 MINUTE: Final = 60_000_000
-DAY: Final = 86_400_000_000
 TENURES: Final = ((30, "under 30 days"), (365, "30 days to a year"))
 BIG_SEGMENT: Final = 2_000
 """Cards from which on a segment's bias is held to its bound."""

@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pytest
+
+from cardrisk.errors import BundleError
+from cardrisk.facts import CAUSES
+from cardrisk.risk.calibrate import Calibration
+from cardrisk.risk.causes import CauseShares
+from cardrisk.risk.document import ModelCard, dump, parse
+from cardrisk.risk.encode import Columns
+
+
+def card() -> ModelCard:
+    columns = Columns(("x", "kind", "渠道"), {"kind": ("a", "b|c")}, ("gone",))
+    causes = np.array([0] * 30 + [4] * 50 + [7] * 3, np.int16)
+    return ModelCard(
+        columns,
+        ("x", "kind"),
+        {"x": "0" * 64},
+        ("kind",),
+        Calibration(0.9, 1.1, -0.1, {"a": (0.01, -0.3)}),
+        CauseShares.of(causes),
+        {"window": {"start": "2026-01-05", "n": 3}, "metrics": {"auc": np.float64(0.5), "bad": float("nan")}},
+    )
+
+
+def test_round_trip():
+    again = parse(dump(card()))
+    assert again.columns == card().columns
+    assert again.calibration == card().calibration
+    assert again.shares == card().shares
+    assert again.about["metrics"] == {"auc": 0.5, "bad": None}
+    assert dump(again) == dump(parse(dump(again)))
+
+
+def changed(*path, to):
+    body = json.loads(dump(card()))
+    part = body
+    for step in path[:-1]:
+        part = part[step]
+    part[path[-1]] = to
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "not valid JSON"),
+        (b"\xff", "not valid JSON"),
+        (b"[1]", "expected an object"),
+        (b"{}", "a part is missing"),
+        (b'{"a": 1, "a": 2}', "a key stands twice"),
+        (b'{"a": NaN}', "NaN is not a number"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "more than 20 digits"),
+        (b"[" * 100_000, "at most 12 levels"),
+        (b" " * (5 << 20), "expected at most"),
+        (changed("features", to=["x", "x"]), "distinct names in features"),
+        (changed("features", to=[1, 2, 3]), "expected text in features"),
+        (changed("features", to=[["x"]]), "a part is missing or of the wrong type"),
+        (changed("needed", to=["unheard of"]), "needed features must be among"),
+        (changed("groups", to=["x"]), "categories must belong"),
+        (changed("calibration", "a", to=-1.0), "slopes must be above 0"),
+        (changed("calibration", "b", to="1"), r"expected a number in \[-100"),
+        (changed("calibration", "c", to=1e400), "Infinity is not a number"),
+        (changed("calibration", "groups", to={"a": [0.0]}), "a part is missing or of the wrong type"),
+        (changed("calibration", "groups", to={"a": [0.0, 1e9]}), "for offset"),
+        (changed("causes", "classes", to=["witchcraft"]), r"unknown causes \['witchcraft'\]"),
+        (changed("causes", "rest", to={CAUSES[0]: 0.5}), "must sum to 1"),
+        (changed("causes", "known", to=1), "must sum to 1"),
+        (changed("causes", "temperature", to=0), "for temperature"),
+        (changed("causes", "rest_weight", to=2), "for rest_weight"),
+        (changed("about", to=3), "a part is missing or of the wrong type"),
+    ],
+)
+def test_anything_else_is_refused(content, match):
+    with pytest.raises(BundleError, match=match):
+        parse(content)
+
+
+def test_random_damage_gives_a_card_or_a_typed_error(full_or):
+    random = np.random.default_rng(0)
+    whole = dump(card())
+    for _ in range(full_or(5_000, 400)):
+        content = bytearray(whole)
+        for _ in range(int(random.integers(1, 4))):
+            content[random.integers(len(content))] = int(random.choice(list(b'{}[]",:0123456789.eE-a\x00\xff')))
+        try:
+            parse(bytes(content))
+        except BundleError:
+            continue
