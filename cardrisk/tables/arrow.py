@@ -88,7 +88,11 @@ def plain(array: Any, longest: int) -> Mask:
 
 def _rows_with(table: Mask, data: npt.NDArray[np.uint8], bounds: Positions) -> Positions:
     hits = np.flatnonzero(table[data])
-    return np.unique(np.searchsorted(bounds, hits, side="right") - 1) if len(hits) else hits
+    if not len(hits):
+        return hits
+    rows = np.zeros(len(bounds) - 1, dtype=bool)
+    rows[np.searchsorted(bounds, hits, side="right") - 1] = True
+    return np.flatnonzero(rows)
 
 
 def word_by_word(

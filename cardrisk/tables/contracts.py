@@ -10,8 +10,9 @@ from cardrisk.facts import CAUSES, CHANNELS, ENTRY_METHODS, LABEL_SOURCES, MEDIA
 from cardrisk.kinds import KINDS
 from cardrisk.tables.cells import folded
 from cardrisk.tables.choices import choice
+from cardrisk.tables.flags import Flag
 from cardrisk.tables.money import Money
-from cardrisk.tables.numbers import Flag, Number
+from cardrisk.tables.numbers import Number
 from cardrisk.tables.reader import Reader
 from cardrisk.tables.text import Text
 from cardrisk.tables.times import Time
@@ -152,7 +153,7 @@ def _kind_words() -> dict[str, str]:
     """Every word for a card kind to its name; words for no kind we know stay what they are."""
     words = {folded(title): kind.name for kind in KINDS.values() for title in (kind.title_en, kind.title_zh)}
     words |= {folded(word): name for name, others in _KIND_WORDS.items() for word in others.split()}
-    return words | {folded(name): name for name in KINDS}
+    return words | {word: name for name in KINDS for word in (folded(name), name)}
 
 
 _ID: Final = Text(longest=128)

@@ -7,14 +7,15 @@ infinite or foreign amount is refused by rule.
 import re
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from cardrisk.tables.arrow import Mask
 from cardrisk.tables.cells import OUT_OF_RANGE, Fault, is_null_word, tidy
-from cardrisk.tables.numbers import UNREADABLE_NUMBER, floats, number, settled
-from cardrisk.tables.reader import Parsed, Reader
+from cardrisk.tables.numbers import UNREADABLE_NUMBER, Amounts, Floats, number
+from cardrisk.tables.reader import Parsed
 
 NEGATIVE: Final = Fault("negative_money")
 UNREADABLE_MONEY: Final = Fault("unreadable_money")
@@ -56,11 +57,10 @@ def to_yuan(cents: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Money(Reader):
+class Money(Amounts):
     """An amount of yuan between nothing and ``most``, rounded to the cent."""
 
     most: float = MOST_YUAN
-    dtype: ClassVar[str] = "float64"
 
     def one(self, value: object, zone: tzinfo | None = None) -> float | Fault | None:
         """Read one cell: yuan as float, Fault, or None for null."""
@@ -75,19 +75,15 @@ class Money(Reader):
             return NEGATIVE
         return round(read * 100.0) / 100.0 if read <= self.most else OUT_OF_RANGE
 
+    def doubtful(self, read: Floats) -> Mask:
+        """Tell which amounts lie outside the range."""
+        return ~((read >= 0.0) & (read <= self.most))
+
     def column(self, cells: pd.Series, zone: tzinfo | None) -> Parsed:
         """Read a whole column into float64 yuan."""
-        plain = floats(cells)
-        if plain is None:
-            return Reader.column(self, cells, zone)
-        doubtful = ~np.isnan(plain) & ~((plain >= 0.0) & (plain <= self.most))
-        parsed = settled(self, plain, doubtful)
+        read = Amounts.column(self, cells, zone)
         # Adding zero turns a negative zero into zero.
-        return Parsed(np.rint(parsed.array * 100.0) / 100.0 + 0.0, parsed.positions, parsed.rules)
-
-    def packed(self, values: list[Any]) -> Any:
-        """Give values, None for null, as float64."""
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        return Parsed(np.rint(read.array * 100.0) / 100.0 + 0.0, read.positions, read.rules)
 
 
 def _amount(text: str) -> float | Fault | None:

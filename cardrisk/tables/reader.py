@@ -26,7 +26,7 @@ class Parsed:
     array
         One value per row of the input, null where the cell is null or faulty.
     positions
-        int64 positions of the faulty cells, ascending.
+        int64 positions of the faulty cells.
     rules
         The rule each of those cells broke.
     """

@@ -41,9 +41,23 @@ ROUND_AT_LEAST: Final = 8
 ROUND_SHARE: Final = 0.8
 """Share of a column's long codes that must end in zeros before a spreadsheet is the explanation."""
 
-_PLAIN: Final = re.compile(r"(?!\d+\.0+$|\d+\.\d*[eE]|\d+[eE]\+)[!#-&(-<>-~](?:[ -~]*[!-~])?")
+_ODD_STARTS: Final = frozenset(" \"'=")
+_LOOKS_NUMERIC: Final = re.compile(r"\d+\.0+$|\d+\.\d*[eE]|\d+[eE]\+")
 _SCIENTIFIC: Final = re.compile(r"[+-]?(?:\d+\.\d*[eE][+-]?\d+|\d+[eE]\+\d+)", re.ASCII)
 _AS_FLOAT: Final = re.compile(r"(\d+)\.0+", re.ASCII)
+
+
+def is_plain(text: str) -> bool:
+    """Whether reading would not change a text; `cardrisk.tables.arrow.plain` tells the same of a whole column."""
+    return (
+        text.isascii()
+        and text.isprintable()
+        and text != ""
+        and text[0] not in _ODD_STARTS
+        and text[-1] != " "
+        and (len(text) > 5 or text.lower() not in NULL_WORDS)
+        and (("." not in text and "+" not in text) or _LOOKS_NUMERIC.match(text) is None)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,18 +82,19 @@ class Text(Reader):
     def one(self, value: object, zone: tzinfo | None = None) -> str | Fault | None:
         """Read one cell as text: str, Fault, or None for null; numbers are taken only if no digit was lost."""
         if type(value) is str:
-            if (
-                len(value) <= self.longest
-                and _PLAIN.fullmatch(value)
-                and (len(value) > 5 or value.lower() not in NULL_WORDS)
-            ):
-                return self.words.get(folded(value), value) if self.words else value
-            return self._odd(value)
+            if self.words and value in self.words:
+                return self.words[value]
+            if not is_plain(value) or len(value) > self.longest:
+                return self._odd(value)
+            return self._word(value) if self.words else value
         if isinstance(value, str):
             return self.one(str.__str__(value), zone)
         if is_null(value):
             return None
         return _from_object(value)
+
+    def _word(self, text: str) -> str:
+        return self.words.get(folded(text), text)
 
     def column(self, cells: pd.Series, zone: tzinfo | None) -> Parsed:
         """Read a whole column into ``str``."""
@@ -127,7 +142,7 @@ class Text(Reader):
             return MANGLED
         if whole := _AS_FLOAT.fullmatch(compact):
             return whole[1] if len(whole[1]) <= EXACT_DIGITS else MANGLED
-        return self.words.get(folded(shown), shown) if self.words else shown
+        return self._word(shown) if self.words else shown
 
 
 def _from_object(value: object) -> str | Fault:

@@ -108,6 +108,8 @@ class Time(Reader):
     def one(self, value: object, zone: tzinfo | None) -> datetime | Fault | None:
         """Read one cell: an aware datetime in UTC, Fault, or None for null."""
         if type(value) is datetime:
+            if value.tzinfo is UTC and EARLIEST <= value < LATEST:
+                return value
             return placed(value, zone)
         if isinstance(value, str):
             return self._text(str.__str__(value), zone)
