@@ -16,6 +16,7 @@ from cardrisk.world.incidents import (
     VelocityTrip,
 )
 from cardrisk.world.scenario import DEFAULT_CALENDAR, Scenario
+from cardrisk.world.stream import write
 
 __all__ = [
     "DEFAULT_CALENDAR",
@@ -30,4 +31,5 @@ __all__ = [
     "VelocityTrip",
     "World",
     "generate",
+    "write",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from cardrisk import facts
 from cardrisk.kinds import FAMILIES
 from cardrisk.world import people, rhythm, stock
-from cardrisk.world.ground import Ground
+from cardrisk.world.ground import DEALERS, Ground
 from cardrisk.world.hashing import Array, bits, integer, pick, uniform
 from cardrisk.world.rates import CHANNEL_NAMES, INTRINSIC
 
@@ -33,6 +33,7 @@ CAREFUL: Final = (1.0 - CARELESS_STORES * CARELESS) / (1.0 - CARELESS_STORES)
 
 OPENED_SHARE: Final = {"forged": 0.55, "already_used": 0.45, "insufficient_balance": 0.3}
 """Share of a ring's batches that come through accounts opened for it; .1 where not named."""
+GOLDEN: Final = 0.6180339887498949
 RING_ACCOUNTS: Final = 4
 FORGED_DISCOUNT: Final = 0.085
 BAD_DISCOUNT: Final = 0.02
@@ -240,7 +241,7 @@ def _sizes(flow: int, count: int, rng: np.random.Generator) -> Array:
 def _shops(ground: Ground, channel: Array, ring: Array, dealer: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return store and dealer: offline only; stock comes through its holder's own shops."""
     offline = channel == CHANNEL_NAMES.index("offline")
-    stores, dealers = stock.stores(ground), ground.many(stock.DEALERS, 6)
+    stores, dealers = stock.stores(ground), ground.many(DEALERS, 6)
     own = dealer + dealers * rng.integers(0, max(1, stores // dealers), len(channel))
     of_ring = dealer + dealers * integer(max(1, stores // dealers), ground.seed, _STORE, ring)
     anywhere = rng.integers(0, stores, len(channel))
@@ -250,7 +251,9 @@ def _shops(ground: Ground, channel: Array, ring: Array, dealer: Array, rng: np.r
 
 
 def _store_care(ground: Ground, store: Array) -> Array:
-    return np.where(uniform(ground.seed, _STORE_CARE, store) < CARELESS_STORES, CARELESS, CAREFUL)
+    """Return each shop's relative chance of a mistyped code: evenly spread, so that few shops keep the mean too."""
+    turn = (store * GOLDEN + uniform(ground.seed, _STORE_CARE)) % 1.0
+    return np.where(turn < CARELESS_STORES, CARELESS, CAREFUL)
 
 
 def _machines(

@@ -14,9 +14,9 @@ import pyarrow as pa
 from cardrisk.errors import ScenarioError
 from cardrisk.world.day import make
 from cardrisk.world.ground import Ground
+from cardrisk.world.manifest import TABLES
 from cardrisk.world.scenario import Scenario
 
-TABLES: Final[tuple[str, ...]] = ("submissions", "outcomes", "truth", "stopped")
 START: Final = "2026-01-05"
 """A Monday."""
 MOST_SCALE: Final = 50.0

@@ -91,11 +91,11 @@ class KindTable:
         if cause == "bound_to_account":
             return np.asarray(self.binds)
         if cause == "not_activated":
-            return self.activates | (self.family == FAMILIES.index("phone"))
+            return np.asarray(self.activates | (self.family == FAMILIES.index("phone")))
         if cause == "insufficient_balance":
-            return self.family == FAMILIES.index("ecommerce")
+            return np.asarray(self.family == FAMILIES.index("ecommerce"))
         if cause == "batch_invalid":
-            return self.family == FAMILIES.index("phone")
+            return np.asarray(self.family == FAMILIES.index("phone"))
         return np.ones(len(self.names), dtype=bool)
 
 

@@ -132,7 +132,8 @@ def spoil(
 def _place(texts: Texts, rows: Array, rng: np.random.Generator, keep: int = 1) -> Array:
     """Return a random column of each row's text, at least ``keep - 1`` before its end."""
     room = texts.lengths[rows] - keep + 1
-    return WIDTH - texts.lengths[rows] + np.floor(rng.random(len(rows)) * room).astype(np.int64)
+    start = WIDTH - texts.lengths[rows]
+    return np.asarray(start + np.floor(rng.random(len(rows)) * room).astype(np.int64))
 
 
 def _look_alike(texts: Texts, rows: Array, options: Array, digits: bool, rng: np.random.Generator) -> None:

@@ -18,34 +18,33 @@ NAME = "mistyped"
 
 
 def _mean_risk(ground: Ground) -> Array:
-    """Return the mean relative risk of each channel's cards, from the mixes they are drawn by."""
+    """Return the mean relative risk of each channel's cards that are not forged, from the mixes they are drawn by."""
     spread = facts.PHOTO_RISK.value * facts.PHOTO_QUALITY.value[1]
     out = np.zeros(len(CHANNEL_NAMES))
+    forged = ground.stock[:, INTRINSIC.index("forged")]
     for index, name in enumerate(CHANNEL_NAMES):
-        sound = 1.0 - ground.stock[index].sum()
-        retail = facts.RETAIL_SHARE.value[name] * sound
-        for flow, share in (("retail", retail), ("resale", 1.0 - retail)):
+        retail = facts.RETAIL_SHARE.value[name] * (1.0 - ground.stock[index].sum())
+        mean = 0.0
+        for flow, share in (("retail", retail), ("resale", 1.0 - forged[index] - retail)):
             for method, part in facts.ENTRY_MIX.value[name][flow].items():
-                risk = facts.TYPING_RISK.value[method]
-                out[index] += share * part * risk * (np.exp(spread**2 / 2.0) if method == "photo" else 1.0)
-        physical = facts.PHYSICAL_SHARE.value[name]
-        risks = facts.PHYSICAL_TYPING_RISK.value
-        out[index] *= physical * risks["physical"] + (1.0 - physical) * risks["electronic"]
+                blur = np.exp(spread**2 / 2.0) if method == "photo" else 1.0
+                mean += share * part * facts.TYPING_RISK.value[method] * blur
+        physical, risks = facts.PHYSICAL_SHARE.value[name], facts.PHYSICAL_TYPING_RISK.value
+        mean *= physical * risks["physical"] + (1.0 - physical) * risks["electronic"]
+        out[index] = mean / (1.0 - forged[index])
     return out
 
 
 def chance(ground: Ground, group: Group) -> Array:
     """Return the chance of a spoilt code: who types, how, from what, through which photo."""
+    cards, risks = group.cards, facts.PHYSICAL_TYPING_RISK.value
     base = ground.background[:, INTRINSIC.index(NAME)] / _mean_risk(ground)
-    entry = np.array([facts.TYPING_RISK.value[method] for method in facts.ENTRY_METHODS])[group.cards.entry]
-    risks = facts.PHYSICAL_TYPING_RISK.value
-    medium = np.where(group.cards.physical, risks["physical"], risks["electronic"])
-    blur = np.exp(
-        facts.PHOTO_RISK.value * (facts.PHOTO_QUALITY.value[0] - np.nan_to_num(group.cards.quality, nan=0.68))
-    )
-    blur = np.where(np.isnan(group.cards.quality), 1.0, blur)
-    care = group.batches.care[group.cards.batch]
-    return np.minimum(base[group.cards.channel] * entry * medium * blur * care, MOST)
+    entry = np.array([facts.TYPING_RISK.value[method] for method in facts.ENTRY_METHODS])[cards.entry]
+    medium = np.where(cards.physical, risks["physical"], risks["electronic"])
+    usual = facts.PHOTO_QUALITY.value[0]
+    blur = np.exp(facts.PHOTO_RISK.value * (usual - np.nan_to_num(cards.quality, nan=usual)))
+    care = group.batches.care[cards.batch]
+    return np.asarray(np.minimum(base[cards.channel] * entry * medium * blur * care, MOST))
 
 
 def act(ground: Ground, group: Group, struck: Array, rng: np.random.Generator) -> None:

@@ -10,6 +10,7 @@ from cardrisk.world.cards import Group
 from cardrisk.world.causes._base import stock_or_background
 from cardrisk.world.ground import Ground
 from cardrisk.world.hashing import Array
+from cardrisk.world.rates import MOST
 
 NAME = "wrong_face_value"
 
@@ -18,7 +19,7 @@ def chance(ground: Ground, group: Group) -> Array:
     """Return the chance of a wrong value: the submitter's habit, none where a kind has one denomination."""
     several = ground.kinds.denomination_count[group.cards.kind] > 1
     habit = group.batches.claim[group.cards.batch]
-    return np.minimum(stock_or_background(ground, group, NAME) * habit * several, 0.9)
+    return np.asarray(np.minimum(stock_or_background(ground, group, NAME) * habit * several, MOST))
 
 
 def act(ground: Ground, group: Group, struck: Array, rng: np.random.Generator) -> None:

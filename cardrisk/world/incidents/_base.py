@@ -220,4 +220,4 @@ def split(total: int, mean: float, rng: np.random.Generator) -> Array:
     sizes = np.diff(np.r_[0, edges])
     sizes = sizes[sizes > 0]
     missing = total - int(sizes.sum())
-    return np.r_[sizes, missing] if missing else sizes
+    return np.asarray(np.r_[sizes, missing] if missing else sizes)
