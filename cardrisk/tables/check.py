@@ -101,8 +101,8 @@ def check(frame: pd.DataFrame, contract: Contract, *, tz: str | tzinfo | None = 
     """
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"{contract.name}: expected a pandas DataFrame, got {type(frame).__name__}")
-    zone = zone_of(tz)
     headers = match_headers(list(frame.columns), contract)
+    zone = zone_of(tz) or headers.zone
     columns = [column for column in contract.columns if column.name in headers.positions]
     given = {column.name: frame.iloc[:, headers.positions[column.name]] for column in columns}
     parsed = {

@@ -83,12 +83,15 @@ class Headers:
         Headers kept out, as they may be shown.
     zones
         Canonical name to the zone that its header names.
+    zone
+        The zone, if all headers that name one name the same: a zone given once holds for the table.
     """
 
     positions: dict[str, int]
     aliases: dict[str, str]
     ignored: list[str]
     zones: dict[str, tzinfo]
+    zone: tzinfo | None
 
 
 def match_headers(labels: Sequence[Any], contract: Contract, *, complete: bool = True) -> Headers:
@@ -115,7 +118,8 @@ def match_headers(labels: Sequence[Any], contract: Contract, *, complete: bool =
         _complete(chosen, ignored, contract)
     aliases = {str(labels[p]): name for name, p in chosen.items() if labels[p] != name}
     zones = {name: zone for name in aliases.values() if (zone := zone_of_header(str(labels[chosen[name]])))}
-    return Headers(chosen, aliases, ignored, zones)
+    only = set(zones.values())
+    return Headers(chosen, aliases, ignored, zones, only.pop() if len(only) == 1 else None)
 
 
 def _only(name: str, positions: list[int], labels: Sequence[Any]) -> int:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from cardrisk.errors import InputError, TimeZoneError
 from cardrisk.tables.cells import Fault, safely
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
-from cardrisk.tables.headers import match_headers
+from cardrisk.tables.headers import Headers, match_headers
 from cardrisk.tables.instants import EPOCH, MICROSECOND
 from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
 from cardrisk.tables.times import zone_of
@@ -76,39 +76,57 @@ def check_one_outcome(outcome: Mapping[str, Any], *, tz: str | tzinfo | None = N
 
 
 @cache
-def _plan(contract: Contract) -> tuple[frozenset[str], tuple[tuple[str, _Read, bool], ...], tuple[str, ...]]:
-    """Everything about a contract that does not depend on the card: names, readers in order, entities."""
-    steps = tuple((column.name, column.reader.one, column.required) for column in contract.columns)
-    return frozenset(contract.names), steps, contract.entities
+def _plan(contract: Contract) -> tuple[tuple[tuple[str, _Read], ...], tuple[str, ...], tuple[str, ...]]:
+    """What does not depend on the card: readers in order, required columns, entities."""
+    readers = tuple((column.name, column.reader.one) for column in contract.columns)
+    return readers, contract.required, contract.entities
 
 
 def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None) -> dict[str, Any] | Rejected:
-    names, steps, entities = _plan(contract)
     zone = None if tz is None else zone_of(tz)
-    cells, zones = given, None
-    if not (type(given) is dict and given.keys() <= names):
-        cells, zones = _renamed(given, contract)
-    checked: dict[str, Any] = {}
-    for name, one, required in steps:
-        if name in cells:
-            place = zone if zones is None else zones.get(name, zone)
-            try:
-                value = one(cells[name], place)
-            except Exception:
-                value = _again(name, one, cells[name], place)
-            if type(value) is Fault:
-                return _rejected(given, value.rule, name, contract)
-            checked[name] = value
-        elif required:
-            value = None
-        else:
-            continue
-        if value is None and required:
-            return _rejected(given, MISSING_REQUIRED, name, contract)
+    clean = _clean(given, contract, zone) if type(given) is dict else None
+    return _judged(given, contract, zone) if clean is None else clean
+
+
+def _clean(given: dict[str, Any], contract: Contract, zone: tzinfo | None) -> dict[str, Any] | None:
+    """Read a card under canonical names that breaks no rule; None for any other, which `_judged` reads again."""
+    readers, required, entities = _plan(contract)
+    checked = {}
+    try:
+        for name, one in readers:
+            if name in given:
+                value = checked[name] = one(given[name], zone)
+                if type(value) is Fault:
+                    return None
+    except Exception:
+        return None
+    if len(checked) != len(given):
+        return None
+    for name in required:
+        if checked.get(name) is None:
+            return None
     for name in entities:
         if checked.get(name) is not None:
             return checked
-    return Rejected(MISSING_ENTITY, "") if entities else checked
+    return None if entities else checked
+
+
+def _judged(given: Mapping[str, Any], contract: Contract, zone: tzinfo | None) -> dict[str, Any] | Rejected:
+    cells, headers = _renamed(given, contract)
+    zone = zone or headers.zone
+    readers, required, entities = _plan(contract)
+    checked: dict[str, Any] = {}
+    for name, one in readers:
+        value = _again(name, one, cells.get(name), headers.zones.get(name, zone))
+        if type(value) is Fault:
+            return _rejected(given, value.rule, name, contract)
+        if value is None and name in required:
+            return _rejected(given, MISSING_REQUIRED, name, contract)
+        if name in cells:
+            checked[name] = value
+    if entities and all(checked.get(name) is None for name in entities):
+        return Rejected(MISSING_ENTITY, "")
+    return checked
 
 
 def _again(name: str, one: _Read, cell: object, zone: tzinfo | None) -> Any:
@@ -118,12 +136,12 @@ def _again(name: str, one: _Read, cell: object, zone: tzinfo | None) -> Any:
         raise TimeZoneError(f"{name}: {error}") from None
 
 
-def _renamed(given: Mapping[str, Any], contract: Contract) -> tuple[dict[str, Any], dict[str, tzinfo]]:
+def _renamed(given: Mapping[str, Any], contract: Contract) -> tuple[dict[str, Any], Headers]:
     if not isinstance(given, Mapping):
         raise InputError(f"{contract.name}: expected a mapping of column to value, got {type(given).__name__}")
     labels = list(given)
     headers = match_headers(labels, contract, complete=False)
-    return {name: given[labels[place]] for name, place in headers.positions.items()}, headers.zones
+    return {name: given[labels[place]] for name, place in headers.positions.items()}, headers
 
 
 def _rejected(given: Mapping[str, Any], rule: str, column: str, contract: Contract) -> Rejected:
