@@ -153,16 +153,16 @@ def _field_facts(
 @compiled
 def _runs(data: NDArray[np.uint8], first: int, last: int, out: NDArray[np.int8]) -> None:
     run, longest_run = 1, 1
-    stretch, longest_stretch, before = 1, 1, 0
+    stretch, longest_stretch, before = 1, 1, np.int64(0)
     for at in range(first + 1, last):
         readable = data[at] != _MARK and data[at - 1] != _MARK
-        step = int(data[at]) - int(data[at - 1])
+        step = np.int64(data[at]) - np.int64(data[at - 1])  # bytes are unsigned: plain subtraction wraps
         run = run + 1 if step == 0 and readable else 1
         if (step == 1 or step == -1) and readable:
             stretch = stretch + 1 if step == before else 2
             before = step
         else:
-            stretch, before = 1, 0
+            stretch, before = 1, np.int64(0)
         longest_run = max(longest_run, run)
         longest_stretch = max(longest_stretch, stretch)
     out[10] = min(longest_run, _LONG_RUN)

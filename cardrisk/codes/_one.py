@@ -134,10 +134,10 @@ def facts_and_tokens(
 
 
 def _known(codes: OneCard, table: ShapeTable) -> tuple[bool, bool, bool, bool]:
-    """Tell which of number, secret, card and block are known and wholly read."""
+    """Tell which of number, secret, card and serial block are known and wholly read."""
     number, secret = codes.number, codes.secret
     numbered, secured = bool(number) and b"?" not in number, bool(secret) and b"?" not in secret
-    block = numbered and len(number) >= SHORTEST_BLOCK
+    block = len(number) >= SHORTEST_BLOCK and b"?" not in number[:-BLOCK_TAIL]
     if number and secret:
         return numbered, secured, numbered and secured, block
     # A kind that has no published shape for the other field is whole without it.

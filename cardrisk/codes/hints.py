@@ -20,6 +20,8 @@ from cardrisk.kinds import KINDS, CardKind, Shape, find
 Language = Literal["en", "zh"]
 MOST: Final = 5
 """Hints for one card: more would be a search list, and nobody reads them."""
+_FAR: Final = 3
+"""Characters: a length further off than a scratch or a cut-off paste makes it speaks of another kind."""
 _TITLES: Final = {"en": {"number": "card number", "secret": "secret"}, "zh": {"number": "卡号", "secret": "卡密"}}
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
@@ -190,16 +192,15 @@ def _whole_card(codes: OneCard, kind: CardKind | None, kinds: Mapping[str, CardK
         return
     if kinds_of_shape(secret, number, own):
         yield _hint("swapped", "both")
-    elif kinds_of_shape(number, secret, kinds) and not any(
-        _near(own, code, f) for f, code in zip(FIELDS, (number, secret), strict=True)
-    ):
+    elif kinds_of_shape(number, secret, kinds) and not _slip(kind, number, secret):
         yield _hint("kind", "both", kind=kind)
 
 
-def _near(own: Mapping[str, CardKind], code: str, field: str) -> bool:
-    """Tell whether one field still looks like the declared kind: then it is a slip, not another kind."""
-    shape = getattr(next(iter(own.values())), field)
-    return shape is not None and fits(code, shape)
+def _slip(kind: CardKind, number: str, secret: str) -> bool:
+    """Tell whether the codes are nearly the declared kind's: one field fits and the other's length is not far off."""
+    shaped = [(code, shape) for code, shape in ((number, kind.number), (secret, kind.secret)) if shape is not None]
+    near = all(min(abs(len(code) - length) for length in shape.lengths) <= _FAR for code, shape in shaped)
+    return near and (len(shaped) == 1 or any(fits(code, shape) for code, shape in shaped))
 
 
 def _field(field: str, code: str, shape: Shape | None) -> Iterator[Hint]:

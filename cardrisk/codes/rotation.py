@@ -11,7 +11,7 @@ stores by :func:`translation`. Tokens from before the overlap stay as they are a
 
 import pandas as pd
 
-from cardrisk.codes.intake import NEXT, TOKENS
+from cardrisk.codes.gate import NEXT, TOKENS
 from cardrisk.errors import KeyMaterialError
 
 
