@@ -8,12 +8,12 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 import cardrisk
 
 
-class CardriskModel(PythonModel):  # type: ignore[misc]
+class CardriskModel(PythonModel):
     """A verified bundle behind MLflow's interface."""
 
     def load_context(self, context: Any) -> None:

@@ -18,19 +18,20 @@ _EXAMPLE: Final = {
 
 
 def signature() -> Any:
-    """MLflow's ``ModelSignature`` over the submissions contract; every optional column is optional here too.
+    """MLflow's ``ModelSignature``: the submissions contract in, the columns of ``cardrisk.score`` out.
 
-    Times, codes and flags are ``Any``: the contract of submissions accepts more forms than MLflow's types,
-    and says by rule name what it does not accept.
+    Every input is ``Any``: the contract accepts more forms than MLflow's types (numbers as text, times with any
+    zone, null in every column), and names by rule what it does not accept; MLflow would refuse a whole table
+    because of one cell's type. Only canonical headers are known at this door.
     """
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import AnyType, ColSpec, Schema
+    from mlflow.types import schema
 
-    inputs = [
-        ColSpec("string" if name.endswith("_id") else AnyType(), name, required=name in SUBMISSIONS.required)
-        for name in SUBMISSIONS.names
-    ]
-    outputs = [
+    anything: Any = schema.AnyType
+    ColSpec, Array, DataType = schema.ColSpec, schema.Array, schema.DataType
+    required = SUBMISSIONS.required
+    inputs: list[Any] = [ColSpec(anything(), name, required=name in required) for name in SUBMISSIONS.names]
+    outputs: list[Any] = [
         ColSpec("string", "submission_id"),
         ColSpec("double", "p_fail"),
         ColSpec("string", "cause"),
@@ -38,11 +39,11 @@ def signature() -> Any:
         ColSpec("string", "decision"),
         ColSpec("double", "expected_loss"),
         ColSpec("double", "propensity"),
-        ColSpec(AnyType(), "reasons"),
+        ColSpec(Array(DataType.string), "reasons"),
         ColSpec("string", "rule", required=False),
         ColSpec("string", "model_version"),
     ]
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+    return ModelSignature(inputs=schema.Schema(inputs), outputs=schema.Schema(outputs))
 
 
 def input_example() -> pd.DataFrame:
