@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cardrisk.errors import FeatureMismatchError
 from cardrisk.risk.trees import kernels
+from cardrisk.risk.trees.contributions import Paths, contribution_rows, trace
 from cardrisk.risk.trees.layout import Builder, Tables
 from cardrisk.risk.trees.text import read_header, read_tree, refuse
 
@@ -83,6 +84,7 @@ class Ensemble:
         self.n_trees = tables.roots.size - 1
         self.objective = objective
         self._covers = covers
+        self._paths: Paths | None = None
 
     @classmethod
     def from_booster(cls, booster: "Booster") -> "Ensemble":
@@ -139,6 +141,49 @@ class Ensemble:
         t = self.tables
         kernels.predict_row(values, t.nodes, t.roots, t.columns, t.words, out, self.link, self.slope)
         return out
+
+    @property
+    def paths(self) -> Paths:
+        """What contributions need beyond ``tables``; made at the first use.
+
+        Raises
+        ------
+        ModelError
+            If the model lacks training counts, or asks for more than 256 features on one path.
+        """
+        if self._paths is None:  # two threads may both make it, with the same result
+            self._paths = trace(self.tables, self._covers, self.num_class)
+        return self._paths
+
+    def contributions(self, X: npt.ArrayLike, *, threads: int = 1) -> Array:
+        """Return each feature's exact contribution to the raw score (LightGBM's ``pred_contrib`` to 1e-9).
+
+        Parameters
+        ----------
+        X, threads
+            As in `raw`; for one row pass (1, n_features).
+
+        Returns
+        -------
+        ndarray
+            float64, (n, n_features + 1) or, for several classes, (n, num_class, n_features + 1): one entry per
+            feature, then the mean raw score over the training rows. Entries of a row sum to its raw score.
+
+        Raises
+        ------
+        FeatureMismatchError
+            If the number of columns is not ``n_features``.
+        ModelError
+            As `paths`.
+        """
+        paths = self.paths
+        width = self.num_class * (self.n_features + 1)
+
+        def evaluate(rows: Array, out: Array) -> None:
+            contribution_rows(rows, *self.tables, *paths, out.reshape(-1, self.num_class, self.n_features + 1))
+
+        out = self._over_rows(X, evaluate, width, threads)
+        return out if self.num_class == 1 else out.reshape(-1, self.num_class, self.n_features + 1)
 
     def _raw_chunk(self, rows: Array, out: Array) -> None:
         kernels.raw_rows(rows, *self.tables, out)

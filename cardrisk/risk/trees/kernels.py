@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cardrisk._compiled import compiled
+from cardrisk.risk.trees.layout import AT_LEAF, CATEGORY
 
 Array = npt.NDArray[np.float64]
 Nodes = npt.NDArray[np.void]
@@ -42,7 +43,7 @@ def fill_columns(row: Array, columns: Int32s, out: Array) -> None:
     columns
         (columns, 2): feature and treatment, see `layout.Tables`.
     out
-        float64, at least one entry per column. A value that must go left at every threshold becomes -inf, one that
+        float64, one entry per column. A value that must go left at every threshold becomes -inf, one that
         must go right NaN; a category becomes its integer, or -1 where it goes right at every split.
     """
     for k in range(columns.shape[0]):
@@ -50,7 +51,10 @@ def fill_columns(row: Array, columns: Int32s, out: Array) -> None:
         treatment = columns[k, 1]
         if -ZERO <= value <= ZERO:
             value = 0.0
-        if treatment == 6:
+        if treatment == AT_LEAF:
+            out[k] = -math.inf
+            continue
+        if treatment == CATEGORY:
             # NaN fails both comparisons.
             out[k] = math.trunc(value) if value > -1.0 and value < 2147483648.0 else -1.0
             continue
@@ -66,44 +70,53 @@ def fill_columns(row: Array, columns: Int32s, out: Array) -> None:
 
 
 @compiled
-def goes_right(node: np.int64, nodes: Nodes, columns: Array, words: Words) -> np.int64:
-    """0 if the row whose ``columns`` these are goes left at ``node`` (a split), 1 if right."""
-    column = nodes[node].column
-    if column >= 0:
-        return np.int64(not columns[column] <= nodes[node].threshold)
-    category = np.int64(columns[~column])
-    start = np.int64(nodes[node].threshold)
-    if category < 0 or category >> 5 >= np.int64(words[start]):
-        return np.int64(1)
-    return 1 - ((np.int64(words[start + 1 + (category >> 5)]) >> (category & 31)) & 1)
+def numeric_step(node: np.uint64, column: np.int32, nodes: Nodes, filled: Array) -> np.uint64:
+    """Return the node after ``node``, a leaf or numeric split on ``column``, for the row whose columns are ``filled``.
+
+    Positions are unsigned, which spares the test for counting from the end.
+    """
+    return np.uint64(nodes[node].left) + np.uint64(not filled[np.uint64(column)] <= nodes[node].threshold)
 
 
 @compiled
-def leaf_of(root: np.int64, nodes: Nodes, columns: Array, words: Words) -> np.int64:
-    """Position of the leaf that the row reaches from ``root``."""
+def step(node: np.uint64, column: np.int32, nodes: Nodes, filled: Array, words: Words) -> np.uint64:
+    """Return the node after ``node``, of any kind."""
+    if column >= 0:
+        return numeric_step(node, column, nodes, filled)
+    left = np.uint64(nodes[node].left)
+    category = np.int64(filled[np.uint64(-column)])
+    start = np.int64(nodes[node].threshold)
+    if category < 0 or category >> 5 >= np.int64(words[start]):
+        return left + np.uint64(1)
+    in_set = (np.int64(words[start + 1 + (category >> 5)]) >> (category & 31)) & 1
+    return left + np.uint64(1 - in_set)
+
+
+@compiled
+def leaf_of(root: np.uint64, nodes: Nodes, filled: Array, words: Words) -> np.uint64:
+    """Position of the leaf that the row whose columns are ``filled`` reaches from ``root``."""
     node = root
-    left = np.int64(nodes[node].left)
-    while left >= 0:
-        node = left + goes_right(node, nodes, columns, words)
-        left = np.int64(nodes[node].left)
+    while nodes[node].column != 0:
+        node = step(node, nodes[node].column, nodes, filled, words)
     return node
 
 
 @compiled
-def four_leaves(at: tuple, nodes: Nodes, columns: tuple, words: Words) -> tuple:  # type: ignore[type-arg]
-    """Positions of the leaves of four walks at once: from ``at[i]`` with ``columns[i]``."""
+def four_leaves(at: tuple, nodes: Nodes, filled: tuple, words: Words) -> tuple:  # type: ignore[type-arg]
+    """Positions of the leaves of four walks at once: from ``at[i]`` with the columns ``filled[i]``."""
     a, b, c, d = at
-    u, v, w, x = columns
+    u, v, w, x = filled
     while True:
-        e, f = np.int64(nodes[a].left), np.int64(nodes[b].left)
-        g, h = np.int64(nodes[c].left), np.int64(nodes[d].left)
-        if (e & f & g & h) < 0:
+        e, f, g, h = nodes[a].column, nodes[b].column, nodes[c].column, nodes[d].column
+        kinds = e | f | g | h  # negative if any is categorical, 0 if all are leaves
+        if kinds > 0:
+            a, b = numeric_step(a, e, nodes, u), numeric_step(b, f, nodes, v)
+            c, d = numeric_step(c, g, nodes, w), numeric_step(d, h, nodes, x)
+        elif kinds == 0:
             return a, b, c, d
-        # A walk that has ended compares once more, which is harmless, and stays: a choice costs less than a branch.
-        i, j = e + goes_right(a, nodes, u, words), f + goes_right(b, nodes, v, words)
-        k, l = g + goes_right(c, nodes, w, words), h + goes_right(d, nodes, x, words)
-        a, b = (i if e >= 0 else a), (j if f >= 0 else b)
-        c, d = (k if g >= 0 else c), (l if h >= 0 else d)
+        else:
+            a, b = step(a, e, nodes, u, words), step(b, f, nodes, v, words)
+            c, d = step(c, g, nodes, w, words), step(d, h, nodes, x, words)
 
 
 @compiled
@@ -119,35 +132,29 @@ def raw_row(row: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Wor
     out
         float64, one entry per output; overwritten with raw scores.
     """
-    filled = np.empty(columns.shape[0] + 1)
+    filled = np.empty(columns.shape[0])
     fill_columns(row, columns, filled)
     out[:] = 0.0
     trees, outputs = roots.shape[0] - 1, out.shape[0]
-    four = (filled, filled, filled, filled)
     tree = 0
     while tree + 4 <= trees:
-        at = (
-            np.int64(roots[tree]),
-            np.int64(roots[tree + 1]),
-            np.int64(roots[tree + 2]),
-            np.int64(roots[tree + 3]),
-        )
-        a, b, c, d = four_leaves(at, nodes, four, words)
+        p, q = np.uint64(roots[tree]), np.uint64(roots[tree + 1])
+        r, s = np.uint64(roots[tree + 2]), np.uint64(roots[tree + 3])
+        a, b, c, d = four_leaves((p, q, r, s), nodes, (filled, filled, filled, filled), words)
         out[tree % outputs] += nodes[a].threshold
         out[(tree + 1) % outputs] += nodes[b].threshold
         out[(tree + 2) % outputs] += nodes[c].threshold
         out[(tree + 3) % outputs] += nodes[d].threshold
         tree += 4
     for last in range(tree, trees):
-        leaf = leaf_of(np.int64(roots[last]), nodes, filled, words)
-        out[last % outputs] += nodes[leaf].threshold
+        out[last % outputs] += nodes[leaf_of(np.uint64(roots[last]), nodes, filled, words)].threshold
 
 
 @compiled
 def raw_rows(rows: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Words, out: Array) -> None:
     """Add up the trees for every row: ``rows`` (n, features) into ``out`` (n, outputs), as `raw_row` does for one."""
     outputs = out.shape[1]
-    filled = np.empty((BLOCK, columns.shape[0] + 1))
+    filled = np.empty((BLOCK, columns.shape[0]))
     out[:] = 0.0
     for first in range(0, rows.shape[0], BLOCK):
         count = min(BLOCK, rows.shape[0] - first)
@@ -155,11 +162,10 @@ def raw_rows(rows: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: W
             fill_columns(rows[first + k], columns, filled[k])
         fours = count - count % 4
         for tree in range(roots.shape[0] - 1):
-            root, o = np.int64(roots[tree]), tree % outputs
-            at = (root, root, root, root)
+            root, o = np.uint64(roots[tree]), tree % outputs
             for k in range(0, fours, 4):
                 four = (filled[k], filled[k + 1], filled[k + 2], filled[k + 3])
-                a, b, c, d = four_leaves(at, nodes, four, words)
+                a, b, c, d = four_leaves((root, root, root, root), nodes, four, words)
                 out[first + k, o] += nodes[a].threshold
                 out[first + k + 1, o] += nodes[b].threshold
                 out[first + k + 2, o] += nodes[c].threshold

@@ -17,13 +17,18 @@ import numpy.typing as npt
 from cardrisk.risk.trees.structure import Group, check, gather, set_numbers
 from cardrisk.risk.trees.text import INT32_MAX, Longs, TreeText, refuse
 
-NODE = np.dtype([("threshold", np.float64), ("column", np.int32), ("left", np.int32)])
-"""One node, 16 bytes. Leaf: ``left`` is -1 and ``threshold`` its value. Numeric split: left when the column is at most
-``threshold``. Categorical split: ``column`` is stored as ``~column`` (negative) and ``threshold`` is the position of
-its set in ``words``."""
+NODE = np.dtype([("threshold", np.float64), ("column", np.int32), ("left", np.uint32)])
+"""One node, 16 bytes.
 
-# What fills a column: missing type (0 none, 1 zero, 2 NaN) * 2 + default left, as in decision_type, or a category.
+- Numeric split: ``column`` is positive; a row goes left when its value there is at most ``threshold``.
+- Categorical split: ``column`` is minus the column's number, ``threshold`` the position of its set in ``words``.
+- Leaf: ``column`` is 0, ``threshold`` the leaf's value, ``left`` the leaf itself. Column 0 holds -inf, so that taking
+  one more step from a leaf stays there: interleaved walks need no test of which of them have ended.
+"""
+
+# What fills a column: missing type (0 none, 1 zero, 2 NaN) * 2 + default left, as in decision_type; or one of these.
 CATEGORY = 6
+AT_LEAF = 7
 
 GROUP_LEAVES = 65_536
 GROUP_TREES = 1_024
@@ -39,7 +44,7 @@ class Tables(NamedTuple):
     roots
         int32, trees + 1: where each tree starts, and the end.
     columns
-        int32, (columns, 2): feature and treatment of missing values.
+        int32, (columns, 2): feature and treatment of missing values; the first is that of leaves.
     words
         uint32: for each categorical split the number of words of its set, then the words.
     """
@@ -88,7 +93,7 @@ class Builder:
             As `add`.
         """
         self._lay_out()
-        columns = np.array([(key // 8, key % 8) for key in self.columns], np.int32).reshape(-1, 2)
+        columns = np.array([(0, AT_LEAF), *((key // 8, key % 8) for key in self.columns)], np.int32)
         words = np.concatenate(self.words) if self.words else np.zeros(1, np.uint32)
         roots = np.append(np.concatenate(self.roots), self.size).astype(np.int32)
         return Tables(np.concatenate(self.nodes), roots, columns, words), np.concatenate(self.covers)
@@ -118,7 +123,7 @@ class Builder:
         nodes["left"][at] = self.size + left
         nodes["threshold"][leaves] = group.leaf_value
         nodes["column"][leaves] = 0
-        nodes["left"][leaves] = -1
+        nodes["left"][leaves] = self.size + leaves
         nodes["threshold"][at[group.categorical]] = self._set_positions(group)
         cover = np.empty(size, np.int32)
         cover[at] = group.internal_count
@@ -134,9 +139,9 @@ class Builder:
         treatment[treatment < 2] = 0  # without missing values there is no default way
         treatment[group.categorical] = CATEGORY
         keys, inverse = np.unique(group.split_feature * 8 + treatment, return_inverse=True)
-        numbers = np.array([self.columns.setdefault(key, len(self.columns)) for key in keys.tolist()], np.int64)
+        numbers = np.array([self.columns.setdefault(key, len(self.columns) + 1) for key in keys.tolist()], np.int64)
         column = numbers[inverse]
-        column[group.categorical] = ~column[group.categorical]
+        column[group.categorical] *= -1
         return column
 
     def _set_positions(self, group: Group) -> Longs:

@@ -66,7 +66,7 @@ class Group:
     @property
     def categorical(self) -> npt.NDArray[np.bool_]:
         """Which splits ask for a category."""
-        return np.equal(self.decision_type & CATEGORICAL_BIT, 1)
+        return np.asarray(self.decision_type & CATEGORICAL_BIT, np.bool_)
 
 
 def _starts(sizes: Longs) -> Longs:
