@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from cardrisk.features import windows
-from cardrisk.features.arrays import I64, NULL, Array
+from cardrisk.features.arrays import F64, I64, NULL, Array
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import Feature, FeatureSet
 from cardrisk.features.derived import add_derived
 from cardrisk.features.events import Answers, Cards, answers_of, cards_of
-from cardrisk.features.finish import finish_rows
-from cardrisk.features.grouping import group_cards
-from cardrisk.features.plan import KeyPlan, Plan, name_of, plan_of
+from cardrisk.features.finish import finish_rows, to_columns
+from cardrisk.features.grouping import Groups, group_cards
+from cardrisk.features.plan import Finish, KeyPlan, Plan, name_of, plan_of
 from cardrisk.features.statistics import Slot
-from cardrisk.features.streams import STREAMS
+from cardrisk.features.streams import WALKS, Walk, clock_walk
+
+BLOCK: Final = 2_048
+"""Cards whose whole numbers are worked on at a time; they stay in the cache until they are finished."""
 
 
 def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: int) -> dict[str, Array]:
@@ -26,14 +28,11 @@ def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: 
     add_derived(cards, answers, plan.facts)
     lent: dict[Slot, I64] = {}
     for shared in plan.shared:
-        raw = _raw(cards, answers, shared, rows, np.empty((rows, shared.width), np.int64))
-        lent.update({slot: raw[:, place].copy() for slot, place in shared.column.items()})
+        lent.update(_lend(cards, answers, shared, rows))
     out = _Output(features, rows)
-    wide = max((key.width + len(plan.borrowed[name_of(key.key)]) for key in plan.keys), default=0)
-    buffer = np.empty(rows * wide, np.int64)
     for key in plan.keys:
-        _finish_key(cards, answers, plan, key, lent, out, buffer)
-    return out.columns()
+        _finish_key(cards, answers, plan, key, lent, out)
+    return out.done
 
 
 class _Output:
@@ -46,63 +45,112 @@ class _Output:
             if feature.dtype in counts:
                 self.place[feature.name] = counts[feature.dtype]
                 counts[feature.dtype] += 1
-        self.blocks: dict[str, Array] = {dtype: np.empty((count, rows), dtype) for dtype, count in counts.items()}
+        self.blocks = {dtype: np.empty((count, rows), dtype) for dtype, count in counts.items()}
+        self.room = {dtype: np.empty(0, dtype) for dtype in counts}
         self.done: dict[str, Array] = {}
 
-    def finish(self, raw: I64, members: tuple[Feature, ...], take: Callable[[I64], tuple[Array, ...]]) -> None:
-        """Finish the members of each dtype into their block."""
+    def parts(self, end: Finish, missing: I64) -> list[_Part]:
+        """Return what finishes the features of one key, per dtype; rows of ``missing`` are null."""
+        parts = []
         for dtype, block in self.blocks.items():
-            chosen = np.array([i for i, f in enumerate(members) if f.dtype == dtype], np.int64)
+            chosen = np.array([i for i, f in enumerate(end.features) if f.dtype == dtype], np.int64)
             if chosen.size:
-                places = np.array([self.place[members[i].name] for i in chosen], np.int64)
-                finish_rows(raw, *take(chosen), places, block)
-                self.done.update({members[i].name: block[self.place[members[i].name]] for i in chosen})
+                members = [end.features[i].name for i in chosen]
+                places = np.array([self.place[name] for name in members], np.int64)
+                self.done.update({name: block[self.place[name]] for name in members})
+                rowwise = self._rowwise(block.shape[1], chosen.size, dtype)
+                rowwise[missing] = np.nan
+                parts.append(
+                    _Part(end.ops[chosen], end.arguments[chosen], end.constants[chosen], rowwise, places, block)
+                )
+        return parts
 
-    def columns(self) -> dict[str, Array]:
-        """Return the finished columns, each contiguous."""
-        return self.done
-
-
-def _finish_key(
-    cards: Cards,
-    answers: Answers,
-    plan: Plan,
-    key: KeyPlan,
-    lent: dict[Slot, I64],
-    out: _Output,
-    buffer: I64,
-) -> None:
-    others = plan.borrowed[name_of(key.key)]
-    rows = 0 if not buffer.size else out.blocks["float32"].shape[1]
-    width = key.width + len(others)
-    raw = buffer[: rows * width].reshape(rows, width)
-    _raw(cards, answers, key, rows, raw)
-    for i, slot in enumerate(others):
-        raw[:, key.width + i] = lent[slot]
-    end = plan.ends[name_of(key.key)]
-    out.finish(raw, end.features, lambda chosen: (end.ops[chosen], end.arguments[chosen], end.constants[chosen]))
+    def _rowwise(self, rows: int, width: int, dtype: str) -> Array:
+        """Return room for one key's features, card by card; the same room for every key."""
+        if self.room[dtype].size < rows * width:
+            self.room[dtype] = np.empty(rows * width, dtype)
+        return self.room[dtype][: rows * width].reshape(rows, width)
 
 
-def _raw(cards: Cards, answers: Answers, key: KeyPlan, rows: int, raw: I64) -> I64:
-    """Fill ``raw[row, column]`` with one key's whole numbers; ``NULL`` where its entity is unknown."""
-    if key.key is None:
-        for slot, place in key.column.items():
-            asked = cards.row >= 0
-            raw[cards.row[asked], place] = cards.number(slot.channel.name)[asked]
-        return raw
-    groups = group_cards(cards, key.key)
-    if groups.q_row.size < rows:
-        raw[:] = NULL
-    for stream in key.streams:
-        STREAMS[stream.source](cards, answers, groups, stream, raw)
+class _Part(NamedTuple):
+    """Features of one key and dtype: how they end, where card by card, and where as columns."""
+
+    ops: I64
+    arguments: I64
+    constants: F64
+    rowwise: Array
+    places: I64
+    block: Array
+
+
+def _walks(cards: Cards, answers: Answers, key: KeyPlan, groups: Groups) -> list[Walk]:
+    walks = [WALKS[stream.source](cards, answers, groups, stream) for stream in key.streams]
     if key.first >= 0 or key.last >= 0:
-        for place in (key.first, key.last):
-            if place >= 0:
-                raw[:, place] = NULL
-        windows.clocks(
-            groups.q_time, groups.q_row, groups.q_start, groups.p_time, groups.p_start, raw, key.first, key.last
-        )
-    return raw
+        walks.append(clock_walk(groups, key.first, key.last))
+    return walks
+
+
+def _lend(cards: Cards, answers: Answers, key: KeyPlan, rows: int) -> dict[Slot, I64]:
+    """Return slots that other keys' features read, by output row; ``NULL`` where the entity is unknown."""
+    if key.key is None:
+        return {slot: _fact(cards, slot, rows) for slot in key.column}
+    lent = {slot: np.full(rows, NULL) for slot in key.column}
+    groups = group_cards(cards, key.key)
+    walks = _walks(cards, answers, key, groups)
+    raw = np.empty((BLOCK, key.width), np.int64)
+    for first in range(0, groups.q_row.size, BLOCK):
+        at = groups.q_row[first : first + BLOCK]
+        for walk in walks:
+            walk(first, first + at.size, raw)
+        for slot, place in key.column.items():
+            lent[slot][at] = raw[: at.size, place]
+    return lent
+
+
+def _fact(cards: Cards, slot: Slot, rows: int) -> I64:
+    """Return a fact of the asked cards by output row."""
+    number = cards.number(slot.channel.name)
+    if cards.plain and cards.in_order:
+        return number
+    fact = np.empty(rows, np.int64)
+    asked = cards.row >= 0
+    fact[cards.row[asked]] = number[asked]
+    return fact
+
+
+def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: dict[Slot, I64], out: _Output) -> None:
+    """Walk over one key's events and finish its features, a block of cards at a time."""
+    rows = out.blocks["float32"].shape[1]
+    walks: list[Walk] = []
+    q_row, extra = np.arange(rows), {}
+    if key.key is None:
+        extra = {place: _fact(cards, slot, rows) for slot, place in key.column.items()}
+    else:
+        groups = group_cards(cards, key.key)
+        q_row, walks = groups.q_row, _walks(cards, answers, key, groups)
+    others = plan.borrowed[name_of(key.key)]
+    extra.update({key.width + i: lent[slot] for i, slot in enumerate(others)})
+    parts = out.parts(plan.ends[name_of(key.key)], _absent(q_row, rows))
+    raw = np.empty((BLOCK, key.width + len(others)), np.int64)
+    for first in range(0, q_row.size, BLOCK):
+        at = q_row[first : first + BLOCK]
+        for walk in walks:
+            walk(first, first + at.size, raw)
+        for place, numbers in extra.items():
+            raw[: at.size, place] = numbers[at]
+        for part in parts:
+            finish_rows(raw, at, part.ops, part.arguments, part.constants, part.rowwise)
+    for part in parts:
+        to_columns(part.rowwise, part.places, part.block)
+
+
+def _absent(q_row: I64, rows: int) -> I64:
+    """Return the rows that no question belongs to."""
+    if q_row.size == rows:
+        return np.empty(0, np.int64)
+    asked = np.zeros(rows, bool)
+    asked[q_row] = True
+    return np.flatnonzero(~asked)
 
 
 def compute(

@@ -49,6 +49,10 @@ def coded(parts: Sequence[pd.Series]) -> tuple[I32, int]:
     if any(isinstance(part.dtype, pd.CategoricalDtype) for part in parts):
         parts = [part.astype(object) for part in parts]
     whole = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    if isinstance(whole.dtype, np.dtype) and whole.dtype.kind == "i" and len(whole):
+        low, high = int(whole.min()), int(whole.max())
+        if high - low < 2 * len(whole):  # dense whole numbers are their own codes
+            return (whole.to_numpy() - low).astype(np.int32), high - low + 1
     codes, values = pd.factorize(whole)
     return codes.astype(np.int32), len(values)
 

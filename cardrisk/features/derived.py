@@ -27,12 +27,14 @@ def region_mismatch(cards: Cards) -> I64:
 def resubmitted(cards: Cards) -> I64:
     """Return 1 where the same card was handed in before, 0 where not, ``NULL`` without a token."""
     codes, size = codes_of(cards, CARD)
-    q_order, q_start = windows.group(codes, size)
+    order, q_start = windows.group(codes, size)
     p_order, p_start = windows.group(np.where(cards.push == 1, codes, -1).astype(np.int32), size)
-    last = np.full((cards.time.size, 1), NULL)
-    q_time, p_time = cards.time[q_order], cards.time[p_order]
-    windows.clocks(q_time, q_order, q_start, p_time, p_start, last, -1, 0)
-    return np.where(codes < 0, NULL, (last[:, 0] != NULL).astype(np.int64))
+    last = np.empty((order.size, 1), np.int64)
+    asked, cursor = (cards.time[order], q_start), windows.cursor_for(np.zeros(0, np.int64))
+    windows.clocks(asked, 0, order.size, cursor, cards.time[p_order], p_start, last, -1, 0)
+    seen = np.full(cards.time.size, NULL)
+    seen[order] = last[:, 0] != NULL
+    return seen
 
 
 DERIVED = {"flag region_mismatch": region_mismatch, "flag resubmitted": resubmitted}

@@ -9,7 +9,7 @@ import math
 from typing import Final
 
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import F64, I64, NULL
+from cardrisk.features.arrays import F64, I64, NULL, Array
 
 COUNT: Final = 0  # a
 SCALED: Final = 1  # a / k
@@ -139,37 +139,47 @@ def _of_two(op: int, a: int, b: int, c: int, d: int, k: float) -> float:
 
 
 @compiled
-def finish_rows(raw: I64, ops: I64, arguments: I64, constants: F64, place: I64, out: F64) -> None:
-    """Finish features into ``out[place[feature], row]`` from whole numbers ``raw[row, slot]``.
+def finish_rows(raw: I64, rows: I64, ops: I64, arguments: I64, constants: F64, out: Array) -> None:
+    """Finish features into ``out[rows[i], feature]`` from whole numbers ``raw[i, slot]``.
 
     Parameters
     ----------
     raw
-        Shape (rows, slots).
+        Shape (cards, slots); few enough cards to stay in the cache while every feature reads them.
+    rows
+        Row of the result of each card.
     ops, constants
         Operation and constant of each feature.
     arguments
         Shape (features, 6): columns of ``raw``; unused ones name the first.
-    place
-        Row of ``out`` that each feature fills.
     out
-        float32 or float64, shape (features, rows).
+        float32 or float64, shape (rows, features): one card's features side by side, so that cards in any
+        order touch few places of memory.
     """
-    block = 1_024  # rows whose whole numbers stay in the cache while all features read them
-    for first in range(0, raw.shape[0], block):
-        stop = min(first + block, raw.shape[0])
-        for j in range(ops.size):
-            a, b, c, d, e, f = arguments[j]
-            op, k, target = ops[j], constants[j], out[place[j]]
-            if op == COUNT:
-                for i in range(first, stop):
-                    x = raw[i, a]
-                    target[i] = math.nan if x == NULL else x
-            elif op == SCALED:
-                for i in range(first, stop):
-                    x = raw[i, a]
-                    target[i] = math.nan if x == NULL else x / k
-            else:
-                for i in range(first, stop):
-                    r = raw[i]
-                    target[i] = value(op, r[a], r[b], r[c], r[d], r[e], r[f], k)
+    for j in range(ops.size):
+        a, b, c, d, e, f = arguments[j]
+        op, k = ops[j], constants[j]
+        if op == COUNT:
+            for i in range(rows.size):
+                x = raw[i, a]
+                out[rows[i], j] = math.nan if x == NULL else x
+        elif op == SCALED:
+            for i in range(rows.size):
+                x = raw[i, a]
+                out[rows[i], j] = math.nan if x == NULL else x / k
+        else:
+            for i in range(rows.size):
+                r = raw[i]
+                out[rows[i], j] = value(op, r[a], r[b], r[c], r[d], r[e], r[f], k)
+
+
+@compiled
+def to_columns(rowwise: Array, place: I64, columns: Array) -> None:
+    """Copy ``rowwise[row, feature]`` to ``columns[place[feature], row]``, a cache-sized block at a time."""
+    block = 512
+    for first in range(0, rowwise.shape[0], block):
+        stop = min(first + block, rowwise.shape[0])
+        for j in range(place.size):
+            target = columns[place[j]]
+            for i in range(first, stop):
+                target[i] = rowwise[i, j]

@@ -18,9 +18,8 @@ from cardrisk.features.plan import name_of
 class Groups:
     """One key's events, grouped: who asks (``q``), whose history it is (``p``), and where groups start."""
 
-    q_time: I64
+    asked: windows.Asked
     q_row: I64
-    q_start: I64
     p_order: I64
     p_time: I64
     p_start: I64
@@ -59,6 +58,6 @@ def group_cards(cards: Cards, key: Key) -> Groups:
     time = cards.time[order]
     row = order if cards.plain and cards.in_order else cards.row[order]
     if cards.plain:
-        return Groups(time, row, start, order, time, start, codes, size)
+        return Groups((time, start), row, order, time, start, codes, size)
     p_order, p_start = windows.group(np.where(cards.push == 1, codes, -1).astype(np.int32), size)
-    return Groups(time, row, start, p_order, cards.time[p_order], p_start, codes, size)
+    return Groups((time, start), row, p_order, cards.time[p_order], p_start, codes, size)

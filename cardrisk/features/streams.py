@@ -1,49 +1,79 @@
-"""One pass per stream of events: submissions, answers, distinct values, commonest message."""
+"""One walk per stream of events: submissions, answers, distinct values, commonest message.
+
+A walk answers questions in grouped order, block by block, so that the whole numbers of a block never leave the
+cache before they are finished.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from cardrisk.features import windows
 from cardrisk.features.arrays import DAY, I64, NULL
+from cardrisk.features.commonest import Counts, top_counts
 from cardrisk.features.events import Answers, Cards
 from cardrisk.features.grouping import Groups
 from cardrisk.features.plan import Stream
 
-LONGEST_GAP = DAY
+LONGEST_GAP: Final = DAY
 """Gaps longer than this are pauses, not rhythm; it also keeps sums of squared milliseconds inside 64 bits."""
 
+Walk: TypeAlias = Callable[[int, int, I64], None]
+"""``walk(first, stop, raw)`` answers the questions ``first`` to ``stop``, in order, one call after another."""
 
-def _card_stream(cards: Cards, answers: Answers, groups: Groups, stream: Stream, raw: I64) -> None:
+
+def _plain(asked: windows.Asked, p_time: I64, start: I64, total: I64, stream: Stream) -> Walk:
+    spans = stream.spans()
+    cursor = windows.cursor_for(spans)
+
+    def walk(first: int, stop: int, raw: I64) -> None:
+        windows.plain_sums(asked, first, stop, cursor, p_time, total, start, spans, raw, stream.column)
+
+    return walk
+
+
+def _linked(asked: windows.Asked, p_time: I64, start: I64, weight: I64, links: tuple[I64, I64], stream: Stream) -> Walk:
+    spans = stream.spans()
+    cursor, held = windows.cursor_for(spans), np.zeros((spans.size, weight.shape[1]), np.int64)
+    before, after = links
+
+    def walk(first: int, stop: int, raw: I64) -> None:
+        windows.linked_sums(
+            asked, first, stop, cursor, held, p_time, weight, before, after, start, spans, raw, stream.column
+        )
+
+    return walk
+
+
+def running(weights: list[I64], order: I64) -> I64:
+    """Return running totals of several weights in a given order, shape (events + 1, weights)."""
+    total = np.zeros((order.size + 1, len(weights)), np.int64)
+    for c, weight in enumerate(weights):
+        windows.run_up(weight, order, total, c)
+    return total
+
+
+def card_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """Sums over submissions; nothing replaces a submission."""
     events = groups.p_order.size
     total = np.zeros((events + 1, len(stream.names)), np.int64)
     for c, (source, name) in enumerate(stream.names):
-        if source == "gap":
-            weight = _gap(groups, name)
-        elif name == "one":
+        if name == "one":
             total[:, c] = np.arange(events + 1)
-            continue
         else:
-            weight = weight_of(cards, name)[groups.p_order]
-        np.cumsum(weight, out=total[1:, c])
-    windows.plain_sums(
-        groups.q_time,
-        groups.q_row,
-        groups.q_start,
-        groups.p_time,
-        total,
-        groups.p_start,
-        stream.spans(),
-        raw,
-        stream.column,
-    )
+            gap = source == "gap"
+            weight = _gap(groups, name) if gap else weight_of(cards, name)
+            windows.run_up(weight, np.arange(events) if gap else groups.p_order, total, c)
+    return _plain(groups.asked, groups.p_time, groups.p_start, total, stream)
 
 
 def _gap(groups: Groups, part: str) -> I64:
     weight = np.zeros((groups.p_time.size, 3), np.int64)
     windows.gaps(groups.p_time, groups.p_start, LONGEST_GAP, weight, 0)
-    return weight[:, ("count", "sum", "squares").index(part)]
+    return np.ascontiguousarray(weight[:, ("count", "sum", "squares").index(part)])
 
 
 def weight_of(cards: Cards, name: str) -> I64:
@@ -58,8 +88,19 @@ def weight_of(cards: Cards, name: str) -> I64:
     return np.where(number == NULL, 0, number)
 
 
-def _answer_groups(answers: Answers, groups: Groups) -> tuple[I64, I64]:
-    return windows.group(groups.codes[answers.card], groups.size)
+def answer_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
+    """Sums over answers; a revision replaces the answer it revises."""
+    order, start, time = _grouped_answers(answers, groups)
+    weights = [answer_weight(answers, name) for _, name in stream.names]
+    if not answers.revised:
+        return _plain(groups.asked, time, start, running(weights, order), stream)
+    weight = np.stack([weight[order] for weight in weights], axis=1)
+    return _linked(groups.asked, time, start, weight, _links(answers, order), stream)
+
+
+def _grouped_answers(answers: Answers, groups: Groups) -> tuple[I64, I64, I64]:
+    order, start = windows.group(groups.codes[answers.card], groups.size)
+    return order, start, answers.time[order]
 
 
 def _links(answers: Answers, order: I64) -> tuple[I64, I64]:
@@ -73,23 +114,6 @@ def _links(answers: Answers, order: I64) -> tuple[I64, I64]:
     return before, after
 
 
-def _answer_stream(cards: Cards, answers: Answers, groups: Groups, stream: Stream, raw: I64) -> None:
-    """Sums over answers; a revision replaces the answer it revises."""
-    order, start = _answer_groups(answers, groups)
-    weights = [answer_weight(answers, name)[order] for _, name in stream.names]
-    time = answers.time[order]
-    asked = groups.q_time, groups.q_row, groups.q_start, time
-    if answers.revised:
-        weight = np.stack(weights, axis=1)
-        before, after = _links(answers, order)
-        windows.linked_sums(*asked, weight, before, after, start, stream.spans(), raw, stream.column)
-        return
-    total = np.zeros((order.size + 1, len(weights)), np.int64)
-    for c, weight in enumerate(weights):
-        np.cumsum(weight, out=total[1:, c])
-    windows.plain_sums(*asked, total, start, stream.spans(), raw, stream.column)
-
-
 def answer_weight(answers: Answers, name: str) -> I64:
     """Return what each answer adds to a channel: ``known``, ``failed``, ``cause X`` or ``failed with COLUMN``."""
     if name == "known":
@@ -101,49 +125,53 @@ def answer_weight(answers: Answers, name: str) -> I64:
     return answers.failed * (answers.code(name.removeprefix("failed with "))[0] >= 0)
 
 
-def _distinct_stream(cards: Cards, answers: Answers, groups: Groups, stream: Stream, raw: I64) -> None:
+def distinct_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """Distinct values: a value seen again replaces itself, so every value counts once in every window."""
     codes, size = cards.code(stream.names[0][1])
     value = codes[groups.p_order]
-    before, after = windows.same_value_links(value, groups.p_start, size)
-    windows.linked_sums(
-        groups.q_time,
-        groups.q_row,
-        groups.q_start,
-        groups.p_time,
-        (value >= 0).astype(np.int64)[:, None],
-        before,
-        after,
-        groups.p_start,
-        stream.spans(),
-        raw,
-        stream.column,
-    )
+    links = windows.same_value_links(value, groups.p_start, size)
+    weight = (value >= 0).astype(np.int64)[:, None]
+    return _linked(groups.asked, groups.p_time, groups.p_start, weight, links, stream)
 
 
-def _top_stream(cards: Cards, answers: Answers, groups: Groups, stream: Stream, raw: I64) -> None:
+def top_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """How often the commonest value stands among failures."""
-    order, start = _answer_groups(answers, groups)
+    order, start, time = _grouped_answers(answers, groups)
     codes, size = answers.code(stream.names[0][1])
     value = np.where(answers.failed == 1, codes, -1).astype(np.int32)[order]
-    windows.top_counts(
-        groups.q_time,
-        groups.q_row,
-        groups.q_start,
-        answers.time[order],
-        value,
-        size,
-        *_links(answers, order),
-        start,
-        stream.spans(),
-        raw,
-        stream.column,
-    )
+    before, after = _links(answers, order)
+    spans = stream.spans()
+    cursor, counts = windows.cursor_for(spans), Counts(spans.size, size, start)
+    held = counts.count, counts.having, counts.top
+
+    def walk(first: int, stop: int, raw: I64) -> None:
+        top_counts(
+            groups.asked,
+            first,
+            stop,
+            cursor,
+            held,
+            time,
+            value,
+            before,
+            after,
+            start,
+            spans,
+            raw,
+            stream.column,
+        )
+
+    return walk
 
 
-STREAMS = {
-    "card": _card_stream,
-    "answer": _answer_stream,
-    "distinct": _distinct_stream,
-    "top": _top_stream,
-}
+def clock_walk(groups: Groups, since_first: int, since_last: int) -> Walk:
+    """How long ago the entity was first and last seen."""
+    cursor = windows.cursor_for(np.zeros(0, np.int64))
+
+    def walk(first: int, stop: int, raw: I64) -> None:
+        windows.clocks(groups.asked, first, stop, cursor, groups.p_time, groups.p_start, raw, since_first, since_last)
+
+    return walk
+
+
+WALKS: Final = {"card": card_walk, "answer": answer_walk, "distinct": distinct_walk, "top": top_walk}

@@ -6,10 +6,15 @@ its group (a revised answer, or the same value seen again when distinct values a
 moment on, the replaced one counts in no window.
 """
 
+from typing import TypeAlias
+
 import numpy as np
 
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I32, I64, NEVER
+from cardrisk.features.arrays import I32, I64, NEVER, NULL
+
+Asked: TypeAlias = tuple[I64, I64]
+"""Moments asked for, grouped by entity and sorted inside each group; and where groups start."""
 
 
 @compiled
@@ -45,10 +50,20 @@ def group(codes: I32, size: int) -> tuple[I64, I64]:
 
 
 @compiled
+def run_up(weight: I64, order: I64, total: I64, channel: int) -> None:
+    """Write the running total of ``weight`` in the given order into one channel of ``total``."""
+    running = 0
+    for k in range(order.size):
+        running += weight[order[k]]
+        total[k + 1, channel] = running
+
+
+@compiled
 def plain_sums(
-    q_time: I64,
-    q_row: I64,
-    q_start: I64,
+    asked: Asked,
+    first: int,
+    stop: int,
+    cursor: I64,
     p_time: I64,
     total: I64,
     p_start: I64,
@@ -60,8 +75,12 @@ def plain_sums(
 
     Parameters
     ----------
-    q_time, q_row, q_start
-        Moments asked for (grouped, sorted), the row of ``raw`` each writes, and where groups start.
+    asked
+        Moments asked for, grouped by entity and sorted inside, and where groups start.
+    first, stop
+        Questions to answer now; ``raw`` has one row for each.
+    cursor
+        Where the walk stands (:func:`cursor_for`); carried from call to call.
     p_time, p_start
         Moments at which events became known, grouped by the same entities.
     total
@@ -71,32 +90,37 @@ def plain_sums(
     raw
         Written at ``column + window * channels + channel``.
     """
+    q_time, q_start = asked
     channels = total.shape[1]
-    tail = np.empty(windows.size, np.int64)
-    for entity in range(q_start.size - 1):
-        end = p_start[entity + 1]
-        head = p_start[entity]
-        tail[:] = head
-        for q in range(q_start[entity], q_start[entity + 1]):
-            t = q_time[q]
-            while head < end and p_time[head] < t:
-                head += 1
-            row = q_row[q]
-            for w in range(windows.size):
-                edge = t - windows[w]
-                k = tail[w]
-                while k < head and p_time[k] < edge:
-                    k += 1
-                tail[w] = k
-                for c in range(channels):
-                    raw[row, column + w * channels + c] = total[head, c] - total[k, c]
+    entity, head, tail = cursor[0], cursor[1], cursor[2:]
+    end = p_start[entity + 1]
+    for q in range(first, stop):
+        while q >= q_start[entity + 1]:
+            entity += 1
+            head, end = p_start[entity], p_start[entity + 1]
+            tail[:] = head
+        t = q_time[q]
+        while head < end and p_time[head] < t:
+            head += 1
+        for w in range(windows.size):
+            edge = t - windows[w]
+            k = tail[w]
+            while k < head and p_time[k] < edge:
+                k += 1
+            tail[w] = k
+            place = column + w * channels
+            for c in range(channels):
+                raw[q - first, place + c] = total[head, c] - total[k, c]
+    cursor[0], cursor[1] = entity, head
 
 
 @compiled
 def linked_sums(
-    q_time: I64,
-    q_row: I64,
-    q_start: I64,
+    asked: Asked,
+    first: int,
+    stop: int,
+    cursor: I64,
+    held: I64,
     p_time: I64,
     weight: I64,
     before: I64,
@@ -108,39 +132,46 @@ def linked_sums(
 ) -> None:
     """Write window sums of events where a later one may replace an earlier one.
 
-    Parameters are those of :func:`plain_sums`, with ``weight`` (events, channels) in place of totals, and
-    ``before`` and ``after``: the event that each replaces (-1: none) and is replaced by (``NEVER``: none).
+    Parameters are those of :func:`plain_sums`, with ``weight`` (events, channels) in place of totals, the sums
+    held so far (windows, channels), and ``before`` and ``after``: the event that each replaces (-1: none) and is
+    replaced by (``NEVER``: none).
     """
+    q_time, q_start = asked
     channels = weight.shape[1]
-    tail = np.empty(windows.size, np.int64)
-    held = np.zeros((windows.size, channels), np.int64)
-    for entity in range(q_start.size - 1):
-        end = p_start[entity + 1]
-        head = p_start[entity]
-        tail[:] = head
-        held[:] = 0
-        for q in range(q_start[entity], q_start[entity + 1]):
-            t = q_time[q]
-            while head < end and p_time[head] < t:
-                old = before[head]
-                for w in range(windows.size):
-                    for c in range(channels):
-                        held[w, c] += weight[head, c]
-                        if old >= tail[w]:
-                            held[w, c] -= weight[old, c]
-                head += 1
-            row = q_row[q]
+    entity, head, tail = cursor[0], cursor[1], cursor[2:]
+    end = p_start[entity + 1]
+    for q in range(first, stop):
+        while q >= q_start[entity + 1]:
+            entity += 1
+            head, end = p_start[entity], p_start[entity + 1]
+            tail[:] = head
+            held[:] = 0
+        t = q_time[q]
+        while head < end and p_time[head] < t:
+            old = before[head]
             for w in range(windows.size):
-                edge = t - windows[w]
-                k = tail[w]
-                while k < head and p_time[k] < edge:
-                    if after[k] >= head:
-                        for c in range(channels):
-                            held[w, c] -= weight[k, c]
-                    k += 1
-                tail[w] = k
                 for c in range(channels):
-                    raw[row, column + w * channels + c] = held[w, c]
+                    held[w, c] += weight[head, c] - (weight[old, c] if old >= tail[w] else 0)
+            head += 1
+        for w in range(windows.size):
+            edge = t - windows[w]
+            k = tail[w]
+            while k < head and p_time[k] < edge:
+                if after[k] >= head:
+                    for c in range(channels):
+                        held[w, c] -= weight[k, c]
+                k += 1
+            tail[w] = k
+            for c in range(channels):
+                raw[q - first, column + w * channels + c] = held[w, c]
+    cursor[0], cursor[1] = entity, head
+
+
+def cursor_for(windows: I64) -> I64:
+    """Return a cursor before the first entity: entity, head, and a tail per window."""
+    cursor = np.zeros(2 + windows.size, np.int64)
+    cursor[0] = -1
+    return cursor
 
 
 @compiled
@@ -178,23 +209,36 @@ def same_value_links(value: I32, start: I64, size: int) -> tuple[I64, I64]:
 
 
 @compiled
-def clocks(q_time: I64, q_row: I64, q_start: I64, p_time: I64, p_start: I64, raw: I64, first: int, last: int) -> None:
-    """Write how long ago the entity was first and last seen, in microseconds; untouched where never.
+def clocks(
+    asked: Asked,
+    first: int,
+    stop: int,
+    cursor: I64,
+    p_time: I64,
+    p_start: I64,
+    raw: I64,
+    since_first: int,
+    since_last: int,
+) -> None:
+    """Write how long ago the entity was first and last seen, in microseconds; ``NULL`` where never.
 
-    ``first`` and ``last`` are columns of ``raw``; a negative one is not written.
+    ``since_first`` and ``since_last`` are columns of ``raw``; a negative one is not written.
     """
-    for entity in range(q_start.size - 1):
+    q_time, q_start = asked
+    entity, head = cursor[0], cursor[1]
+    for q in range(first, stop):
+        while q >= q_start[entity + 1]:
+            entity += 1
+            head = p_start[entity]
         begin, end = p_start[entity], p_start[entity + 1]
-        head = begin
-        for q in range(q_start[entity], q_start[entity + 1]):
-            t = q_time[q]
-            while head < end and p_time[head] < t:
-                head += 1
-            if head > begin:
-                if first >= 0:
-                    raw[q_row[q], first] = t - p_time[begin]
-                if last >= 0:
-                    raw[q_row[q], last] = t - p_time[head - 1]
+        t = q_time[q]
+        while head < end and p_time[head] < t:
+            head += 1
+        if since_first >= 0:
+            raw[q - first, since_first] = t - p_time[begin] if head > begin else NULL
+        if since_last >= 0:
+            raw[q - first, since_last] = t - p_time[head - 1] if head > begin else NULL
+    cursor[0], cursor[1] = entity, head
 
 
 @compiled
@@ -236,76 +280,3 @@ def gaps(p_time: I64, start: I64, longest: int, weight: I64, column: int) -> Non
                 weight[k, column] = 1
                 weight[k, column + 1] = gap
                 weight[k, column + 2] = gap * gap
-
-
-@compiled
-def top_counts(
-    q_time: I64,
-    q_row: I64,
-    q_start: I64,
-    p_time: I64,
-    value: I32,
-    size: int,
-    before: I64,
-    after: I64,
-    p_start: I64,
-    windows: I64,
-    raw: I64,
-    column: int,
-) -> None:
-    """Write how often the most frequent value stands in each window (negative values count nothing).
-
-    Counts of counts make the maximum follow every single step: it can only fall by one at a time.
-    """
-    longest = 0
-    for entity in range(p_start.size - 1):
-        longest = max(longest, p_start[entity + 1] - p_start[entity])
-    tail = np.empty(windows.size, np.int64)
-    top = np.zeros(windows.size, np.int64)
-    count = np.zeros((windows.size, size), np.int64)
-    having = np.zeros((windows.size, longest + 2), np.int64)
-    for entity in range(q_start.size - 1):
-        begin, end = p_start[entity], p_start[entity + 1]
-        head = begin
-        tail[:] = head
-        for q in range(q_start[entity], q_start[entity + 1]):
-            t = q_time[q]
-            while head < end and p_time[head] < t:
-                old = before[head]
-                for w in range(windows.size):
-                    if value[head] >= 0:
-                        top[w] = max(top[w], _step(count[w], having[w], value[head], 1))
-                    if old >= tail[w] and value[old] >= 0:
-                        top[w] = _lower(count[w], having[w], value[old], top[w])
-                head += 1
-            for w in range(windows.size):
-                edge = t - windows[w]
-                k = tail[w]
-                while k < head and p_time[k] < edge:
-                    if after[k] >= head and value[k] >= 0:
-                        top[w] = _lower(count[w], having[w], value[k], top[w])
-                    k += 1
-                tail[w] = k
-                raw[q_row[q], column + w] = top[w]
-        for w in range(windows.size):  # leave every count at zero for the next entity
-            for k in range(tail[w], head):
-                if after[k] >= head and value[k] >= 0:
-                    _step(count[w], having[w], value[k], -1)
-            top[w] = 0
-
-
-@compiled
-def _step(count: I64, having: I64, value: int, by: int) -> int:
-    """Move one value's count up or down; returns its new count."""
-    having[count[value]] -= 1
-    count[value] += by
-    having[count[value]] += 1
-    return int(count[value])
-
-
-@compiled
-def _lower(count: I64, having: I64, value: int, top: int) -> int:
-    """Take one occurrence out; returns the new highest count."""
-    if _step(count, having, value, -1) == top - 1 and having[top] == 0:
-        return top - 1
-    return top

@@ -49,7 +49,7 @@ class LiveHistory:
             for name in self.layout.facts
         ]
         self._ringed = any(name.startswith("ring ") for name in self.layout.facts)
-        self._place = np.arange(len(self.layout.features))
+        self._row = np.zeros(1, np.int64)
         self._names = [feature.name for feature in self.layout.features]
         self._single = np.array([feature.dtype == "float32" for feature in self.layout.features])
         self._begin()
@@ -60,7 +60,7 @@ class LiveHistory:
         self.now, self.seen = NULL, 0
         self.orphans: dict[str, list[tuple[int, Row]]] = {}
         self._raw = np.zeros((1, self.layout.raw_width), np.int64)
-        self._out = np.zeros((len(self.layout.features), 1))
+        self._out = np.zeros((1, len(self.layout.features)))
         self.refresh()
 
     def refresh(self) -> None:
@@ -161,8 +161,8 @@ class LiveHistory:
                 else:
                     raw[i] = request_fact(fact, together or (card,), t)
             layout = self.layout
-            finish_rows(self._raw, layout.ops, layout.arguments, layout.constants, self._place, self._out)
-            return np.where(self._single, self._out[:, 0].astype(np.float32), self._out[:, 0])
+            finish_rows(self._raw, self._row, layout.ops, layout.arguments, layout.constants, self._out)
+            return np.where(self._single, self._out[0].astype(np.float32), self._out[0])
 
     def features(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> dict[str, Any]:
         """Return every feature by name in declared order: floats (NaN: null) and texts (None: null)."""
