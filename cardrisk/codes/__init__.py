@@ -6,8 +6,8 @@ back into one.
 
 from cardrisk.codes import uniformity
 from cardrisk.codes.anomalies import ANOMALIES, Anomaly
-from cardrisk.codes.hints import Hint, Hints, check
 from cardrisk.codes.gate import RAW, TOKENS, Intake, NoKeyWarning, intake, intake_one
+from cardrisk.codes.hints import Hint, Hints, check
 from cardrisk.codes.keys import Key, KeyRing, KeySource
 from cardrisk.codes.limits import CallerLimit
 from cardrisk.codes.rotation import rekey, translation

@@ -28,6 +28,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             raise
         except Exception as error:
             failed = type(error).__name__
+        del args, kwargs
         raise InputError(
             f"codes: the intake boundary could not read its input ({failed}); its values are withheld. "
             "Expected a frame or mapping that passed the submissions contract (cardrisk.tables)"

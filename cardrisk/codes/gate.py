@@ -24,7 +24,7 @@ from cardrisk.codes.anomalies import ANOMALIES, NAMES, PER_CARD
 from cardrisk.codes.boundary import guarded
 from cardrisk.codes.keys import Key, KeyRing, KeySource, resolve
 from cardrisk.codes.sealed import Codes, Sealed, Texts
-from cardrisk.codes.shapes import canonical_kind, shape_table
+from cardrisk.codes.shapes import LONGEST_KIND, canonical_kind, shape_table
 from cardrisk.codes.uniformity import tail_tables
 from cardrisk.codes.values import as_text, columns_of
 from cardrisk.kinds import KINDS, CardKind
@@ -143,6 +143,7 @@ class Intake(Sealed):
         return found
 
     def _name(self, kind: str) -> str:
+        kind = kind[:LONGEST_KIND]
         known = self._names.get(kind)
         if known is None:
             if len(self._names) > 4_096:

@@ -12,7 +12,7 @@ from cardrisk.codes._one import OneCard, read_one
 from cardrisk.codes.boundary import guarded
 from cardrisk.codes.lookalikes import DIGITS, LETTERS, misread_weight, partners, readings
 from cardrisk.codes.normalise import OVERSIZED
-from cardrisk.codes.shapes import FIELDS, fits, kinds_of_shape, shape_table
+from cardrisk.codes.shapes import FIELDS, LONGEST_KIND, fits, kinds_of_shape, shape_table
 from cardrisk.codes.values import as_text
 from cardrisk.errors import InputError
 from cardrisk.kinds import KINDS, CardKind, Shape, find
@@ -156,7 +156,7 @@ def check(
 @guarded
 def _check(card: Mapping[str, Any], doubt: bool, kinds: Mapping[str, CardKind]) -> list[Hint]:
     name = as_text(card.get("card_kind"))
-    kind = None if name is None else find(name, kinds)
+    kind = None if name is None else find(name[:LONGEST_KIND], kinds)
     codes = read_one(card, kind.name if kind else "", 0 if kind else -1, shape_table([kind] if kind else []))
     found = [*_whole_card(codes, kind, kinds)]
     if not any(hint.rule in ("swapped", "kind", "equal") for hint in found):

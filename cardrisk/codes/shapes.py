@@ -16,6 +16,8 @@ ONLY_DIGITS: Final = 0
 ALNUM: Final = 1
 
 FIELDS: Final = ("number", "secret")
+LONGEST_KIND: Final = 128
+"""Characters read of a kind's name."""
 
 
 class ShapeTable(NamedTuple):
@@ -64,6 +66,7 @@ def canonical_kind(text: str, kinds: Mapping[str, CardKind]) -> str:
 
     Line breaks and other control characters never reach a token's prefix.
     """
+    text = text[:LONGEST_KIND]
     kind = find(text, kinds)
     if kind is not None:
         return kind.name

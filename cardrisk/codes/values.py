@@ -3,14 +3,20 @@
 Correct when a cell that means "not known" is null, and nothing else is.
 """
 
-import math
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from cardrisk.codes.sealed import Secret
 from cardrisk.tables.arrow import strings
+
+_LARGEST: Final = 10**64
+_LOSSLESS: Final = 2**53
+_LONGEST: Final = 8_192
+"""Characters or bytes of a single cell looked at: far more than any field may have, so that size costs nothing."""
 
 
 def columns_of(frame: pd.DataFrame, name: str) -> pa.Array:
@@ -24,24 +30,30 @@ def columns_of(frame: pd.DataFrame, name: str) -> pa.Array:
 
 
 def as_text(value: Any) -> str | None:
-    """Return a cell as text that UTF-8 can hold; ``None``, NaN, NaT, empty and anything no code can be are null."""
+    """Return a cell as text that UTF-8 can hold; ``None``, NaN, NaT, empty and anything no code can be are null.
+
+    A float beyond 2**53 has lost digits already, so it is no code either.
+    """
     if isinstance(value, Secret):
         value = value.reveal()
     if isinstance(value, str):
+        value = value[:_LONGEST]
         return (value if value.isascii() else value.encode("utf-8", "replace").decode()) or None
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None:
         return None
     if isinstance(value, bytes | bytearray):
-        return bytes(value).decode("utf-8", "replace") or None
-    if isinstance(value, bool):
+        return bytes(value[:_LONGEST]).decode("utf-8", "replace") or None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-        return str(int(value))
-    return None if pd.api.types.is_scalar(value) and pd.isna(value) else _number(value)
+    return _digits(value)
 
 
-def _number(value: Any) -> str | None:
-    try:
-        return str(int(value)) if value == int(value) else None
-    except (TypeError, ValueError, OverflowError, ArithmeticError):
+def _digits(value: int | float | Decimal) -> str | None:
+    if isinstance(value, Decimal) and not value.is_finite():
         return None
+    limit = _LOSSLESS if isinstance(value, float) else _LARGEST
+    if not -limit < value < limit or value != int(value):  # NaN is never within
+        return None
+    return str(int(value))

@@ -67,7 +67,7 @@ def test_a_counter_is_a_progression_and_chance_is_not():
 
 def test_every_fact_says_what_it_sees_and_what_not():
     assert len(NAMES) == len(set(NAMES)) == len(ANOMALIES)
-    assert PER_CARD == sum(not name.endswith("_progression") for name in NAMES)
+    assert sum(not name.endswith("_progression") for name in NAMES) == PER_CARD
     for anomaly in ANOMALIES:
         assert anomaly.name.startswith("code_")
         assert all((anomaly.unit, anomaly.sees, anomaly.blind))
