@@ -12,7 +12,8 @@ import cardrisk
 ROOT = Path(cardrisk.__file__).parent
 FLOORS: list[set[str]] = [
     {"errors", "facts", "_version", "_compiled"},
-    {"kinds", "tables"},
+    {"kinds"},
+    {"tables"},
     {"codes"},
     {"world", "features"},
     {"risk"},
@@ -21,7 +22,8 @@ FLOORS: list[set[str]] = [
     {"evaluation", "pictures"},
     {"registry", "monitor", "report"},
     {"jobs"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(ROOT.rglob("*.py"))

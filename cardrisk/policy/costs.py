@@ -44,7 +44,7 @@ _LOSSES: Final = {
 }
 
 _MENDS: Final = {
-    "recheck": {"bad_format": 0.8, "mistyped": 0.7, "wrong_face_value": 0.5, "not_activated": 0.3},
+    "recheck": {"bad_format": 0.8, "mistyped": 0.6, "wrong_face_value": 0.5, "not_activated": 0.3},
     "reroute": {"region_mismatch": 0.95},
     "wait": {"rate_limited": 0.95, "issuer_busy": 0.95},
     "hold": {"rate_limited": 0.9, "issuer_busy": 0.9},
@@ -53,7 +53,7 @@ _MENDS: Final = {
 
 _STOPS: Final = {
     # a seller who cannot correct the code does not hand it in again
-    "recheck": {"bad_format": 0.2, "mistyped": 0.25, "expired": 0.2},
+    "recheck": {"bad_format": 0.2, "mistyped": 0.1, "expired": 0.2},
     "review": {cause: _REVIEWED for cause in CAUSES if cause not in RETRYABLE},
     # the answers of the same batch and supplier arrive meanwhile
     "hold": {
@@ -107,7 +107,7 @@ class Costs:
     margin: float = 0.06
     price: float = 0.88
     face_value: float = 100.0
-    recheck: float = 0.4
+    recheck: float = 0.8
     review: float = 3.0
     hold: float = 0.6
     reroute: float = 1.0
@@ -116,7 +116,7 @@ class Costs:
     reject: float = 0.5
     leaves: MappingProxyType[str, float] | dict[str, float] = field(
         default_factory=lambda: {
-            "recheck": 0.03,
+            "recheck": 0.05,
             "review": 0.08,
             "hold": 0.10,
             "reroute": 0.04,

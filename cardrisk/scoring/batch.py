@@ -5,13 +5,13 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
-from cardrisk.risk.explain import Language, reasons_for
 
 from cardrisk.codes import KeySource, intake
 from cardrisk.errors import InputError
 from cardrisk.features import compute
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel, load_model
+from cardrisk.risk.explain import Language, reasons_for
 from cardrisk.scoring.assemble import judge, whole
 from cardrisk.tables import check_outcomes, check_submissions
 

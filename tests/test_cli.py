@@ -1,0 +1,150 @@
+"""The command line: exit 0, 1 or 2, one clear line for bad input, never a traceback, never a half-written output."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cardrisk.cli import main
+
+EXPORTS = Path(__file__).parent / "data" / "exports"
+CARDS = [spec for spec in sorted((EXPORTS / "expected").glob("*.json")) if (EXPORTS / spec.stem).exists()]
+BATCH_TEXT = ["--kind", "china_mobile", "--face-value", "100", "--submitter", "u1"]
+BATCH_TEXT += ["--submitted-at", "2026-01-05T08:00:00+08:00"]
+KEY = "a key for tests alone, 0123456789 abcdefghij"
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARDRISK_KEY", KEY)
+
+
+@pytest.fixture(scope="module")
+def data(tiny, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    tiny.early.to_parquet(folder / "submissions.parquet")
+    tiny.outcomes.to_parquet(folder / "outcomes.parquet")
+    return folder
+
+
+def refuse(capsys, *argv: str) -> str:
+    """Run, expect exit 2 and exactly one line on standard error after progress; give that line."""
+    assert main(argv) == 2
+    said = capsys.readouterr().err.splitlines()
+    lines = [line for line in said if line.startswith("cardrisk: ")]
+    assert len(lines) == 1
+    assert not [line for line in said if "Traceback" in line]
+    return lines[0]
+
+
+def test_scoring_a_table_writes_everything_and_says_how_many(tiny, data, tmp_path, capsys) -> None:
+    cards, out = tmp_path / "cards.parquet", tmp_path / "scores.parquet"
+    tiny.late.head(120).to_parquet(cards)
+    argv = ["score", str(cards), "--model", str(tiny.bundle), "--history", str(data), "--out", str(out)]
+    assert main(argv) == 0
+    assert "120 rows in = 120 scored + 0 quarantined" in capsys.readouterr().out
+    scores = pd.read_parquet(out)
+    assert len(scores) == 120
+    assert len(pd.read_csv(f"{out}.quarantine")) == 0
+
+
+@pytest.mark.parametrize("spec", CARDS, ids=lambda p: p.stem)
+def test_every_export_file_is_scored_and_quarantined_whole(spec, tiny, tmp_path, capsys) -> None:
+    file = EXPORTS / spec.stem
+    expected = json.loads(spec.read_text())
+    out = tmp_path / "scores.csv"
+    options = BATCH_TEXT if file.suffix == ".txt" else ["--tz", "Asia/Shanghai"]
+    code = main(["score", str(file), "--model", str(tiny.bundle), "--out", str(out), *options])
+    capsys.readouterr()
+    assert code == (1 if expected["quarantined"] else 0)
+    scores, refused = pd.read_csv(out), pd.read_csv(f"{out}.quarantine")
+    assert len(scores) == expected["rows"]
+    assert scores["p_fail"].notna().sum() == expected["scored"]
+    assert {str(row): rule for row, rule in zip(refused["row"], refused["rule"], strict=True)} == expected[
+        "quarantined"
+    ]
+
+
+def test_bad_input_is_one_line_and_leaves_nothing_behind(tiny, tmp_path, capsys) -> None:
+    out = tmp_path / "out" / "scores.parquet"
+    files = {
+        "empty.csv": b"",
+        "header.csv": b"submission_id,submitted_at,submitter_id\n",
+        "lacks.csv": b"submission_id,submitter_id\na,b\n",
+        "noentity.csv": b"submission_id,submitted_at\na,2026-01-05T00:00:00Z\n",
+        "notparquet.parquet": b"submission_id,submitted_at\n",
+        "picture.csv": b"\x89PNG\r\n\x1a\n" + bytes(200),
+        "naive.csv": b"submission_id,submitted_at,submitter_id\na,2026-01-05 00:00:00,u\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    for name in [*files, "folder", "absent.csv"]:
+        line = refuse(capsys, "score", str(tmp_path / name), "--model", str(tiny.bundle), "--out", str(out))
+        assert "expected" in line or "cannot be read" in line, line
+        assert not out.parent.exists() or not list(out.parent.iterdir()), name
+
+
+def test_rows_that_cannot_be_cards_are_quarantined_by_rule(tiny, tmp_path, capsys) -> None:
+    rows = [
+        "a,2026-01-05T00:00:00Z,u,100",
+        "b,9999-12-31T00:00:00Z,u,100",
+        "c,2026-01-05T00:00:00Z,u,-1",
+        "d,2026-01-05T00:00:00Z,u,inf",
+        "e,2026-01-05T00:00:00Z,u,nan",
+        "f,never,u,100",
+        ",2026-01-05T00:00:00Z,u,100",
+    ]
+    cards, out = tmp_path / "cards.csv", tmp_path / "scores.csv"
+    cards.write_text("submission_id,submitted_at,submitter_id,face_value\n" + "\n".join(rows) + "\n")
+    assert main(["score", str(cards), "--model", str(tiny.bundle), "--out", str(out)]) == 1
+    scores = pd.read_csv(out)
+    assert scores["p_fail"].notna().tolist() == [True, False, False, False, True, False, False]
+    assert scores["rule"].notna().sum() == 5
+    assert (scores.loc[scores["rule"].notna(), "decision"] == "hold").all()
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_work(tiny, tmp_path, capsys) -> None:
+    line = refuse(capsys, "score", "x.csv", "--model", str(tiny.bundle), "--out", str(tmp_path / "scores.xlsx"))
+    assert "--out: expected a name ending in .parquet or .csv, got 'scores.xlsx'" in line
+
+
+def test_models_that_are_none_are_refused(tmp_path, capsys) -> None:
+    cards = tmp_path / "cards.csv"
+    cards.write_text("submission_id,submitted_at,submitter_id\na,2026-01-05T00:00:00Z,u\n")
+    line = refuse(capsys, "score", str(cards), "--model", str(tmp_path), "--out", str(tmp_path / "o.csv"))
+    assert "bundle" in line
+
+
+def test_generate_train_evaluate_and_check_run_as_documented(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    size = ["--days", "15", "--scale", "0.001", "--seed", "3"]
+    assert main(["generate", *size, "--out", "world"]) == 0
+    written = {p.name for p in Path("world").iterdir()}
+    assert written >= {"submissions.parquet", "outcomes.parquet", "truth.parquet", "manifest.json"}
+    assert main(["train", "world", "--out", "model", "--no-track"]) == 0
+    assert main(["evaluate", "model", "world", "--out", "figures"]) == 0
+    assert "average_precision" in capsys.readouterr().out
+    assert json.loads(Path("figures/metrics.json").read_text())["average_precision"] > 0
+    assert main(["report", "model", "world", "--out", "page.html"]) == 0
+    assert Path("page.html").read_text().startswith("<!doctype html>")
+
+
+def test_check_reads_standard_input_and_never_an_argument() -> None:
+    run = [sys.executable, "-m", "cardrisk", "check", "--kind", "jd_ecard"]
+    done = subprocess.run(run, input="ABCD-EFGH-JKLM-NPQ\n", capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout
+    assert "ABCD" not in done.stdout
+
+
+def test_help_is_quick_and_every_command_is_described(capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for name in ("demo", "generate", "train", "evaluate", "score", "check", "report", "promote", "monitor"):
+        assert name in text
