@@ -16,9 +16,9 @@ from cardrisk.risk.encode import Matrix
 
 Floats = npt.NDArray[np.float64]
 
-ROUNDS: Final = 260
+ROUNDS: Final = 300
 CAUSE_ROUNDS: Final = 12
-LEAVES: Final = 63
+LEAVES: Final = 31
 FINE_BINS: Final = 2047
 """Bins of a money feature: with 255, a tail of less than 0.4 % of the cards shares one bin with its neighbours."""
 
@@ -26,7 +26,7 @@ MIN_CLASS: Final = 10
 """Fewest failed cards of a cause that gets trees of its own; rarer ones keep their overall share."""
 
 DEFAULTS: Final[Mapping[str, Any]] = {
-    "learning_rate": 0.06,
+    "learning_rate": 0.05,
     "num_leaves": LEAVES,
     "min_data_in_leaf": 40,
     "min_sum_hessian_in_leaf": 1.0,
@@ -98,8 +98,7 @@ def grow_fail(
     weight: Floats | None,
     *,
     settings: Settings,
-    names: Sequence[str],
-    categorical: Sequence[int],
+    categorical: Sequence[int] = (),
     fine: Sequence[int] = (),
     monotone: Mapping[int, int] | None = None,
 ) -> Grown:
@@ -115,8 +114,6 @@ def grow_fail(
         Weight per card, or None.
     settings
         How to grow.
-    names
-        Feature names.
     categorical, fine
         Positions of categorical features, and of numbers whose rare tails must stay visible.
     monotone
@@ -131,13 +128,13 @@ def grow_fail(
     soft = bool(((target > 0) & (target < 1)).any())
     params |= {"objective": "cross_entropy" if soft else "binary", **settings.common()}
     if fine:
-        bins = [int(params["max_bin"])] * len(names)
+        bins = [int(params["max_bin"])] * matrix.shape[1]
         for place in fine:
             bins[place] = FINE_BINS
         params["max_bin_by_feature"] = bins
     if monotone:
-        params["monotone_constraints"] = [monotone.get(place, 0) for place in range(len(names))]
-    return _grow(matrix, target, weight, params, rounds, names, categorical)
+        params["monotone_constraints"] = [monotone.get(place, 0) for place in range(matrix.shape[1])]
+    return _grow(matrix, target, weight, params, rounds, categorical)
 
 
 def grow_cause(
@@ -146,17 +143,19 @@ def grow_cause(
     weight: Floats | None,
     *,
     settings: Settings,
-    names: Sequence[str],
-    categorical: Sequence[int],
+    categorical: Sequence[int] = (),
+    rounds: int | None = None,
 ) -> Grown:
     """Grow the trees of p(cause | fail): one softmax over classes 0 .. max(cause).
 
-    Parameters are as in `grow_fail`; ``cause`` holds a class per failed card, every class at least once.
+    Parameters are as in `grow_fail`; ``cause`` holds a class per failed card, every class at least once; ``rounds``
+    None: those of the settings.
     """
     classes = int(cause.max()) + 1
-    rounds = int(settings.params.get("cause_rounds", CAUSE_ROUNDS))
+    rounds = int(settings.params.get("cause_rounds", CAUSE_ROUNDS)) if rounds is None else rounds
     params = {
         **DEFAULTS,
+        **{name: value for name, value in settings.params.items() if name in ("max_bin", "feature_fraction")},
         "learning_rate": 0.25,
         "num_leaves": int(np.clip(len(cause) // (20 * classes), 4, 15)),
         "min_data_in_leaf": 10,
@@ -165,7 +164,7 @@ def grow_cause(
         **settings.common(),
     }
     params.pop("monotone_constraints_method")
-    return _grow(matrix, cause.astype(np.float64), weight, params, rounds, names, categorical)
+    return _grow(matrix, cause.astype(np.float64), weight, params, rounds, categorical)
 
 
 def _grow(
@@ -174,7 +173,6 @@ def _grow(
     weight: Floats | None,
     params: dict[str, Any],
     rounds: int,
-    names: Sequence[str],
     categorical: Sequence[int],
 ) -> Grown:
     import lightgbm
@@ -183,7 +181,7 @@ def _grow(
         matrix,
         target,
         weight=weight,
-        feature_name=[f"f{place}" for place in range(len(names))],
+        feature_name=[f"f{place}" for place in range(matrix.shape[1])],
         categorical_feature=list(categorical),
         params=params,
         free_raw_data=True,

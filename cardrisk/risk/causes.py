@@ -45,9 +45,8 @@ class CauseShares:
     known: bool = True
 
     @classmethod
-    def of(cls, cause: npt.NDArray[np.int16]) -> "CauseShares":
-        """Choose the classes from the causes of failed cards (-1: not given)."""
-        counts = np.bincount(cause[cause >= 0], minlength=len(CAUSES)).astype(float)
+    def of(cls, counts: Floats) -> "CauseShares":
+        """Choose the classes from the number (or weight) of failed cards per cause, in ``CAUSES`` order."""
         if not counts.sum():
             return cls((), tuple([1.0 / len(CAUSES)] * len(CAUSES)), 1.0, known=False)
         classes = np.flatnonzero(counts >= MIN_CLASS)
@@ -94,7 +93,7 @@ def softmax(scores: Floats) -> Floats:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float64)
 
 
-def temperature(scores: Floats, cause: npt.NDArray[np.intp]) -> float:
+def temperature(scores: Floats, cause: npt.NDArray[np.intp], weight: Floats) -> float:
     """The divisor in [0.5, 5] with the least log loss on cards the trees have not seen; 1 below 50 cards.
 
     Parameters
@@ -103,13 +102,17 @@ def temperature(scores: Floats, cause: npt.NDArray[np.intp]) -> float:
         float64 (cards, classes).
     cause
         Class per card, none negative.
+    weight
+        Weight per card.
     """
     if len(cause) < 50:
         return 1.0
-    grid: Mapping[float, float] = {float(value): _loss(scores / value, cause) for value in np.geomspace(0.5, 5.0, 47)}
+    grid: Mapping[float, float] = {
+        float(value): _loss(scores / value, cause, weight) for value in np.geomspace(0.5, 5.0, 47)
+    }
     return min(grid, key=lambda value: grid[value])
 
 
-def _loss(scores: Floats, cause: npt.NDArray[np.intp]) -> float:
+def _loss(scores: Floats, cause: npt.NDArray[np.intp], weight: Floats) -> float:
     p = softmax(scores)[np.arange(len(cause)), cause]
-    return float(-np.log(np.maximum(p, 1e-12)).mean())
+    return float(-np.sum(weight * np.log(np.maximum(p, 1e-12))))

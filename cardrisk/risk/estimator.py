@@ -103,10 +103,7 @@ class CardRiskClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         held = self._held(target, seed)
         settings = Settings(dict(self.params or {}), seed, self.n_jobs or 0)
-        names = [f"f{place}" for place in range(X.shape[1])]
-        grown = boost.grow_fail(
-            X[~held], target[~held].astype(np.float64), None, settings=settings, names=names, categorical=[]
-        )
+        grown = boost.grow_fail(X[~held], target[~held].astype(np.float64), None, settings=settings)
         self._text = grown.text
         self._trees = parse(grown.text)
         raw = self._trees.raw(X[held])

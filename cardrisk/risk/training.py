@@ -9,7 +9,7 @@ labels do not read as too good.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +19,8 @@ import pandas as pd
 
 from cardrisk._version import __version__
 from cardrisk.errors import InputError
-from cardrisk.risk import boost, calibrate, causes, delays, metrics
+from cardrisk.facts import CAUSES
+from cardrisk.risk import boost, calibrate, causes, delays, metrics, repair
 from cardrisk.risk.boost import Settings
 from cardrisk.risk.document import ModelCard
 from cardrisk.risk.encode import Columns, Matrix
@@ -67,6 +68,8 @@ class TrainingData:
         float64 in [0, 1]: the failure label with late flips counted by their chance; NaN without label.
     weight
         float64 per card.
+    groups
+        How the cards' entities fared; see `repair.hindsight`.
     """
 
     frame: pd.DataFrame
@@ -74,6 +77,7 @@ class TrainingData:
     labels: Labels
     target: Floats
     weight: Floats
+    groups: pd.DataFrame
 
 
 def train(
@@ -177,14 +181,15 @@ def train_on(
     fit, held = _parts(data, tables)
     places = _Places.of(columns, data.frame)
     grown = boost.grow_fail(
-        matrix[fit], data.target[fit], data.weight[fit], settings=settings, names=columns.names,
+        matrix[fit], data.target[fit], data.weight[fit], settings=settings,
         categorical=columns.categorical, fine=places.fine, monotone=places.monotone,
     )  # fmt: skip
-    cause_grown, shares = _grow_causes(matrix, data.labels, fit, settings, columns)
+    soft = _soft_causes(matrix, data, settings)
+    cause_grown, shares = _grow_causes(matrix, soft, fit, settings, columns)
     groups = tuple(name for name in GROUPS if name in columns.categories)
     draft = ModelCard(columns, columns.names, {}, groups, calibrate.Calibration(), shares)
     model = RiskModel.build(draft, grown.text, cause_grown.text if cause_grown else None, declared)
-    card = _finish(model, matrix, data, held, settings)
+    card = _finish(model, matrix, data, soft, held, settings)
     used = sorted({*grown.used, *(cause_grown.used if cause_grown else ())})
     needed = tuple(name for place, name in enumerate(columns.names) if place in set(used) or name in groups)
     about = {**card.about, **_facts(data, tables, settings, as_of, fit, held)}
@@ -220,7 +225,8 @@ def _labelled(
     chance = delays.flips(tables.outcomes, as_of).chance(np.maximum(now - kept.answered, 0))
     target = np.where(kept.failed == 1.0, 1.0, chance)
     weight = _weights(ids.iloc[rows], propensity)
-    return TrainingData(frame.iloc[rows], tables.moments[rows], kept, target, weight)
+    groups = repair.hindsight(tables.submissions.iloc[rows], kept)
+    return TrainingData(frame.iloc[rows], tables.moments[rows], kept, target, weight, groups)
 
 
 def _weights(ids: "pd.Series[str]", propensity: "pd.Series[float] | None") -> Floats:
@@ -246,22 +252,34 @@ def _parts(data: TrainingData, tables: Tables) -> tuple[Mask, Mask]:
     return fit, held
 
 
+def _soft_causes(matrix: Matrix, data: TrainingData, settings: Settings) -> Floats:
+    """Shares of real causes per labelled card, float64 (cards, causes); zero for successes and where none is known."""
+    bad = np.flatnonzero(data.labels.failed == 1.0)
+    soft = np.zeros((len(data.target), len(CAUSES)))
+    soft[bad] = repair.soft_causes(matrix[bad], data.labels.take(bad), data.groups.iloc[bad], settings)
+    return soft
+
+
 def _grow_causes(
-    matrix: Matrix, labels: Labels, fit: Mask, settings: Settings, columns: Columns
+    matrix: Matrix, soft: Floats, fit: Mask, settings: Settings, columns: Columns
 ) -> tuple[boost.Grown | None, causes.CauseShares]:
-    rows = np.flatnonzero(fit & (labels.cause >= 0))
-    shares = causes.CauseShares.of(labels.cause[rows])
+    inside = np.flatnonzero(fit)
+    card, cause, weight = repair.rows_of(soft[inside])
+    shares = causes.CauseShares.of(np.bincount(cause, weight, len(CAUSES)).astype(np.float64))
     if not shares.classes:
         return None, shares
-    place = shares.class_of(labels.cause[rows])
-    rows, place = rows[place >= 0], place[place >= 0]
+    place = shares.class_of(cause)
+    kept = place >= 0
+    rows = inside[card[kept]]
     grown = boost.grow_cause(
-        matrix[rows], place, None, settings=settings, names=columns.names, categorical=columns.categorical
+        matrix[rows], place[kept], weight[kept], settings=settings, categorical=columns.categorical
     )
     return grown, shares
 
 
-def _finish(model: RiskModel, matrix: Matrix, data: TrainingData, held: Mask, settings: Settings) -> ModelCard:
+def _finish(
+    model: RiskModel, matrix: Matrix, data: TrainingData, soft: Floats, held: Mask, settings: Settings
+) -> ModelCard:
     """The card with calibration, temperature and the metrics of the held-out cards."""
     card = model.card
     if not held.any():
@@ -273,11 +291,11 @@ def _finish(model: RiskModel, matrix: Matrix, data: TrainingData, held: Mask, se
     fitted = calibrate.fit(raw, data.target[rows], group, data.weight[rows])
     shares = card.shares
     if model.cause is not None:
-        classes = shares.class_of(data.labels.cause[rows])
-        scores = model.cause.raw(matrix[rows[classes >= 0]], threads=max(1, settings.threads))
-        shares = causes.CauseShares(
-            shares.classes, shares.rest, shares.rest_weight, causes.temperature(scores, classes[classes >= 0])
-        )
+        card_, cause, weight = repair.rows_of(soft[rows])
+        classes = shares.class_of(cause)
+        kept = classes >= 0
+        scores = model.cause.raw(matrix[rows[card_[kept]]], threads=max(1, settings.threads))
+        shares = replace(shares, temperature=causes.temperature(scores, classes[kept], weight[kept]))
     return ModelCard(
         card.columns, card.needed, {}, card.groups, fitted, shares, {"metrics": _metrics(raw, data.labels.failed[rows])}
     )

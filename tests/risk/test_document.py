@@ -20,7 +20,7 @@ def card() -> ModelCard:
         {"x": "0" * 64},
         ("kind",),
         Calibration(0.9, 1.1, -0.1, {"a": (0.01, -0.3)}),
-        CauseShares.of(causes),
+        CauseShares.of(np.bincount(causes, minlength=len(CAUSES)).astype(float)),
         {"window": {"start": "2026-01-05", "n": 3}, "metrics": {"auc": np.float64(0.5), "bad": float("nan")}},
     )
 
