@@ -1,0 +1,293 @@
+"""The journal in one SQLite file: for any number of threads and processes of one host.
+
+Correct when an event acknowledged by ``append`` survives ``kill -9`` of any process at any point, is never stored
+twice, and stands in the one order that every reader sees.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from cardrisk.errors import StoreError
+from cardrisk.features.arrays import NULL
+from cardrisk.features.stores.base import ANSWER, CARD, Entry
+from cardrisk.features.stores.codec import decode, encode, name_of, trace_of
+from cardrisk.features.stores.sqlite_file import connect, told
+
+PAGE: Final = 2_000
+"""Entries read at a time: no read holds the file for longer than that."""
+BULK: Final = 50_000
+"""Entries of one transaction of ``extend``."""
+
+_BLANK: Final = 2
+"""Kind of the last entry once forgotten: it keeps the number and the moment, and nothing else."""
+_KINDS: Final = {ANSWER: 0, CARD: 1}
+_NAMES: Final = {code: kind for kind, code in _KINDS.items()}
+
+_HEAD: Final = "SELECT number, moment FROM journal ORDER BY number DESC LIMIT 1"
+_INSERT: Final = (
+    "INSERT INTO journal (number, moment, kind, name, row) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (name) WHERE kind = 1 DO NOTHING"
+)
+_SINCE: Final = (
+    "SELECT number, moment, kind, row FROM journal WHERE number > ? AND number <= ? AND kind < 2 "
+    "ORDER BY number LIMIT ?"
+)
+_END: Final = 2**62
+
+
+class _Ticket:
+    """One event waiting for its commit, with what the commit found."""
+
+    __slots__ = ("data", "done", "entry", "error", "name", "number", "row", "seen", "stored")
+
+    def __init__(self, entry: Entry, seen: int) -> None:
+        if not NULL <= entry.moment < _END:
+            raise StoreError(f"expected a moment in microseconds since 1970, got {entry.moment}")
+        self.data, self.row = encode(entry.row)
+        self.name = name_of(entry.row)
+        self.entry, self.seen = entry, seen
+        self.done = False
+        self.number = 0
+        self.stored: list[Entry] | None = None
+        self.error: BaseException | None = None
+
+
+class SqliteStore:
+    """A journal in a file.
+
+    Events that wait while another thread commits are committed together, so that nobody waits for company and many
+    writers share one commit. An acknowledged event survives the death of the process. A power cut may cost the last
+    events before it (never the file) unless ``sync=full``, where every commit waits for the disk.
+
+    Parameters
+    ----------
+    path
+        The file, and options after ``?``: ``timeout`` in seconds to wait for other processes (default 5), and
+        ``sync=full``.
+
+    Raises
+    ------
+    StoreError
+        If an option is unknown or the file cannot be used.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._given = path
+        name, _, query = path.partition("?")
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        self._timeout = _seconds(options.pop("timeout", "5"))
+        sync = options.pop("sync", "normal")
+        if options or sync not in ("normal", "full") or not name:
+            raise StoreError(f"expected sqlite:///PATH?timeout=SECONDS&sync=normal|full, got {path!r}")
+        self._power_safe = sync == "full"
+        self.path = Path(name).absolute()
+        self._open: sqlite3.Connection | None = None
+        self._lock = Lock()
+        self._waiting: list[_Ticket] = []
+        _STORES.add(self)
+        with self._lock:
+            self._connection()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a spawned process open the same file by itself."""
+        return SqliteStore, (f"{self.path}?{self._given.partition('?')[2]}",)
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            self._open = connect(self.path, self._timeout, self._power_safe)
+        return self._open
+
+    def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
+        """Store one event; see :class:`~cardrisk.features.stores.base.Store`."""
+        ticket = _Ticket(entry, seen)
+        self._waiting.append(ticket)
+        with self._lock:
+            if not ticket.done:
+                self._commit_waiting()
+        if ticket.error is not None:
+            raise StoreError(str(ticket.error)) from ticket.error
+        if ticket.stored is None:
+            return tuple(self._read(seen, ticket.number))
+        return ticket.stored
+
+    def _commit_waiting(self) -> None:
+        """Commit every waiting event in one transaction; the lock is held."""
+        tickets, self._waiting = self._waiting, []
+        before = -1
+        stored: list[Entry] = []
+        error: BaseException | None = None
+        try:
+            with told(self.path):
+                before, stored = self._transaction(tickets)
+        except BaseException as reason:  # whatever it was, nobody may take silence for an acknowledgement
+            error = reason
+            if not isinstance(reason, Exception):
+                raise
+        finally:
+            for ticket in tickets:
+                ticket.error, ticket.done = error, True
+                if ticket.seen == before:
+                    ticket.stored = [entry for entry in stored if entry.number <= ticket.number]
+
+    def _transaction(self, tickets: list[_Ticket]) -> tuple[int, list[Entry]]:
+        db = self._connection()
+        stored = []
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            before, moment = db.execute(_HEAD).fetchone() or (0, NULL)
+            number = before
+            for ticket in tickets:
+                kind, later = ticket.entry.kind, max(moment, ticket.entry.moment)
+                name = ticket.name
+                if db.execute(_INSERT, (number + 1, later, _KINDS[kind], name, ticket.data)).rowcount:
+                    number, moment = number + 1, later
+                    stored.append(Entry(moment, kind, ticket.row, number))
+                ticket.number = number
+            db.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        return before, stored
+
+    def _undo(self) -> None:
+        """Leave a failed transaction; a connection that cannot even do that is given up."""
+        db, self._open = self._open, None
+        if db is not None:
+            try:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                self._open = db
+            except sqlite3.Error:
+                db.close()
+
+    def extend(self, entries: Sequence[Entry]) -> None:
+        """Store many events in their order, ``BULK`` to a transaction."""
+        left = iter(entries)
+        while tickets := [_Ticket(entry, 0) for entry in islice(left, BULK)]:
+            with self._lock, told(self.path):
+                self._transaction(tickets)
+
+    def since(self, seen: int) -> Iterator[Entry]:
+        """Return entries numbered above ``seen``, in order."""
+        return self._read(seen, _END)
+
+    def _read(self, seen: int, last: int) -> Iterator[Entry]:
+        while True:
+            with self._lock, told(self.path):
+                rows = self._connection().execute(_SINCE, (seen, last, PAGE)).fetchall()
+            for number, moment, kind, data in rows:
+                yield Entry(moment, _NAMES[kind], decode(data), number)
+            if len(rows) < PAGE:
+                return
+            seen = rows[-1][0]
+
+    def trim(self, before: int) -> int:
+        """Forget every entry of a moment before ``before``; returns how many."""
+        with self._writing() as db:
+            first = db.execute("SELECT number FROM journal WHERE moment >= ? ORDER BY number LIMIT 1", (before,))
+            stop = (first.fetchone() or (_END,))[0]
+            gone: int = db.execute("SELECT count(*) FROM journal WHERE number < ? AND kind < 2", (stop,)).fetchone()[0]
+            _remove(db, "number < ?", [(stop,)])
+        return gone
+
+    def forget(self, column: str, value: str) -> int:
+        """Remove every card with ``value`` in ``column``, and its answers; returns how many entries went.
+
+        The bytes are overwritten in the file and in its log, as far as no other process still reads them.
+        """
+        with self._writing() as db:
+            names, gone = set(), []
+            for number, name, data in db.execute(
+                "SELECT number, name, row FROM journal WHERE kind = 1 AND instr(row, ?) > 0", (trace_of(value),)
+            ):
+                if decode(data).get(column) == value:
+                    names.add(name)
+                    gone.append((number,))
+            names.discard(None)
+            if names:
+                answers = db.execute("SELECT number, name FROM journal WHERE kind = 0")
+                gone += [(number,) for number, name in answers if name in names]
+            _remove(db, "number = ?", gone)
+        with self._lock, told(self.path):
+            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return len(gone)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file for one transaction."""
+        with self._lock, told(self.path):
+            db = self._connection()
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                self._undo()
+                raise
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        db, self._open = self._open, None
+        if db is not None:
+            db.close()
+
+
+def _remove(db: sqlite3.Connection, which: str, arguments: Sequence[tuple[int, ...]]) -> None:
+    """Delete entries, but blank the last one of all: numbers and moments go on from it."""
+    last = (db.execute(_HEAD).fetchone() or (0, NULL))[0]
+    db.executemany(
+        f"UPDATE journal SET kind = {_BLANK}, name = NULL, row = x'' WHERE number = {last} AND {which}",  # noqa: S608
+        arguments,
+    )
+    db.executemany(f"DELETE FROM journal WHERE number <> {last} AND {which}", arguments)  # noqa: S608
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1e6:
+        raise StoreError(f"expected a timeout in seconds, got {text!r}")
+    return found
+
+
+_STORES: Final[weakref.WeakSet[SqliteStore]] = weakref.WeakSet()
+"""Stores of this process: SQLite forbids an open file across a fork, so each is closed for its duration."""
+
+
+def _before_fork() -> None:
+    for store in _FORKING.setdefault("stores", list(_STORES)):
+        store._lock.acquire()
+        store._close()
+
+
+def _after_fork(child: bool) -> None:
+    for store in _FORKING.pop("stores", []):
+        if child:
+            store._waiting = []  # the threads that wait for these live in the parent
+        store._lock.release()
+
+
+_FORKING: Final[dict[str, list[SqliteStore]]] = {}
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=lambda: _after_fork(child=False),
+        after_in_child=lambda: _after_fork(child=True),
+    )

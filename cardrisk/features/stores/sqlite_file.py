@@ -1,0 +1,142 @@
+"""The SQLite file behind a journal: made, opened, checked; what goes wrong with it said in words.
+
+Correct when a file that was opened is a journal of this library with a version it knows, and every error of SQLite
+leaves as a :class:`~cardrisk.errors.StoreError` that says what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from cardrisk.errors import StoreError
+
+MARK: Final = 0x43524B4A
+"""``application_id`` of a journal, so that another program's file is never written to."""
+VERSION: Final = 1
+"""``user_version``: the protocol number of the tables below."""
+
+SCHEMA: Final = """
+CREATE TABLE journal (
+    number INTEGER PRIMARY KEY, moment INTEGER NOT NULL, kind INTEGER NOT NULL, name BLOB, row BLOB NOT NULL
+);
+CREATE UNIQUE INDEX journal_card ON journal (name) WHERE kind = 1;
+"""
+
+_ADVICE: Final = {
+    "NOTADB": "the file is no SQLite database: give another path",
+    "CORRUPT": "the file is damaged: restore a copy, or move it away and fill a new one from tables",
+    "READONLY": "it cannot be written: give this user the right to write the file and its folder",
+    "FULL": "the disk is full: make room; nothing of this event was kept",
+    "IOERR": "the disk refused (full, over quota or failing); nothing of this event was kept",
+    "CANTOPEN": "it cannot be opened: make the folder, or give this user the right to use it",
+    "BUSY": "another process holds it for longer than the timeout: retry, or raise `?timeout=`",
+    "LOCKED": "another process holds it for longer than the timeout: retry, or raise `?timeout=`",
+}
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Let errors of SQLite leave as StoreError."""
+    try:
+        yield
+    except sqlite3.Error as reason:
+        raise StoreError(f"expected a usable history store at {path}: {advice(reason)}") from reason
+    except OSError as reason:
+        raise StoreError(f"expected a usable history store at {path}: {reason.strerror or reason}") from reason
+
+
+def advice(reason: sqlite3.Error) -> str:
+    """Return what an error means and what to do."""
+    name = getattr(reason, "sqlite_errorname", "") or ""
+    for part, words in _ADVICE.items():
+        if name.startswith(f"SQLITE_{part}"):
+            return f"{words} ({name})"
+    return f"{name or type(reason).__name__}: {reason}"
+
+
+def connect(path: Path, timeout: float, power_safe: bool) -> sqlite3.Connection:
+    """Open a journal, and make it where there is none; readable by this user alone.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+    timeout
+        Seconds to wait for other processes.
+    power_safe
+        Whether every commit waits for the disk (see :class:`~cardrisk.features.stores.sqlite.SqliteStore`).
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be used.
+    """
+    with told(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(connection, path, timeout, power_safe)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, timeout: float, power_safe: bool) -> None:
+    made = _check(connection, path)
+    _write_ahead(connection, timeout)
+    connection.execute(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
+    connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten, not only unlinked
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    if made:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if not _check(connection, path):  # nobody else was faster
+        for statement in SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {MARK}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether a file is a journal already; False where it is new."""
+    mark = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if mark == MARK and version == VERSION:
+        return True
+    if mark == MARK:
+        raise StoreError(
+            f"expected a history store of protocol {VERSION} at {path}, got {version}; "
+            "use the version of this library that wrote it, and move the events over as tables"
+        )
+    if mark or version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreError(
+            f"expected a history store or no file at {path}, got another program's database; give another path"
+        )
+    return False
+
+
+def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:
+    """Switch to a write-ahead log; SQLite does not wait by itself where others open the file at that moment."""
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError as reason:
+            if not str(getattr(reason, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
+                raise
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.002)
+        else:
+            if mode != "wal":
+                raise StoreError(f"expected a disk with shared memory for a write-ahead log, got mode {mode!r}")
+            return
