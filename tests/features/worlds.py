@@ -37,9 +37,7 @@ def tables(rng, n=60, days=40, entities=3):
             "region_of_use": pick("g", 2),
             "face_value": rng.choice([0, 10, 50.01, 99.99, np.nan], n),
             "asking_price": rng.choice([0, 9.5, 33.33, np.nan], n),
-            "valid_until": (START + pd.to_timedelta(rng.integers(-3, 3, n), unit="D")).astype(
-                "datetime64[us, UTC]"
-            ),
+            "valid_until": (START + pd.to_timedelta(rng.integers(-3, 3, n), unit="D")).astype("datetime64[us, UTC]"),
         }
     )
     return frame, answers(rng, frame, late, step)

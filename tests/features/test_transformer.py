@@ -1,0 +1,98 @@
+"""The transformer gives every row what was known strictly before it, on any table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeClassifier
+
+from cardrisk.errors import BundleError, InputError, MissingColumnError
+from cardrisk.features import HistoryFeatures
+
+
+def table(rng, n=300):
+    when = pd.Timestamp("2026-03-01", tz="UTC") + pd.to_timedelta(rng.integers(0, 40 * 24, n), unit="h")
+    return pd.DataFrame(
+        {
+            "when": when,
+            "shop": rng.integers(0, 9, n),
+            "who": rng.choice(["a", "b", None], n),
+            "paid": np.round(rng.uniform(0, 100, n), 2),
+            "told": when + pd.to_timedelta(rng.integers(1, 200, n), unit="h"),
+            "bad": rng.random(n) < 0.3,
+        }
+    )
+
+
+def made(**more):
+    said = {"time": "when", "keys": ["shop", "who"], "amounts": ["paid"], "answered_at": "told", "failed": "bad"}
+    return HistoryFeatures(**{**said, **more})
+
+
+def test_equals_the_plain_loop_over_earlier_rows():
+    frame = table(np.random.default_rng(1))
+    found = made().fit_transform(frame)
+    for i, row in frame.iterrows():
+        edge = row.when - pd.Timedelta("7D")
+        same = frame[frame.shop == row.shop]
+        seen = same[(same.when >= edge) & (same.when < row.when)]
+        known = same[(same.told >= edge) & (same.told < row.when) & (same.when < row.when)]
+        assert found.loc[i, "shop_count_7d"] == len(seen)
+        assert found.loc[i, "shop_sum_paid_7d"] == round(seen.paid.sum(), 2)
+        assert found.loc[i, "shop_known_7d"] == len(known)
+        assert found.loc[i, "shop_failed_7d"] == known.bad.sum()
+
+
+def test_fitted_history_feeds_later_tables_and_equal_rows_count_once():
+    frame = table(np.random.default_rng(2)).sort_values("when", ignore_index=True)
+    whole = made().fit_transform(frame)
+    model = made().fit(frame.iloc[:200])
+    pd.testing.assert_frame_equal(model.transform(frame.iloc[200:]), whole.iloc[200:])
+    pd.testing.assert_frame_equal(made().fit(frame).transform(frame), whole)
+
+
+def test_clone_save_load_and_names(tmp_path):
+    frame = table(np.random.default_rng(3))
+    model = clone(made()).fit(frame)
+    model.save(tmp_path / "kept")
+    again = HistoryFeatures.load(tmp_path / "kept")
+    pd.testing.assert_frame_equal(again.transform(frame), model.transform(frame))
+    assert list(model.get_feature_names_out()) == list(model.transform(frame).columns)
+    assert not list(tmp_path.rglob("*.pkl"))
+    (tmp_path / "kept" / "parameters.json").write_text('{"protocol": 99}')
+    with pytest.raises(BundleError, match="expected protocol 1, got 99"):
+        HistoryFeatures.load(tmp_path / "kept")
+
+
+def test_in_a_pipeline_and_on_a_bare_array():
+    frame = table(np.random.default_rng(4))
+    line = make_pipeline(made(), FunctionTransformer(np.nan_to_num), DecisionTreeClassifier(max_depth=3))
+    assert line.fit(frame, frame.bad).predict_proba(frame).shape == (300, 2)
+    array = np.column_stack([np.arange(50.0) * 3600, np.arange(50) % 3, np.ones(50)])
+    found = HistoryFeatures(time=0, keys=[1], amounts=[2]).fit_transform(array)
+    assert found["1_count_1d"].iloc[-1] == 8
+    assert found["1_sum_2_1d"].iloc[-1] == 8.0
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "string", "category", "datetime64[us]", "object"])
+def test_keys_of_any_dtype(dtype):
+    frame = table(np.random.default_rng(5))
+    expected = made(keys=["shop"]).fit_transform(frame)
+    frame["shop"] = frame["shop"].astype(dtype)
+    pd.testing.assert_frame_equal(made(keys=["shop"]).fit_transform(frame), expected)
+
+
+def test_only_a_time_and_an_amount():
+    frame = table(np.random.default_rng(6))[["when", "paid"]]
+    found = HistoryFeatures(time="when", amounts=["paid"]).fit_transform(frame)
+    assert found["all_count_life"].max() if "all_count_life" in found else found["all_count_30d"].max() > 0
+
+
+def test_refuses_what_it_cannot_use():
+    frame = table(np.random.default_rng(7))
+    with pytest.raises(MissingColumnError, match=r"expected columns \['nobody'\]"):
+        made(keys=["nobody"]).fit(frame)
+    with pytest.raises(InputError, match="expected both answered_at and failed"):
+        made(failed=None).fit(frame)
