@@ -1,0 +1,105 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cardrisk.errors import InputError
+from cardrisk.facts import CAUSES
+from cardrisk.features import FEATURES, compute
+from cardrisk.policy.costs import ACTIONS
+from cardrisk.risk import train
+from cardrisk.risk.advice import advice
+from cardrisk.risk.evidence import sentence, topic
+from cardrisk.risk.explain import contributions, reasons_for
+from cardrisk.risk.tables import prepare
+from tests.risk.tables_for_risk import KEY, answers, cards
+
+
+@pytest.fixture(scope="module")
+def scored():
+    submissions = cards(2_000)
+    outcomes = answers(submissions, wait="1h", causes=True)
+    model = train(submissions, outcomes, key=KEY, params={"rounds": 40, "cause_rounds": 2}, threads=1)
+    tables = prepare(submissions, outcomes, key=KEY)
+    frame = compute(tables.submissions, tables.outcomes, features=model.features)
+    scores = model.predict(frame).assign(cause="mistyped", decision="review")
+    return model, frame, scores, submissions
+
+
+def test_contributions_sum_to_the_margin(scored):
+    model, frame, _, _ = scored
+    given = contributions(model, frame.iloc[:200])
+    assert list(given.columns) == [*model.needed, "base"]
+    np.testing.assert_allclose(given.sum(axis=1), model.margin(frame.iloc[:200]), atol=1e-9)
+
+
+def test_reasons_name_what_raises_the_risk(scored):
+    model, frame, scores, submissions = scored
+    bad = submissions["store_id"].isin(["m1", "m2", "m3"]).to_numpy() & (np.arange(2_000) > 1_500)
+    said = reasons_for(model, frame[bad], scores[bad])
+    assert len(said) == bad.sum()
+    assert all(len(texts) <= 3 for texts in said)
+    assert np.mean([any("this store" in text for text in texts) for texts in said]) > 0.9
+    zh = reasons_for(model, frame[bad], scores[bad], language="zh")
+    assert [len(texts) for texts in zh] == [len(texts) for texts in said]
+    assert all("该门店" in "".join(texts) for texts, en in zip(zh, said, strict=True) if "this store" in " ".join(en))
+
+
+def test_no_cards_no_reasons(scored):
+    model, frame, scores, _ = scored
+    assert reasons_for(model, frame.iloc[:0], scores.iloc[:0]) == []
+
+
+def test_unknown_language_and_scope_are_refused(scored):
+    model, frame, scores, _ = scored
+    with pytest.raises(InputError, match="got 'fr', 'reviewer'"):
+        reasons_for(model, frame, scores, language="fr")
+    with pytest.raises(InputError, match="got 'en', 'press'"):
+        reasons_for(model, frame, scores, scope="press")
+
+
+def test_evidence_counts_as_a_reviewer_would():
+    row = {"supplier_failed_7d": 12.0, "supplier_known_7d": 30.0, "supplier_failure_share_7d": 0.38}
+    both = ("failed", "failure_share")
+    wanted = [FEATURES[f"supplier_{statistic}_7d"] for statistic in both]
+    for feature in wanted:
+        assert sentence(feature, row, "en") == "12 of 30 answered cards of this supplier failed in the last 7 days"
+        assert sentence(feature, row, "zh") == "近 7 天该供应商已有结果的 30 张卡中 12 张失败"
+    assert topic(wanted[0]) == topic(wanted[1])
+    price = FEATURES["price_ratio"]
+    assert sentence(price, {"price_ratio": 0.62}, "en") == "The asking price is 62 % of face value"
+    gone = FEATURES["days_until_valid_until"]
+    assert sentence(gone, {gone.name: -3.2}, "zh") == "已过期 3 天"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_declared_feature_can_be_told(language):
+    for feature in FEATURES:
+        value = "some" if feature.dtype == "str" else 2.5
+        said = sentence(feature, {feature.name: value}, language)
+        assert said
+        assert "None" not in said
+        assert sentence(feature, {feature.name: float("nan")}, language) is None
+
+
+def test_submitters_learn_nothing_about_what_was_seen(scored):
+    model, frame, scores, _ = scored
+    told = {
+        cause: reasons_for(model, frame.iloc[:1], scores.iloc[:1].assign(cause=cause), scope="submitter")
+        for cause in ("forged", "already_used", "batch_invalid", "insufficient_balance")
+    }
+    assert len({str(texts) for texts in told.values()}) == 1
+    for language in ("en", "zh"):
+        for decision in ACTIONS:
+            for cause in (*CAUSES, None):
+                texts = advice(cause, decision, language)
+                assert 1 <= len(texts) <= 2
+                assert not any(word in " ".join(texts).lower() for word in ("seen", "before", "forged", "used", "伪造"))
+
+
+def test_reasons_hold_no_token(scored):
+    model, frame, scores, submissions = scored
+    tokens = prepare(submissions, answers(submissions), key=KEY).submissions
+    held = {value for name in tokens if name.endswith("_token") for value in tokens[name].dropna()}
+    said = " ".join(text for texts in reasons_for(model, frame.iloc[:300], scores.iloc[:300]) for text in texts)
+    assert not any(token in said for token in held)
+    assert isinstance(scores, pd.DataFrame)
