@@ -24,7 +24,7 @@ MOST_LINES: Final = 1_000
 CODE_COLUMNS: Final = frozenset({"card_no", "card_secret"})
 
 _LABEL: Final = re.compile(
-    r"(?:充值)?(?:卡号|序列号|卡密|密码)[:\uff1a]?|\b(?:card|number|no|secret|pin|password|pwd)\b[ .]*[:\uff1a]",
+    r"(?:充值)?(?:卡号|序列号|卡密|密码)[:\uff1a]?|\b(?:card )?(?:number|no|secret|pin|password|pwd)\b[ .]*[:\uff1a]",
     re.IGNORECASE,
 )
 _STRONG: Final = re.compile(r"[\t,;\uff0c\uff1b\uff5c]+|[|]+|-{2,}|\u2014+|[ \u3000]{2,}")
@@ -110,4 +110,4 @@ def _pair(line: str, kind: CardKind | None) -> tuple[str | Fault | None, str | N
 
 def _parts(line: str) -> list[str]:
     strong = [part.strip() for part in _STRONG.split(line) if part.strip()]
-    return strong if len(strong) > 1 else line.split()
+    return strong[0].split() if len(strong) == 1 else strong

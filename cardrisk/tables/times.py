@@ -43,7 +43,7 @@ _EPOCH_UNITS: Final = tuple(Decimal(micros) for micros in ("1000000", "1000", "1
 
 _TEXT: Final = re.compile(
     r"(?P<year>\d{4})(?P<sep>[-/.年])(?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?"
-    r"(?:[T ,]*(?P<half>上午|下午|[AaPp][Mm])? *(?P<hour>\d{1,2})(?:[:时点] *(?P<minute>\d{1,2}))?分?"
+    r"(?:[T ,]*(?P<half>上午|下午|[AaPp][Mm])? *(?P<hour>\d{1,2})(?:[:时点] *(?P<minute>\d{1,2})|[时点])?分?"
     r"(?:[:]? *(?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9}))?秒?)? *(?P<half2>[AaPp][Mm])?)?"
     r" *(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?",
     re.ASCII,

@@ -1,0 +1,136 @@
+"""One card gives what a table of that one card gives."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cardrisk.errors import InputError, TimeZoneError
+from cardrisk.tables import (
+    OUTCOMES,
+    SUBMISSIONS,
+    Contract,
+    Rejected,
+    check,
+    check_one,
+    check_one_outcome,
+    check_submissions,
+    known_at,
+    known_at_one,
+)
+
+CARD: dict[str, Any] = {
+    "submission_id": "s1",
+    "submitted_at": datetime(2026, 1, 5, tzinfo=UTC),
+    "submitter_id": "u1",
+    "card_no": "12345678",
+    "face_value": 100.0,
+}
+CELLS = st.one_of(
+    st.none(),
+    st.text(max_size=10),
+    st.sampled_from([
+        "", "nan", "2026-01-05 08:00", "2026-03-08 02:30", "9999-12-31", "¥1,000", "-5", "成功", "手输", "是",
+        "合计", "总计: 3 笔",
+        "1.2E+15", "\x00", "\ud800", b"x", np.nan, pd.NaT, pd.Timestamp("2026-01-05", tz="UTC"), [1], True,
+        float("inf"), "电商",
+    ]),
+    st.floats(),
+    st.integers(-10, 2**40),
+    st.datetimes(datetime(1999, 1, 1), datetime(2101, 1, 1), timezones=st.just(UTC)),
+)  # fmt: skip
+
+
+def frame_of(card: dict[str, Any], contract: Contract) -> pd.DataFrame:
+    """The table of one card: a column that a card does not name is not known."""
+    entity = contract.entities[:1]
+    names = dict.fromkeys([*card, *(n for n in (*contract.required, *entity) if n not in card)])
+    held = {}
+    for name in names:
+        column = np.empty(1, dtype=object)
+        column[0] = card.get(name)
+        held[name] = column
+    return pd.DataFrame(held)
+
+
+def as_said_by_the_table(card: dict[str, Any], contract: Contract, tz: str) -> dict[str, Any] | Rejected:
+    checked = check(frame_of(card, contract), contract, tz=tz)
+    if len(checked.quarantined):
+        return Rejected(checked.quarantined["rule"].iloc[0], checked.quarantined["column"].iloc[0])
+    row = checked.valid.iloc[0]
+    return {name: None if pd.isna(row[name]) else row[name] for name in checked.valid.columns if name in card}
+
+
+def assert_agree(card: dict[str, Any], contract: Contract) -> None:
+    one = check_one if contract is SUBMISSIONS else check_one_outcome
+    assert one(card, tz="America/New_York") == as_said_by_the_table(card, contract, "America/New_York")
+
+
+@pytest.mark.parametrize("contract", [SUBMISSIONS, OUTCOMES], ids=lambda c: c.name)
+def test_one_card_agrees_with_its_table(contract: Contract, full_or: Any) -> None:
+    base = (
+        CARD
+        if contract is SUBMISSIONS
+        else {"submission_id": "s", "answered_at": "2026-01-05T00:00Z", "status": "failed"}
+    )
+
+    @settings(
+        max_examples=full_or(20_000, 200),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+        database=None,
+    )
+    @given(st.dictionaries(st.sampled_from([*contract.names, "note"]), CELLS, max_size=6))
+    def agree(changes: dict[str, Any]) -> None:
+        assert_agree({k: v for k, v in (base | changes).items() if k in contract.names}, contract)
+        assert_agree(changes | {k: v for k, v in base.items() if k not in changes}, contract)
+
+    agree()
+
+
+def test_a_clean_card_comes_back_as_it_is() -> None:
+    assert check_one(CARD) == CARD
+    assert check_one({"订单号": "s1", "提交时间(北京时间)": "2026-01-05 08:00:00", "商户": "u1", "面值": "¥100"}) == {
+        "submission_id": "s1",
+        "submitted_at": CARD["submitted_at"],
+        "submitter_id": "u1",
+        "face_value": 100.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("card", "rejected"),
+    [
+        ({}, Rejected("missing_required", "submission_id")),
+        ({"submission_id": "s"}, Rejected("missing_required", "submitted_at")),
+        (CARD | {"submitter_id": None}, Rejected("missing_entity", "")),
+        (CARD | {"face_value": -1}, Rejected("negative_money", "face_value")),
+        (CARD | {"card_no": 1e17}, Rejected("mangled_number", "card_no")),
+        (CARD | {"submission_id": "合计", "submitted_at": None}, Rejected("total_line", "")),
+    ],
+)
+def test_a_broken_card_is_rejected_by_rule(card: dict[str, Any], rejected: Rejected) -> None:
+    assert check_one(card) == rejected
+
+
+def test_what_is_no_card_is_an_error() -> None:
+    with pytest.raises(InputError, match="expected a mapping of column to value, got list"):
+        check_one([CARD])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="expected one column for card_no, got 2"):
+        check_one({"卡号": "1", "Card Number": "2"} | {k: v for k, v in CARD.items() if k != "card_no"})
+    with pytest.raises(TimeZoneError, match="submitted_at: expected times with a zone"):
+        check_one(CARD | {"submitted_at": "2026-01-05 08:00:00"})
+    with pytest.raises(TimeZoneError, match="expected a time zone name"):
+        check_one(CARD, tz="Asia/Nowhere")
+
+
+def test_the_moment_a_card_became_known() -> None:
+    later = CARD | {"submission_id": "s2", "received_at": datetime(2026, 1, 6, microsecond=7, tzinfo=UTC)}
+    valid = check_submissions(pd.DataFrame([CARD, later])).valid
+    assert known_at(valid).tolist() == [known_at_one(CARD), known_at_one(later)]
+    assert known_at_one(later) == 1767657600000007
