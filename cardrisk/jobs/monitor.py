@@ -68,7 +68,10 @@ def read_scores(path: str) -> pd.DataFrame:
     try:
         if file.suffix == ".parquet":
             return pd.read_parquet(file)
-        return pd.read_csv(file, encoding="utf-8-sig", float_precision="round_trip", dtype={"submission_id": "str"})
+        text = pd.read_csv(file, encoding="utf-8-sig", dtype="str")
+        # the parser may round the last bit of a number; its text does not
+        numbers = [name for name in text if name.startswith("p_") or name in ("expected_loss", "propensity")]
+        return text.assign(**{name: [float(cell) for cell in text[name]] for name in numbers})
     except (ValueError, OSError) as error:
         raise UnusableFileError(
             f"{path}: expected scores as `cardrisk score` writes them, got {type(error).__name__}"

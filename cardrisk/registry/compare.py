@@ -138,10 +138,10 @@ def compare(
 
 
 def trained_until(model: "RiskModel") -> int:
-    """Microseconds of the last card a model was trained on; the smallest int64 where the model does not say."""
-    end = model.about.get("window", {}).get("end")
+    """Microseconds up to which a model has learnt from cards; the smallest int64 where it does not say."""
+    said = (model.about.get("window", {}).get("end"), model.about.get("as_of"))
     # one more: the text is of a float that may have lost a microsecond
-    return micro(end) + 1 if end else int(np.iinfo(np.int64).min)
+    return max((micro(moment) + 1 for moment in said if moment), default=int(np.iinfo(np.int64).min))
 
 
 def paired_interval(
