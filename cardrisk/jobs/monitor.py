@@ -70,7 +70,8 @@ def read_scores(path: str) -> pd.DataFrame:
             return pd.read_parquet(file)
         text = pd.read_csv(file, encoding="utf-8-sig", dtype="str")
         # the parser may round the last bit of a number; its text does not
-        numbers = [name for name in text if name.startswith("p_") or name in ("expected_loss", "propensity")]
+        names = [str(name) for name in text.columns]
+        numbers = [name for name in names if name.startswith("p_") or name in ("expected_loss", "propensity")]
         return text.assign(**{name: [float(cell) for cell in text[name]] for name in numbers})
     except (ValueError, OSError) as error:
         raise UnusableFileError(
