@@ -244,12 +244,12 @@ PHYSICAL_SHARE: Final = Fact(
     {"ecommerce": 0.35, "vertical": 0.30, "offline": 0.97}, "share of batches of physical cards", "choice"
 )
 TYPING_RISK: Final = Fact(
-    {"typed": 3.0, "pasted": 0.30, "photo": 2.2, "scanned": 0.5, "api": 0.08},
+    {"typed": 3.6, "pasted": 0.08, "photo": 2.2, "scanned": 0.3, "api": 0.03},
     "relative chance of a mistyped code by entry method",
     "choice",
 )
 PHYSICAL_TYPING_RISK: Final = Fact(
-    {"physical": 1.5, "electronic": 0.7}, "relative chance of a mistyped code by medium", "choice"
+    {"physical": 1.7, "electronic": 0.6}, "relative chance of a mistyped code by medium", "choice"
 )
 
 TYPING_ERRORS: Final = Fact(

@@ -27,7 +27,7 @@ AGAIN_AFTER: Final = (7_200.0, 18_000.0)
 AGAIN_GAP: Final = 30.0
 """Seconds between two of them: slowly."""
 
-_SCREEN, _MOMENT, _BUSY, _AGAIN, _CAUSES = 700, 701, 702, 703, 710
+_SCREEN, _MOMENT, _BUSY, _AGAIN, _RULES, _CAUSES = 700, 701, 702, 703, 704, 710
 
 
 @dataclass
@@ -100,7 +100,7 @@ def strike(ground: Ground, group: Group) -> tuple[Array, Array]:
     joint = np.zeros((len(INTRINSIC), count))
     for index, cause in enumerate(INTRINSIC_CAUSES):
         rng = group.rng(ground, _CAUSES + index)
-        chance = _raised(ground, group, cause.NAME, cause.chance(ground, group))
+        chance = cause.chance(ground, group)
         struck = rng.random(count) < chance
         cause.act(ground, group, struck, rng)
         seen = cause.seen(ground, group, chance, struck)
@@ -108,6 +108,18 @@ def strike(ground: Ground, group: Group) -> tuple[Array, Array]:
         left *= 1.0 - seen
         recorded[struck & (recorded == OK)] = index
     return recorded, joint
+
+
+def new_rules(ground: Ground, group: Group, cause: Array, joint: Array) -> tuple[Array, Array]:
+    """Let issuers' new rules refuse cards that are good otherwise (C11): no screening knows them yet."""
+    rng = group.rng(ground, _RULES)
+    for name in sorted({rule.cause for rule in regimes(ground, group.day)} & set(INTRINSIC)):
+        index = INTRINSIC.index(name)
+        extra = _raised(ground, group, name, np.zeros(len(cause)))
+        struck = rng.random(len(cause)) < extra
+        joint[index] += (1.0 - joint.sum(axis=0)) * extra
+        cause = np.where(struck & (cause == OK), index, cause)
+    return cause, joint
 
 
 def screen(ground: Ground, group: Group, cause: Array, joint: Array) -> tuple[Array, Array]:
@@ -180,6 +192,7 @@ def activate(ground: Ground, group: Group) -> tuple[Group, Fate, Array]:
     """
     cause, joint = strike(ground, group)
     stopped, joint = screen(ground, group, cause, joint)
+    cause, joint = new_rules(ground, group, cause, joint)
     rng, count = group.rng(ground, _MOMENT), len(group.cards)
     draws = rng.random((2, count))
     speed = np.where(too_fast(ground, group, ~stopped), facts.VELOCITY_TRIP.value, 0.0)

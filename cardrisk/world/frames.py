@@ -15,7 +15,7 @@ from cardrisk.errors import ScenarioError
 from cardrisk.world.day import make
 from cardrisk.world.ground import Ground
 from cardrisk.world.manifest import TABLES
-from cardrisk.world.scenario import Scenario
+from cardrisk.world.scenario import Scenario, check
 
 START: Final = "2026-01-05"
 """A Monday."""
@@ -110,6 +110,7 @@ def prepare(
         Days, scale, seed, start or screening make no world, or the scenario contradicts itself.
     """
     scenario = Scenario() if scenario is None else scenario
+    check(scenario)
     if not 1 <= days <= scenario.length:
         raise ScenarioError(
             f"days: expected 1 to {scenario.length} (the scenario's calendar), got {days}; give a longer length"

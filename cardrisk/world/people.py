@@ -5,12 +5,13 @@ person is seen, and changes only where one generation of a place in the populati
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from cardrisk.world.ground import PEOPLE, RESELLERS, Ground
-from cardrisk.world.hashing import Array, bits, integer, normal, pick, uniform
+from cardrisk.world.hashing import Array, bits, integer, normal, uniform
 
 PERSON, RESELLER, OPENED = 0, 1, 2
 """Sorts of submitters: with a card or two, in business, opened an account for a bad lot."""
@@ -55,12 +56,22 @@ def people(ground: Ground, channel: Array, day: int, draws: Array) -> Submitters
 def resellers(ground: Ground, channel: Array, day: int, draws: Array) -> Submitters:
     """Return a reseller for every draw, weighted by how much each trades."""
     slot = np.zeros(len(draws), dtype=np.int64)
-    for index, count in enumerate(RESELLERS):
+    for index, edges in enumerate(_trade(ground)):
         here = channel == index
-        places = np.arange(ground.many(count, 12))
-        weights = np.exp(0.8 * normal(ground.seed, _WEIGHT, index, places))
-        slot[here] = pick(weights, draws[here])
+        if here.any():
+            slot[here] = np.minimum(np.searchsorted(edges, draws[here], side="right"), len(edges) - 1)
     return _in_slots(ground, RESELLER, channel, slot, day, LIFE_RESELLER)
+
+
+@lru_cache(maxsize=16)
+def _edges(seed: int, counts: tuple[int, ...]) -> tuple[Array, ...]:
+    """Return, per channel, the running share of trade up to each reseller's place."""
+    weights = [np.exp(0.8 * normal(seed, _WEIGHT, index, np.arange(n))) for index, n in enumerate(counts)]
+    return tuple(np.cumsum(part) / part.sum() for part in weights)
+
+
+def _trade(ground: Ground) -> tuple[Array, ...]:
+    return _edges(ground.seed, tuple(ground.many(count, 12) for count in RESELLERS))
 
 
 def _in_slots(ground: Ground, sort: int, channel: Array, slot: Array, day: int, life: int) -> Submitters:

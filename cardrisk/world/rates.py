@@ -42,11 +42,11 @@ IN_STOCK: Final[dict[str, float]] = {
     "forged": 0.98,
     "batch_invalid": 0.7,
     "not_activated": 0.9,
-    "expired": 0.7,
-    "region_mismatch": 0.7,
-    "already_used": 0.7,
-    "bound_to_account": 0.5,
-    "insufficient_balance": 0.4,
+    "expired": 0.8,
+    "region_mismatch": 0.8,
+    "already_used": 0.85,
+    "bound_to_account": 0.7,
+    "insufficient_balance": 0.6,
 }
 """Share of a cause that comes in bad lots; causes not named have background only."""
 

@@ -124,7 +124,7 @@ def check(scenario: Scenario) -> None:
     ScenarioError
         With what contradicts what.
     """
-    if scenario.length < 1:
+    if not isinstance(scenario.length, int) or scenario.length < 1:
         raise ScenarioError(f"length: expected 1 day or more, got {scenario.length}")
     for name in ("daily", "failure_bands", *_SHARES):
         given = set(getattr(scenario, name))
@@ -154,12 +154,15 @@ def _check_shares(name: str, channel: str, shares: Mapping[str, float]) -> None:
     if missing := sorted(needed - set(shares)):
         raise ScenarioError(f"{name}.{channel}: missing {missing}")
     for key, share in shares.items():
-        if not 0.0 <= share <= 1.0:
+        if not isinstance(share, (int, float)) or not 0.0 <= share <= 1.0:
             raise ScenarioError(f"{name}.{channel}.{key}: expected a share from 0 to 1, got {share}")
 
 
 def _check_channel(scenario: Scenario, channel: str) -> None:
-    low, high = scenario.failure_bands[channel]
+    band = scenario.failure_bands[channel]
+    if len(band) != 2:
+        raise ScenarioError(f"failure_bands.{channel}: expected low and high, got {list(band)}")
+    low, high = band
     if not 0.0 <= low <= high <= 1.0:
         raise ScenarioError(f"failure_bands.{channel}: expected 0 <= low <= high <= 1, got {low} and {high}")
     if not scenario.daily[channel] > 0.0:

@@ -17,11 +17,11 @@ from cardrisk.world.ground import DEALERS, STORES, SUPPLIERS, Ground
 from cardrisk.world.hashing import Array, bits, integer, pick, uniform
 from cardrisk.world.rates import BAD_SHARE, CHANNEL_NAMES, INTRINSIC, SALTED
 
-LIFE_BAD: Final = 6
+LIFE_BAD: Final = 8
 LIFE_SOUND: Final = 12
 LIFE_RETAIL: Final = 30
 """Days a lot is sold for."""
-BAD_LOT_CARDS: Final = 260
+BAD_LOT_CARDS: Final = 400
 """Cards of a bad lot that are handed in, on average."""
 RING_LOTS: Final = 3
 """Bad lots in a row from one ring."""

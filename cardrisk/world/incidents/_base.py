@@ -75,8 +75,8 @@ class Incident:
         ScenarioError
             With what contradicts what.
         """
-        if not 0 <= self.day < length:
-            raise ScenarioError(f"{self.NAME}: day: expected 0 to {length - 1} (the calendar), got {self.day}")
+        if not isinstance(self.day, int) or not 0 <= self.day < length:
+            raise ScenarioError(f"{self.NAME}: day: expected 0 to {length - 1} (the calendar), got {self.day!r}")
         if self.days < 1:
             raise ScenarioError(f"{self.NAME}: days: expected 1 or more, got {self.days}")
         if self.every is not None and self.every < self.days:
