@@ -114,11 +114,13 @@ def _with_moments(names: tuple[str, ...], values: list[Any], moments: tuple[int,
 def _shape_of(row: Mapping[str, Any]) -> _Shape | None:
     """Return the head that names a row's columns and where its moments stand; None if a value is not plain."""
     key = tuple(row), tuple(map(type, row.values()))
-    if key not in _encoded:
+    try:
+        return _encoded[key]
+    except KeyError:
         if len(_encoded) >= _SHAPES:
             _encoded.clear()
-        _encoded[key] = _write_head(*key)
-    return _encoded[key]
+        found = _encoded[key] = _write_head(*key)
+        return found
 
 
 def _write_head(names: tuple[str, ...], kinds: tuple[type, ...]) -> _Shape | None:

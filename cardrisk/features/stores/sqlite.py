@@ -48,13 +48,14 @@ _END: Final = 2**62
 class _Ticket:
     """One event waiting for its commit, with what the commit found."""
 
-    __slots__ = ("data", "done", "entry", "error", "name", "number", "row", "seen", "stored")
+    __slots__ = ("code", "data", "done", "entry", "error", "name", "number", "row", "seen", "stored")
 
     def __init__(self, entry: Entry, seen: int) -> None:
         if not NULL <= entry.moment < _END:
             raise StoreError(f"expected a moment in microseconds since 1970, got {entry.moment}")
         self.data, self.row = encode(entry.row)
         self.name = name_of(entry.row)
+        self.code = _KINDS[entry.kind]
         self.entry, self.seen = entry, seen
         self.done = False
         self.number = 0
@@ -147,11 +148,10 @@ class SqliteStore:
             before, moment = db.execute(_HEAD).fetchone() or (0, NULL)
             number = before
             for ticket in tickets:
-                kind, later = ticket.entry.kind, max(moment, ticket.entry.moment)
-                name = ticket.name
-                if db.execute(_INSERT, (number + 1, later, _KINDS[kind], name, ticket.data)).rowcount:
+                later = max(moment, ticket.entry.moment)
+                if db.execute(_INSERT, (number + 1, later, ticket.code, ticket.name, ticket.data)).rowcount:
                     number, moment = number + 1, later
-                    stored.append(Entry(moment, kind, ticket.row, number))
+                    stored.append(Entry(moment, ticket.entry.kind, ticket.row, number))
                 ticket.number = number
             db.execute("COMMIT")
         except BaseException:
