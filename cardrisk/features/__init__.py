@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from cardrisk.features.batch import compute
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import WINDOWS, Feature, FeatureSet, Key
+from cardrisk.features.filling import backfill
 from cardrisk.features.live.history import LiveHistory
 from cardrisk.features.statistics import STATISTICS, feature
 
@@ -17,6 +18,7 @@ __all__ = [
     "HistoryFeatures",
     "Key",
     "LiveHistory",
+    "backfill",
     "compute",
     "feature",
 ]

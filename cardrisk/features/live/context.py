@@ -44,9 +44,7 @@ class Rings:
         state = self.state
         self.day, self.codes = day, {}
         rows, held = [], []
-        mask = len(state.cards) - 1
-        for number, (_, _, linked) in enumerate(state.kept, state.first_card):
-            time = int(state.cards[number & mask, at_.TIME])
+        for number, (time, _, _, linked) in enumerate(state.kept, state.first_card):
             if day - rings.SPAN <= time < day:
                 rows.append(
                     [

@@ -6,7 +6,7 @@ card is read at its own moment or now, whichever is later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
 from types import TracebackType
 from typing import Any
@@ -24,6 +24,7 @@ from cardrisk.features.live.layout import layout_of
 from cardrisk.features.live.state import LiveState, grade_of
 from cardrisk.features.live.values import Row, known_at, micros, number_of, plain
 from cardrisk.features.plan import plan_of
+from cardrisk.features.rings import FACTS as RING_FACTS
 from cardrisk.features.stores.base import CARD, Entry, Store, open_store
 
 
@@ -82,8 +83,8 @@ class LiveHistory:
         Returns
         -------
         int
-            The moment from which it counts, in microseconds; a ``submission_id`` handed over before changes
-            nothing and returns the moment of the first.
+            The latest moment known now, in microseconds: the one from which the card counts, unless its
+            ``submission_id`` was handed over before, which changes nothing.
         """
         moment = known_at(card) if at is None else micros(at)
         if moment == NULL:
@@ -104,20 +105,20 @@ class LiveHistory:
                 self._apply(stored)
             return self.now
 
-    def _apply(self, entry: Entry) -> None:
+    def _apply(self, entry: Entry, slots: list[int] | None = None) -> None:
         """Take one stored event in; the same events in the same order give the same state everywhere."""
         self.now = max(self.now, entry.moment)
         self.seen = entry.number
         if entry.kind == CARD:
-            self._take_card(entry.row, entry.moment)
+            self._take_card(entry.row, entry.moment, slots)
         else:
             self._take_answer(entry.row, entry.moment)
 
-    def _take_card(self, card: Row, t: int) -> None:
+    def _take_card(self, card: Row, t: int, slots: list[int] | None) -> None:
         name = plain(card.get("submission_id"))
         if name is not None and name in self.state.by_id:
             return
-        self.state.push(name, card, t, self.rings.values(card) if self._ringed else ())
+        self.state.push(name, card, t, self.rings.values(card) if self._ringed else (), slots)
         for _, answer in self.orphans.pop(name, []) if name is not None else []:
             self._take_answer(answer, t)
 
@@ -147,22 +148,46 @@ class LiveHistory:
         """
         with self._lock:
             t = max(known_at(card) if at is None else micros(at), self.now)
-            raw = self._raw[0]
+            return self._read(card, self.state.slots_of(card), t, together)
+
+    def take(self, card: Row, at: object = None) -> tuple[F64, int]:
+        """Read a card and let it become history, in one step that no other writer can come between.
+
+        Returns
+        -------
+        row, moment
+            As :meth:`row` and :meth:`observe` give them; the row is what batch over the store's tables gives,
+            whatever other processes write at the same time.
+        """
+        moment = known_at(card) if at is None else micros(at)
+        with self._lock:
+            entries = self.store.append(Entry.card(moment, card), self.seen)
+            own = entries[-1] if entries and entries[-1].row is card else None
+            for entry in entries[:-1] if own else entries:
+                self._apply(entry)
+            t = own.moment if own else max(moment, self.now)
             slots = self.state.slots_of(card)
-            self.state.read(slots, t, raw)
-            ring = self.rings.look(card, t) if self._ringed else []
-            for i, fact in enumerate(self._facts):
-                if not isinstance(fact, str):
-                    raw[i] = fact(card, t)
-                elif fact.startswith("ring "):
-                    raw[i] = ring[("ring cards", "ring known", "ring failed").index(fact)]
-                elif fact == "flag resubmitted":
-                    raw[i] = self.state.resubmitted(slots, t)
-                else:
-                    raw[i] = request_fact(fact, together or (card,), t)
-            layout = self.layout
-            finish_rows(self._raw, self._row, layout.ops, layout.arguments, layout.constants, self._out)
-            return np.where(self._single, self._out[0].astype(np.float32), self._out[0])
+            found = self._read(card, slots, t, ())
+            if own:
+                self._apply(own, slots)
+            return found, t
+
+    def _read(self, card: Row, slots: list[int], t: int, together: Sequence[Row]) -> F64:
+        raw = self._raw[0]
+        self.state.read(slots, t, raw)
+        ring = self.rings.look(card, t) if self._ringed else []
+        for i, fact in enumerate(self._facts):
+            if not isinstance(fact, str):
+                raw[i] = fact(card, t)
+            elif fact.startswith("ring "):
+                raw[i] = ring[RING_FACTS.index(fact)]
+            elif fact == "flag resubmitted":
+                raw[i] = self.state.resubmitted(slots, t)
+            else:
+                raw[i] = request_fact(fact, together or (card,), t)
+        layout = self.layout
+        finish_rows(self._raw, self._row, layout.ops, layout.arguments, layout.constants, self._out)
+        return np.where(self._single, self._out[0].astype(np.float32), self._out[0])
 
     def features(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> dict[str, Any]:
         """Return every feature by name in declared order: floats (NaN: null) and texts (None: null)."""
@@ -173,6 +198,25 @@ class LiveHistory:
                 value = float("nan") if value is None else float(np.float32(value))
             found[feature.name] = value
         return {name: found[name] for name in self.features_set.names}
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Store many events and take them in; they must come in the order of their moments."""
+        with self._lock:
+            self.store.extend(list(entries))
+            self.refresh()
+
+    def forget(self, column: str, value: str) -> int:
+        """Remove every card with ``value`` in ``column`` and its answers; history is built anew without them.
+
+        Returns
+        -------
+        int
+            How many events were removed. Other processes on the same store forget when they start again.
+        """
+        with self._lock:
+            gone = self.store.forget(column, value)
+            self._begin()
+            return gone
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return everything the store holds as (submissions, outcomes): batch over them gives the same bits."""

@@ -46,101 +46,94 @@ class LiveState:
         self.nodes = np.zeros((SMALLEST, int(layout.sizes[at_.NODE_FROM])), np.int64)
         self.first_card = self.next_card = self.first_answer = self.next_answer = 0
         self.scratch = np.zeros(max(layout.slot_size, default=1), np.int64)
+        self.asked = np.zeros(len(layout.keys), np.int64)
         self.closed = np.zeros((max(64, 2 * len(layout.keys)), 2), np.int64)
         self.entities: list[dict[Any, int]] = [{} for _ in layout.keys]
         self.owner: dict[int, Any] = {}
         self.free: list[list[int]] = [[] for _ in layout.keys]
         self.last: list[dict[tuple[int, Any], int]] = [{} for _ in layout.distinct]
         self.by_id: dict[str, int] = {}
-        self.kept: deque[tuple[Any, list[tuple[int, tuple[int, Any]]], tuple[Any, ...]]] = deque()
+        self.answer_times: deque[int] = deque()
+        self.kept: deque[tuple[int, Any, list[tuple[int, tuple[int, Any]]], tuple[Any, ...]]] = deque()
         self.texts: dict[Any, int] = {}
         self.read_entity = [entity_of(key.columns, key.lenient) for key in layout.keys]
         self.read_value = [part_of(column) for column in layout.distinct]
+        self.readers = list(zip(self.read_entity, self.entities, strict=True))
         self.value_key = _keys_of(layout)
         self.weights = [
             None if name.startswith("gap ") or name.endswith("flag resubmitted") else weight_of(name)
             for name in layout.card_channels
         ]
+        self.again = [
+            (i, name.startswith("has "))
+            for i, name in enumerate(layout.card_channels)
+            if name.endswith("flag resubmitted")
+        ]
         self.answer_weights = [answer_weight_of(name) for name in layout.answer_channels]
         self.card_key = layout.keys.index(CARD) if CARD in layout.keys else -1
 
-    def slots_of(self, card: Row) -> I64:
+    def slots_of(self, card: Row) -> list[int]:
         """Return the slot of each key's entity: ``UNKNOWN`` where not named, ``UNSEEN`` where new."""
-        slots = np.empty(len(self.entities), np.int64)
-        for i, (read, known) in enumerate(zip(self.read_entity, self.entities, strict=True)):
-            entity = read(card)
-            slots[i] = UNKNOWN if entity is None else known.get(entity, UNSEEN)
-        return slots
+        return [
+            UNKNOWN if (entity := read(card)) is None else known.get(entity, UNSEEN) for read, known in self.readers
+        ]
 
-    def read(self, slots: I64, t: int, raw: I64) -> None:
+    def read(self, slots: list[int], t: int, raw: I64) -> None:
         """Write raw numbers of every key, as known before ``t``; changes nothing."""
-        steps.read(slots, t, self.m, self.cards, self.answers, self.nodes, self.tables, self.scratch, raw)
+        self.asked[:] = slots
+        steps.read(self.asked, t, self.m, self.cards, self.answers, self.nodes, self.tables, self.scratch, raw)
 
-    def resubmitted(self, slots: I64, t: int) -> int:
+    def resubmitted(self, slots: list[int], t: int) -> int:
         """Return whether the same card was handed in before, ``NULL`` where its token is unknown."""
-        at = int(slots[self.card_key])
+        at = slots[self.card_key]
         if at < 0:
             return NULL if at == UNKNOWN else 0
         alive = t - int(self.m[at + at_.LAST]) <= self.layout.keys[self.card_key].silence
         return int(alive and int(self.m[at + at_.FIRST]) < t)
 
-    def push(self, name: str | None, card: Row, t: int, linked: tuple[Any, ...]) -> None:
-        """Let a card become history at ``t``, no earlier than anything before it."""
+    def push(
+        self, name: str | None, card: Row, t: int, linked: tuple[Any, ...], slots: list[int] | None = None
+    ) -> None:
+        """Let a card become history at ``t``, no earlier than anything before it.
+
+        ``slots`` are those of the card, where they were looked up just before.
+        """
         self.expire(t)
-        slots = self.slots_of(card)
-        layout, n = self.layout, len(self.layout.keys)
+        if slots is None:
+            slots = self.slots_of(card)
         if self.next_card - self.first_card >= len(self.cards):
             self.cards = _grown(self.cards, self.first_card, self.next_card)
-        row = self.cards[self.next_card & (len(self.cards) - 1)]
-        row[:] = 0
-        row[at_.TIME], row[at_.ANSWER] = t, -1
         again = self.resubmitted(slots, t) if self.card_key >= 0 else NULL
-        weights = row[int(layout.sizes[at_.CARD_WEIGHTS]) :]
-        for i, weight in enumerate(self.weights):
-            if weight is not None:
-                weights[i] = weight(card, t)
-            elif layout.card_channels[i] == "flag resubmitted":
-                weights[i] = again if again != NULL else 0
-            elif layout.card_channels[i] == "has flag resubmitted":
-                weights[i] = again != NULL
-        for key in range(n):
-            slots[key] = self._slot(key, int(slots[key]), card, t)
-        chain = row[at_.CARD_HEADER :]
-        chain[:n] = -1
-        chain[n : 2 * n] = slots
-        pairs = self._values(card, slots, chain[3 * n :])
-        steps.push_card(self.next_card, self.m, self.cards, self.tables)
+        for key, slot in enumerate(slots):
+            if slot == UNSEEN:
+                slots[key] = self._new_slot(key, self.read_entity[key](card))
+        before, pairs = self._values(card, slots)
+        n, d = len(slots), len(before)
+        weights = [w(card, t) if w is not None else 0 for w in self.weights]
+        for i, flag in self.again:
+            weights[i] = int(again != NULL) if flag else max(again, 0)
+        self.cards[self.next_card & (len(self.cards) - 1)] = [
+            t, -1, *([-1] * n), *slots, *([0] * n), *before, *([-1] * d), *weights
+        ]  # fmt: skip
+        steps.push_card(self.next_card, self.m, self.cards, self.nodes, self.tables)
         if name is not None:
             self.by_id[name] = self.next_card
-        self.kept.append((name, pairs, linked))
+        self.kept.append((t, name, pairs, linked))
         self.next_card += 1
 
-    def _values(self, card: Row, slots: I64, fields: I64) -> list[tuple[int, tuple[int, Any]]]:
-        """Fill what each distinct stream compares with; returns what must be forgotten with the card."""
-        pairs = []
-        count = len(self.read_value)
-        fields[count : 2 * count] = -1
+    def _values(self, card: Row, slots: list[int]) -> tuple[list[int], list[tuple[int, tuple[int, Any]]]]:
+        """Return what each distinct stream compares with, and what must be forgotten with the card."""
+        before, pairs = [], []
         for d, read in enumerate(self.read_value):
-            value, slot = read(card), int(slots[self.value_key[d]])
+            value, slot = read(card), slots[self.value_key[d]]
             if value is None or slot < 0:
-                fields[d] = UNSEEN
+                before.append(UNSEEN)
                 continue
             pair = (slot, value)
-            fields[d] = self.last[d].get(pair, -1)
+            before.append(self.last[d].get(pair, -1))
             self.last[d][pair] = self.next_card
             pairs.append((d, pair))
-        return pairs
-
-    def _slot(self, key: int, slot: int, card: Row, t: int) -> int:
-        """Return a slot in a life that goes on at ``t``."""
-        if slot == UNKNOWN:
-            return slot
-        if slot == UNSEEN:
-            slot = self._new_slot(key, self.read_entity[key](card))
-        elif t - int(self.m[slot + at_.LAST]) <= self.layout.keys[key].silence:
-            return slot
-        steps.renew(self.m, slot, key, self.nodes, self.tables)
-        return slot
+        return before, pairs
 
     def _new_slot(self, key: int, entity: Any) -> int:
         size = self.layout.slot_size[key]
@@ -152,6 +145,7 @@ class LiveState:
             if self.m_used > len(self.m):
                 self.m = np.concatenate([self.m, np.zeros(len(self.m), np.int64)])
             self.m[slot + at_.NODES] = -1
+        self.m[slot + at_.LAST] = NULL  # no life yet: the card that opened it begins one
         self.entities[key][entity] = slot
         self.owner[slot] = entity
         return slot
@@ -172,26 +166,24 @@ class LiveState:
             mask = len(self.answers) - 1
         if int(self.nodes[0, at_.USED]) + len(self.layout.top) + 1 >= len(self.nodes):
             self.nodes = np.concatenate([self.nodes, np.zeros_like(self.nodes)])
-        row = self.answers[self.next_answer & mask]
-        row[:] = 0
-        row[: at_.ANSWER_HEADER] = moment, card, previous, -1, said, grade
         n = len(self.layout.keys)
-        row[at_.ANSWER_HEADER : at_.ANSWER_HEADER + n] = -1
-        tops = row[at_.ANSWER_HEADER + 3 * n :]
-        for i, column in enumerate(self.layout.top):
-            value = plain(answer.get(column)) if grade >= 2 else None
-            tops[i] = -1 if value is None else self.texts.setdefault(value, len(self.texts))
-        weights = row[int(self.layout.sizes[at_.ANSWER_WEIGHTS]) :]
-        for i, weight in enumerate(self.answer_weights):
-            weights[i] = weight(answer, grade)
+        tops = [self._text(answer.get(column)) if grade >= 2 else -1 for column in self.layout.top]
+        weights = [weight(answer, grade) for weight in self.answer_weights]
+        self.answers[self.next_answer & mask] = [
+            moment, card, previous, -1, said, grade, *([-1] * n), *([0] * (2 * n)), *tops, *weights
+        ]  # fmt: skip
         steps.push_answer(self.next_answer, self.m, self.cards, self.answers, self.nodes, self.tables)
+        self.answer_times.append(moment)
         self.next_answer += 1
         return True
 
+    def _text(self, value: Any) -> int:
+        value = plain(value)
+        return -1 if value is None else self.texts.setdefault(value, len(self.texts))
+
     def expire(self, now: int) -> None:
         """Forget what lies beyond the horizon."""
-        mask = len(self.cards) - 1
-        while self.first_card < self.next_card and self.cards[self.first_card & mask, at_.TIME] < now - HORIZON:
+        while self.kept and self.kept[0][0] < now - HORIZON:
             before = self.first_card
             self.first_card, closed = steps.expire_cards(
                 before, self.next_card, now, self.m, self.cards, self.nodes, self.tables, self.closed
@@ -201,14 +193,16 @@ class LiveState:
             for key, slot in self.closed[:closed].tolist():
                 del self.entities[key][self.owner.pop(slot)]
                 self.free[key].append(slot)
-        mask = len(self.answers) - 1
-        if self.first_answer < self.next_answer and (self.answers[self.first_answer & mask, at_.TIME] < now - HORIZON):
+        if self.answer_times and self.answer_times[0] < now - HORIZON:
+            before = self.first_answer
             self.first_answer = steps.expire_answers(
-                self.first_answer, self.next_answer, now, self.m, self.answers, self.nodes, self.tables
+                before, self.next_answer, now, self.m, self.answers, self.nodes, self.tables
             )
+            for _ in range(before, self.first_answer):
+                self.answer_times.popleft()
 
     def _forget(self, number: int) -> None:
-        name, pairs, _ = self.kept.popleft()
+        _, name, pairs, _ = self.kept.popleft()
         if name is not None and self.by_id.get(name) == number:
             del self.by_id[name]
         for d, pair in pairs:

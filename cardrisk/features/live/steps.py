@@ -108,6 +108,7 @@ def push_card(
     index: int,
     m: I64,
     cards: I64,
+    nodes: I64,
     tables: Tables,
 ) -> None:
     """Chain a filled card row to its entities; it counts for reads after its moment."""
@@ -119,9 +120,13 @@ def push_card(
         at = row[CARD_HEADER + n_keys + key]
         if at < 0:
             continue
-        advance_cards(m, at, key, t, cards, tables)
-        gap = keys[key, GAP]
         last = m[at + LAST]
+        if last == NULL or t - last > keys[key, SILENCE]:
+            renew(m, at, key, nodes, tables)
+            last = NULL
+        else:
+            advance_cards(m, at, key, t, cards, tables)
+        gap = keys[key, GAP]
         if gap >= 0 and last != NULL and t - last <= LONGEST_GAP:
             weight = sizes[CARD_WEIGHTS] + gap
             row[weight] = 1

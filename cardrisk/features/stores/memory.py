@@ -24,7 +24,8 @@ class MemoryStore:
         """Store one event; see :class:`~cardrisk.features.stores.base.Store`."""
         self._store(entry)
         self.trim(self.moment - HORIZON)
-        return tuple(self.since(seen))
+        last = self.entries[-1]
+        return (last,) if last.number == seen + 1 else tuple(self.since(seen))
 
     def _store(self, entry: Entry) -> None:
         name = entry.row.get("submission_id")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from cardrisk.features.events import known_at
 from cardrisk.features.columns import times
+from cardrisk.features.events import known_at
 from cardrisk.features.stores.base import CARD, Entry, Store
 
 
@@ -53,4 +53,4 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _unknown(value: Any) -> bool:
-    return value is None or value is pd.NA or value != value  # noqa: PLR0124 - NaN alone differs from itself
+    return value is None or value is pd.NA or value != value
