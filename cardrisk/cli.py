@@ -1,6 +1,7 @@
 """The command line: one subcommand a job, no logic of its own.
 
-Exit 0 done, 1 done but some rows were quarantined, 2 unusable input, said in one line.
+Exit 0 done, 1 done but somebody should look (rows quarantined, hints given, no promotion, an alarm), 2 unusable
+input, said in one line.
 """
 
 import argparse
@@ -184,7 +185,8 @@ def _report(command: Callable[[str, str], Add]) -> None:
 def _promote(command: Callable[[str, str], Add]) -> None:
     add = command("promote", "Move the champion alias to the challenger, if it is better by the margin.")
     add("name", nargs="?", default="cardrisk", metavar="NAME")
-    add("--data", required=True, metavar="DATA", help="a matured window that both are measured on")
+    add("--data", default=None, metavar="DATA", help="a window that both are measured on")
+    add("--maturity", type=float, default=21.0, metavar="DAYS", help="age at which an answer is final (default: 21)")
     add("--history", default=None, metavar="DATA")
     add("--margin", type=float, default=0.005, help="average precision to gain (default: 0.005)")
     add("--rollback", action="store_true", help="give the alias back to the champion before")
@@ -197,6 +199,9 @@ def _monitor(command: Callable[[str, str], Add]) -> None:
     add("scores", metavar="SCORES", help="what `cardrisk score` wrote")
     add("data", metavar="DATA", help="the same cards with their answers")
     add("--reference", default=None, metavar="SCORES", help="scores to compare with")
+    add("--model", default=None, help="recompute a sample of the scores with this model")
+    add("--history", default=None, metavar="DATA", help="earlier tables that fed the scores")
+    add("--maturity", type=float, default=21.0, metavar="DAYS", help="age at which an answer is final (default: 21)")
     add("--tz", default=None)
 
 

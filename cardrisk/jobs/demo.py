@@ -81,15 +81,12 @@ def run(*, out: str, scale: float, days: int, seed: int) -> int:
 
 def _score_export(file: Path, world: Any, cut: Periods, key: Path, store: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score with the registered champion against all that was handed in before the exported day."""
-    import mlflow
-
+    from cardrisk.registry import using
     from cardrisk.scoring import score_checked
     from cardrisk.tables import read_frame
 
     past = world.submissions[world.submissions["submitted_at"] < cut.export]
-    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    mlflow.set_tracking_uri(store)
-    try:
+    with using(store):
         return score_checked(
             read_frame(file),
             model="models:/cardrisk@champion",
@@ -98,8 +95,6 @@ def _score_export(file: Path, world: Any, cut: Periods, key: Path, store: str) -
             tz=ZONE,
             reasons="stopped",
         )
-    finally:
-        mlflow.set_tracking_uri(before)
 
 
 def _periods(submissions: pd.DataFrame) -> Periods:
