@@ -83,9 +83,8 @@ def test_without_people_causes_stay_as_said():
 
 def test_hindsight_leaves_the_card_itself_out():
     frame = pd.DataFrame({"batch_id": ["a", "a", "a", "b", None]})
-    labels = Labels(
-        np.array([1.0, 1, 0, 1, 1]), np.array([USED, FORGED, -1, USED, USED], np.int16), np.zeros(5, np.int64), np.zeros(5, np.int8)
-    )  # fmt: skip
+    cause = np.array([USED, FORGED, -1, USED, USED], np.int16)
+    labels = Labels(np.array([1.0, 1, 0, 1, 1]), cause, np.zeros(5, np.int64), np.zeros(5, np.int8))
     told = repair.hindsight(frame, labels)
     np.testing.assert_array_equal(told["batch_id_answered"], np.array([2, 2, 2, 0, np.nan], np.float32))
     np.testing.assert_array_equal(told["batch_id_failed"], np.array([0.5, 0.5, 1, np.nan, np.nan], np.float32))
