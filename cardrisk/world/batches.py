@@ -31,11 +31,14 @@ CARELESS: Final = 2.8
 CAREFUL: Final = (1.0 - CARELESS_STORES * CARELESS) / (1.0 - CARELESS_STORES)
 """Shops' relative chance of a mistyped code: two sorts of clerks, averaging 1."""
 
-OPENED_SHARE: Final = {"forged": 0.55, "already_used": 0.45, "insufficient_balance": 0.3}
-"""Share of a ring's batches that come through accounts opened for it; .1 where not named."""
+OPENED_SHARE: Final = {"forged": 0.75, "already_used": 0.7, "insufficient_balance": 0.6}
+"""Share of a ring's batches that come through accounts opened for it; OPENED_ELSE where not named."""
+OPENED_ELSE: Final = 0.3
+URGENT: Final = (0.06, 0.20)
+"""Share of batches whose honest seller needs money now, and how much lower they go at most."""
 GOLDEN: Final = 0.6180339887498949
 RING_ACCOUNTS: Final = 4
-FORGED_DISCOUNT: Final = 0.085
+FORGED_DISCOUNT: Final = 0.07
 BAD_DISCOUNT: Final = 0.02
 """How much lower bad lots are offered, as a share of face value, at a full share of bad cards."""
 NAMED_ALONE: Final = 0.3
@@ -151,7 +154,7 @@ def _bad(ground: Ground, day: int, channel: int, cause: int, count: int, rng: np
     account = (draws[:, 1] * RING_ACCOUNTS).astype(np.int64)
     usual = people.resellers(ground, where, day, uniform(ground.seed, _RING_SUBMITTER, lots.ring, account))
     fresh = people.opened_for(ground, lots.ring, account, lots.since)
-    opened = draws[:, 2] < OPENED_SHARE.get(INTRINSIC[cause], 0.1)
+    opened = draws[:, 2] < OPENED_SHARE.get(INTRINSIC[cause], OPENED_ELSE)
     submitters = people.Submitters(
         np.where(opened, fresh.who, usual.who),
         np.where(opened, fresh.sort, usual.sort),
@@ -192,7 +195,9 @@ def fill(
     gap = np.minimum(gap, (86_390.0 - start) / np.maximum(pieces, 1))
     care = np.where(store >= 0, _store_care(ground, store), people.care(ground, submitters))
     discount = FORGED_DISCOUNT if defect >= 0 and INTRINSIC[defect] == "forged" else BAD_DISCOUNT
-    price = people.price_habit(ground, submitters.who) - discount * lots.share + rng.normal(0.0, 0.025, count)
+    urgent = np.where(rng.random(count) < URGENT[0], URGENT[1] * rng.random(count), 0.0)
+    price = people.price_habit(ground, submitters.who) + rng.normal(0.0, 0.025, count)
+    price -= np.maximum(discount * lots.share, urgent)
     return Batches(
         channel=channel,
         flow=np.full(count, flow),

@@ -79,7 +79,7 @@ def _in_slots(ground: Ground, sort: int, channel: Array, slot: Array, day: int, 
     phase = integer(life, ground.seed, _PHASE, sort, channel, slot)
     generation = (day + phase) // life
     who = bits(ground.seed, _NAME, sort, channel, slot, generation).view(np.int64)
-    tenure = np.exp(np.log(150.0) + 1.0 * normal(ground.seed, _TENURE, who))
+    tenure = np.exp(np.log(100.0) + 1.6 * normal(ground.seed, _TENURE, who))
     opened = np.floor(np.minimum(generation * life - phase, day) - tenure).astype(np.int64)
     return Submitters(who, np.full(len(slot), sort), opened)
 
@@ -87,7 +87,7 @@ def _in_slots(ground: Ground, sort: int, channel: Array, slot: Array, day: int, 
 def opened_for(ground: Ground, ring: Array, number: Array, since: Array) -> Submitters:
     """Return accounts opened for a bad lot's ring: ``number`` tells a ring's accounts apart, ``since`` is its day."""
     who = bits(ground.seed, _NAME, OPENED, ring, number).view(np.int64)
-    tenure = np.exp(np.log(12.0) + 1.2 * normal(ground.seed, _TENURE, who))
+    tenure = np.exp(np.log(25.0) + 1.3 * normal(ground.seed, _TENURE, who))
     return Submitters(who, np.full(len(ring), OPENED), np.floor(since - tenure).astype(np.int64))
 
 

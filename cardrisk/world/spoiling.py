@@ -82,7 +82,7 @@ def _options(sort: int, digits: bool, letters: bool) -> Array:
     table = both if sort == STRAY else _LOOKS[sort]
     is_digit = (table >= ord("0")) & (table <= ord("9"))
     kept = np.where((table > 0) & (is_digit if digits else True) & (~is_digit if letters else True), table, 0)
-    if letters:
+    if letters or digits:
         kept[ord("A") :] = 0
     return kept
 

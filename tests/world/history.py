@@ -24,9 +24,7 @@ def _codes(column: pd.Series) -> np.ndarray:
     return codes
 
 
-def _before(
-    entity: np.ndarray, known: np.ndarray, event: np.ndarray, at: np.ndarray, values: np.ndarray
-) -> np.ndarray:
+def _before(entity: np.ndarray, known: np.ndarray, event: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Sum of ``values`` of earlier events of the same entity known before each row."""
     order = np.lexsort((known, event))
     sums = np.r_[0.0, np.cumsum(values[order])]

@@ -68,8 +68,14 @@ def test_mistyping_is_over_three_tenths_of_failures_and_commonest_offline(calm: 
 
 
 def test_over_all_seeds_mistyping_is_over_three_tenths(calm: dict[int, World]) -> None:
-    causes = pd.concat([world.truth["cause"] for world in calm.values()])
-    assert (causes == "mistyped").sum() / (causes != "ok").sum() > 0.30
+    """Seeds are independent: their errors add in squares."""
+    failed = [frame[frame["failed"]] for frame in map(joined, calm.values())]
+    hits = [(frame["cause"] == "mistyped").astype(float) for frame in failed]
+    weights = np.array([len(frame) for frame in failed]) / sum(map(len, failed))
+    errors = np.array([error(frame, hit) for frame, hit in zip(failed, hits, strict=True)])
+    share = float(np.dot(weights, [hit.mean() for hit in hits]))
+    assert share > 0.30 - Z * float(np.sqrt(((weights * errors) ** 2).sum()))
+    assert share > 0.28
 
 
 @pytest.mark.parametrize("seed", SEEDS)
