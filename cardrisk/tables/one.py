@@ -3,11 +3,14 @@
 Correct means: `check_one` gives what `check_submissions` gives for a table of that one card.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
 from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
 
 from cardrisk.errors import InputError, TimeZoneError
 from cardrisk.tables.cells import Fault, safely
@@ -148,6 +151,39 @@ def _rejected(given: Mapping[str, Any], rule: str, column: str, contract: Contra
     if column in contract.required and any(says_total(cell) for cell in given.values()):
         return Rejected(TOTAL_LINE, "")
     return Rejected(rule, column)
+
+
+def frame_of(cards: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Give cards as a table whose cells are the very objects handed in.
+
+    pandas' own constructor turns text into Arrow text and fails on broken Unicode; here no cell can raise.
+
+    Parameters
+    ----------
+    cards
+        Column name to value, one mapping per card; a key that a card lacks is null in its row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Object columns in order of first appearance, one row per card.
+
+    Raises
+    ------
+    InputError
+        Something else than mappings.
+    """
+    if isinstance(cards, Mapping) or not all(isinstance(card, Mapping) for card in cards):
+        raise InputError("cards: expected a sequence of mappings of column to value")
+    columns: dict[str, pd.Series] = {}
+    for name in dict.fromkeys(name for card in cards for name in card):
+        held = np.empty(len(cards), dtype=object)
+        for place, card in enumerate(cards):
+            held[place] = card.get(name)
+        columns[name] = pd.Series(held, dtype=object)
+    frame = pd.DataFrame(dict(enumerate(columns.values())), index=range(len(cards)))
+    frame.columns = pd.Index(list(columns), dtype=object)
+    return frame
 
 
 def known_at_one(card: Mapping[str, Any]) -> int:
