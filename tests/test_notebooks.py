@@ -15,7 +15,8 @@ def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     import nbformat
 
     book = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(book, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    resources = {"metadata": {"path": tmp_path}}
+    nbclient.NotebookClient(book, timeout=600, kernel_name="python3", resources=resources).execute()
     shown = json.dumps([cell.get("outputs", []) for cell in book.cells])
     assert '"output_type": "error"' not in shown
 

@@ -2,11 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cardrisk.errors import UnusableFileError
 
+if TYPE_CHECKING:
+    from cardrisk.codes.hints import Language
 
-def run(*, source: str, kind: str | None, language: str) -> int:
+
+def run(*, source: str, kind: str | None, language: "Language") -> int:
     """Print hints for each line of ``number secret`` text.
 
     Returns

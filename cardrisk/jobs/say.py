@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from cardrisk.facts import CHANNELS
+from cardrisk.facts import CAUSES, CHANNELS
 from cardrisk.report import Section, page
 from cardrisk.tables import atomic_write
 
@@ -87,7 +87,7 @@ def write_report(path: Path, world: Any, report: Any, scores: pd.DataFrame, refu
                 "expected loss": f"¥{scores['expected_loss'].sum():,.0f}",
             },
             pictures={
-                "Decisions": pictures.shares(scores["decision"].value_counts().to_dict(), "What was decided"),
+                "Decisions": pictures.shares(_counts(scores["decision"]), "What was decided"),
                 "Causes": pictures.shares(_expected_causes(scores), "Expected failures by cause"),
             },
         ),
@@ -145,7 +145,10 @@ def _rules(refused: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"rule": counts.index.astype("str"), "rows": counts.to_numpy()})
 
 
+def _counts(values: pd.Series) -> dict[str, float]:
+    return {str(name): float(count) for name, count in values.value_counts().items()}
+
+
 def _expected_causes(scores: pd.DataFrame) -> dict[str, float]:
-    columns = [name for name in scores if name.startswith("p_") and name != "p_fail"]
-    totals = scores[columns].sum()
-    return {str(name)[2:]: float(total) for name, total in totals.items() if total > 0}
+    totals = {cause: float(scores[f"p_{cause}"].sum()) for cause in CAUSES}
+    return {cause: total for cause, total in totals.items() if total > 0}

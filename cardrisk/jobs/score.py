@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,6 +10,10 @@ from cardrisk.errors import InputError
 from cardrisk.jobs.data import read_history
 from cardrisk.jobs.progress import Steps
 from cardrisk.tables import atomic_writes, quarantine, read_cards
+
+if TYPE_CHECKING:
+    from cardrisk.risk.explain import Language
+    from cardrisk.scoring.batch import Reasons
 
 
 def run(
@@ -24,8 +28,8 @@ def run(
     face_value: float | None = None,
     submitter: str | None = None,
     submitted_at: str | None = None,
-    reasons: str = "stopped",
-    language: str = "en",
+    reasons: "Reasons" = "stopped",
+    language: "Language" = "en",
     engine: str = "local",
 ) -> int:
     """Score ``cards`` against ``history`` and write ``out`` and ``out.quarantine``.

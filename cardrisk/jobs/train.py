@@ -69,6 +69,6 @@ def moment(text: str | None) -> pd.Timestamp | None:
         at = pd.Timestamp(text)
     except ValueError:
         raise InputError(f"expected a time such as 2026-02-01T00:00:00Z, got {text!r}") from None
-    if at is pd.NaT or at.tzinfo is None:
+    if pd.isna(at) or at.tzinfo is None:
         raise InputError(f"expected a time with a zone, such as 2026-02-01T00:00:00Z, got {text!r}")
     return at
