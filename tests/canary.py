@@ -103,9 +103,7 @@ class Canaries:
             ):
                 for form, folded in _digests(text):
                     found.setdefault((len(form), folded), set()).add(form.lower() if folded else form)
-        return {
-            key: np.unique(np.concatenate([_hashes(form, key[0]) for form in forms])) for key, forms in found.items()
-        }
+        return {(size, folded): np.unique(_hash_each(forms, size)) for (size, folded), forms in found.items()}
 
     @cached_property
     def _sieves(self) -> dict[tuple[int, bool], np.ndarray]:
@@ -155,11 +153,17 @@ def _hashes(data: bytes, size: int) -> np.ndarray:
     """Hash every window of ``size`` bytes; equal windows hash alike, different ones once in 2**64."""
     if len(data) < size:
         return np.zeros(0, np.uint64)
-    values = np.frombuffer(data, np.uint8).astype(np.uint64)
-    count = len(data) - size + 1
-    out = np.full(count, 14695981039346656037, np.uint64)
-    for at in range(size):
-        out = (out ^ values[at : at + count]) * _BASE
+    return _hash_rows(np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), size))
+
+
+def _hash_each(forms: Iterable[bytes], size: int) -> np.ndarray:
+    return _hash_rows(np.frombuffer(b"".join(forms), np.uint8).reshape(-1, size))
+
+
+def _hash_rows(rows: np.ndarray) -> np.ndarray:
+    out = np.full(len(rows), 14695981039346656037, np.uint64)
+    for column in rows.T:
+        out = (out ^ column) * _BASE
         out ^= out >> np.uint64(29)
     return out
 

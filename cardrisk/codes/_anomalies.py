@@ -113,7 +113,13 @@ def _kind_facts(
         return
     fitting = 0
     same_issuer = False
+    number_bit, secret_bit = np.uint64(1) << np.uint64(min(n1 - n0, 63)), np.uint64(1) << np.uint64(min(s1 - s0, 63))
     for other in range(issuer.size):
+        # Most kinds fall out by length alone; a kind without a shape for a field has no lengths there.
+        if n1 > n0 and lengths[other, 0] and not lengths[other, 0] & number_bit:
+            continue
+        if s1 > s0 and lengths[other, 1] and not lengths[other, 1] & secret_bit:
+            continue
         if _allowed(number, n0, n1, secret, s0, s1, lengths[other], alphabet[other], letters_first[other]) == 1:
             fitting += 1
             same_issuer |= kind >= 0 and issuer[other] == issuer[kind]
@@ -121,10 +127,10 @@ def _kind_facts(
     if kind < 0:
         return
     own = _allowed(number, n0, n1, secret, s0, s1, lengths[kind], alphabet[kind], letters_first[kind])
-    swapped = _allowed(secret, s0, s1, number, n0, n1, lengths[kind], alphabet[kind], letters_first[kind])
     if own == 1:
         out[0] = 0
     elif own == 0:
+        swapped = _allowed(secret, s0, s1, number, n0, n1, lengths[kind], alphabet[kind], letters_first[kind])
         out[0] = 1 if swapped == 1 else 2 if same_issuer else 3 if fitting > 0 else 4
 
 
@@ -199,20 +205,32 @@ def _inside(needle: NDArray[np.uint8], n0: int, n1: int, hay: NDArray[np.uint8],
 
 
 @compiled
-def _surprise(data: NDArray[np.uint8], first: int, last: int, alphabet: int, tails: NDArray[np.float64]) -> int:
-    """Return whole bits of surprise in the equal pairs of a secret; see :mod:`cardrisk.codes.uniformity`."""
+def _surprise(
+    data: NDArray[np.uint8],
+    first: int,
+    last: int,
+    alphabet: int,
+    tails: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> int:
+    """Return whole bits of surprise in the equal pairs of a secret; see :mod:`cardrisk.codes.uniformity`.
+
+    ``counts`` is scratch of 128.
+    """
     length = last - first
     if not SHORTEST <= length <= LONGEST:
         return NULL
     pairs = 0
     letters = 0
+    for at in range(first, last):
+        counts[data[at]] = 0
     mixed = np.uint64(14695981039346656037)
     for at in range(first, last):
         if data[at] == _MARK:
             return NULL
         letters += data[at] > _MARK
-        for earlier in range(first, at):
-            pairs += data[at] == data[earlier]
+        pairs += counts[data[at]]
+        counts[data[at]] += 1
         mixed = (mixed ^ np.uint64(data[at])) * np.uint64(1099511628211)
     if letters and alphabet == ONLY_DIGITS:
         return NULL
@@ -246,7 +264,7 @@ def _card_facts(
 ) -> None:
     number_alphabet = alphabet[kind, 0] if kind >= 0 else NO_SHAPE
     secret_alphabet = alphabet[kind, 1] if kind >= 0 else NO_SHAPE
-    found[:] = 0
+    found[:4] = 0
     if n1 > n0:
         _field_facts(number, n0, n1, number_alphabet, letters_first[kind, 0] if kind >= 0 else 0, found)
         if number_alphabet != NO_SHAPE:
@@ -257,7 +275,7 @@ def _card_facts(
             out[3] = _length_off(s1 - s0, lengths[kind, 1])
         _runs(secret, s0, s1, out)
         out[12] = _periodic(secret, s0, s1)
-        out[13] = _surprise(secret, s0, s1, secret_alphabet, tails)
+        out[13] = _surprise(secret, s0, s1, secret_alphabet, tails, found[4:])
     if (n1 > n0 and number_alphabet != NO_SHAPE) or (s1 > s0 and secret_alphabet != NO_SHAPE):
         out[4] = min(found[0], _MOST)
         out[5] = min(found[1], _MOST)
@@ -290,7 +308,7 @@ def card_facts(
 
     ``flags`` is what was cleaned from either field; ``kind`` the row of the shape arrays, -1 where unknown.
     """
-    found = np.zeros(4, np.int64)
+    found = np.zeros(4 + 128, np.int64)
     out[:] = NULL
     for row in range(kind.size):
         n0, n1 = number_start[row], number_stop[row]

@@ -90,7 +90,7 @@ def test_an_error_inside_leaves_without_the_code(road: str, monkeypatch: pytest.
         "one": lambda: Intake(KEY).one(card),
         "check": lambda: check(card),
     }
-    with pytest.raises(InputError, match="could not read its input .ValueError.") as caught:
+    with pytest.raises(InputError, match=r"could not read its input \(ValueError\)") as caught:
         calls[road]()
     error = caught.value
     logger.error("intake failed: %r", error, exc_info=error)

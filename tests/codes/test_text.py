@@ -56,5 +56,5 @@ def test_a_thousand_cards_and_no_more() -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(InputError, match="expected one of china_mobile, .*, got 'junet'"):
+    with pytest.raises(InputError, match=r"expected one of china_mobile, .*, got 'junet'"):
         check_text(["1 2"], kind="junet")
