@@ -101,7 +101,7 @@ class Cards:
 
     def take(self, rows: Array) -> "Cards":
         """Return the cards at ``rows``; a row may be taken twice."""
-        return Cards(**{field.name: getattr(self, field.name)[rows] for field in fields(Cards)})
+        return Cards(**{field.name: np.take(getattr(self, field.name), rows) for field in fields(Cards)})
 
 
 @dataclass

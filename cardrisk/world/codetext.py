@@ -32,7 +32,7 @@ class Texts:
 
     def take(self, rows: Array) -> "Texts":
         """Return the texts at ``rows``."""
-        return Texts(self.characters[rows], self.lengths[rows])
+        return Texts(np.take(self.characters, rows, axis=0), np.take(self.lengths, rows))
 
 
 def lengths(ground: Ground, group: Group) -> tuple[Array, Array]:

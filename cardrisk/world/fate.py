@@ -50,7 +50,7 @@ class Fate:
 
     def take(self, rows: Array) -> "Fate":
         """Return the fate of the cards at ``rows``."""
-        return Fate(self.cause[rows], self.chances[:, rows], self.stopped[rows])
+        return Fate(self.cause[rows], np.take(self.chances, rows, axis=1), self.stopped[rows])
 
 
 def join(parts: list[Fate]) -> Fate:
@@ -133,7 +133,7 @@ def screen(ground: Ground, group: Group, cause: Array, joint: Array) -> tuple[Ar
     reached = group.batches.flood[group.cards.batch]
     draws = group.rng(ground, _SCREEN).random(len(cause))
     stop = np.where(reached, 0.0, table[channel, cause + 1])
-    passing = (1.0 - table).T[:, channel]
+    passing = np.take((1.0 - table).T, channel, axis=1)
     weighed = joint * passing[1:]
     total = (1.0 - joint.sum(axis=0)) * passing[0] + weighed.sum(axis=0)
     return draws < stop, np.where(reached, joint, weighed / np.maximum(total, 1e-300))
@@ -207,7 +207,7 @@ def activate(ground: Ground, group: Group) -> tuple[Group, Fate, Array]:
     speed, tripped = np.r_[speed, np.zeros(len(again))], np.r_[tripped, np.zeros(len(again), dtype=bool)]
     busy = busy_chance(ground, group)
     is_busy = np.r_[draws[1], rng.random(len(again))] < busy
-    cause, joint, stopped = cause[first], joint[:, first], stopped[first]
+    cause, joint, stopped = cause[first], np.take(joint, first, axis=1), stopped[first]
     good = 1.0 - joint.sum(axis=0)
     chances = np.vstack([joint, good * speed, good * (1.0 - speed) * busy])
     late = np.select([tripped, is_busy], [RATE_LIMITED, ISSUER_BUSY], OK)

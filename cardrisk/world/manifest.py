@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cardrisk import facts
 from cardrisk._version import __version__
 from cardrisk.world.day import DayTables
-from cardrisk.world.digest import combine, digest
 from cardrisk.world.rates import CHANNEL_NAMES
 from cardrisk.world.scenario import Scenario
 
@@ -35,8 +35,6 @@ class Tally:
         Failing cards outside incidents by true cause.
     incidents
         Cards by incident.
-    digests
-        Digest of each day's tables, in order of days.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -45,44 +43,47 @@ class Tally:
     stopped: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
     incidents: Counter[str] = field(default_factory=Counter)
-    digests: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in TABLES})
 
     def add(self, other: "Tally") -> None:
         """Count the days of ``other``, which come next."""
         for name in ("rows", "usual", "failed", "stopped", "causes", "incidents"):
             getattr(self, name).update(getattr(other, name))
-        for name in TABLES:
-            self.digests[name] += other.digests[name]
 
 
 def _counts(column: pa.Array) -> Counter[str]:
-    plain = column.cast(pa.string()).value_counts()
+    plain = column.value_counts()
     return Counter({item["values"].as_py(): item["counts"].as_py() for item in plain})
 
 
 def tally(tables: DayTables) -> Tally:
-    """Return the counts and digests of one day."""
+    """Return the counts of one day."""
     out = Tally()
     out.rows.update({name: getattr(tables, name).num_rows for name in TABLES})
     truth = tables.truth
     usual = truth["incident"].combine_chunks().is_null().to_numpy(zero_copy_only=False)
-    cause = truth["cause"].cast(pa.string()).to_numpy()
-    failed = usual & (cause != facts.OK)
+    cause = truth["cause"].combine_chunks()
+    failed = usual & pc.not_equal(cause.cast(pa.string()), facts.OK).to_numpy(zero_copy_only=False)
     channel = tables.submissions["channel"].combine_chunks()
     out.usual = _counts(channel.filter(pa.array(usual)))
     out.failed = _counts(channel.filter(pa.array(failed)))
-    out.causes = Counter(dict(zip(*np.unique(cause[failed].astype(str), return_counts=True), strict=True)))
-    out.causes = Counter({str(name): int(count) for name, count in out.causes.items()})
+    out.causes = _counts(cause.filter(pa.array(failed)))
     out.stopped = _counts(tables.stopped["channel"].combine_chunks())
     out.incidents = _counts(truth["incident"].combine_chunks().drop_null())
-    out.digests = {name: [digest(getattr(tables, name))] for name in TABLES}
     return out
 
 
 def manifest(
-    counted: Tally, *, days: int, scale: float, seed: int, start: str, screening: str, scenario: Scenario
+    counted: Tally,
+    digests: dict[str, str],
+    *,
+    days: int,
+    scale: float,
+    seed: int,
+    start: str,
+    screening: str,
+    scenario: Scenario,
 ) -> dict[str, Any]:
-    """Return the manifest of a world as plain values."""
+    """Return the manifest of a world as plain values; ``digests`` are the files' SHA-256."""
     failures = max(1, sum(counted.causes.values()))
     return {
         "protocol": PROTOCOL,
@@ -98,7 +99,7 @@ def manifest(
         "channels": {name: _channel(counted, name, scenario) for name in CHANNEL_NAMES},
         "cause_shares": {name: round(n / failures, 4) for name, n in sorted(counted.causes.items())},
         "incidents": dict(sorted(counted.incidents.items())),
-        "digests": {name: combine(parts) for name, parts in counted.digests.items()},
+        "sha256": digests,
     }
 
 

@@ -4,6 +4,7 @@ Correct when the files hold what :func:`cardrisk.world.frames.generate` returns,
 not depend on workers or chunks.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -120,12 +121,20 @@ def write(
                 counted.add(counts)
                 if progress is not None:
                     progress(done)
-        said = manifest(counted, days=days, scale=scale, seed=seed, start=start, screening=screening, scenario=scenario)
+        digests = {f"{name}.parquet": _sha256(Path(unfinished) / f"{name}.parquet") for name in TABLES}
+        said = manifest(
+            counted, digests, days=days, scale=scale, seed=seed, start=start, screening=screening, scenario=scenario
+        )
         text = json.dumps(said, indent=2, ensure_ascii=False) + "\n"
         (Path(unfinished) / "manifest.json").write_text(text, encoding="utf-8")
         for name in (*(f"{table}.parquet" for table in TABLES), "manifest.json"):
             os.replace(Path(unfinished) / name, folder / name)
     return said
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Writers:

@@ -1,5 +1,6 @@
 """The same bytes whatever days, workers and chunks; whole files or none; a manifest that adds up."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from cardrisk.world import Scenario, generate, write
 from cardrisk.world.day import make
-from cardrisk.world.digest import digest
+from cardrisk.world.digest import combine, digest
 
 FROZEN = {
     "submissions": "b0fb4cb23d0dfa954613068ea7d26ae6edb59879c7454e65a4e853725be81913",
@@ -73,6 +74,8 @@ def test_the_manifest_adds_up(tmp_path: Path) -> None:
         assert channel["cards_outside_incidents"] == mine.sum()
         assert channel["failure_rate"] == pytest.approx((world.truth["cause"][mine] != "ok").mean(), abs=5e-5)
         assert channel["stopped_by_screening"] == (world.stopped["channel"] == name).sum()
+    for name, text in said["sha256"].items():
+        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == text
     assert said["incidents"] == world.truth["incident"].value_counts().to_dict()
 
 
@@ -98,5 +101,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
-def test_the_default_scenario_is_frozen(tmp_path: Path) -> None:
-    assert write(tmp_path, 28, 0.02, 7)["digests"] == FROZEN
+def test_the_default_scenario_is_frozen() -> None:
+    ground = Scenario().ground(7, 0.02, "2026-01-05")
+    days = [make(ground, day) for day in range(28)]
+    assert {name: combine([digest(getattr(tables, name)) for tables in days]) for name in FROZEN} == FROZEN
