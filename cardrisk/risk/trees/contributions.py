@@ -12,6 +12,9 @@ The integrand is a polynomial of degree n - 1, so Gauss-Legendre quadrature with
 is positive, so it is stable. Products are kept at the quadrature points: one pass down a tree multiplies factors, one
 pass up adds leaves and divides each split's factor out again. That is O(leaves x points) per tree, as in Linear
 TreeSHAP (Yu et al., 2022), whose polynomial arithmetic the quadrature replaces.
+
+A feature that is asked again further down has one factor, that of its last split: the pass down replaces the factor,
+and the pass up takes from the feature what its earlier split counted for the leaves below the later one.
 """
 
 from typing import NamedTuple
@@ -24,11 +27,26 @@ from cardrisk.errors import ModelError
 from cardrisk.risk.trees.kernels import Array, Int32s, Nodes, Words, fill_columns, step
 from cardrisk.risk.trees.layout import Tables
 
-MAX_POINTS = 128
+Longs = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
-EDGE = np.dtype([("share", np.float64), ("feature", np.int32), ("above", np.int32)])
-"""What leads into a node, 16 bytes: share of training rows that follow this and all earlier splits of the path on the
-same feature; the feature; the position in the tree of the node below the previous such split, -1 if there is none."""
+POINTS = 8  # handled together, in registers; 16 features on a path need no more
+MAX_FEATURES_ON_PATH = 256
+
+SPLIT = np.dtype(
+    [
+        ("share_left", np.float64),
+        ("share_right", np.float64),
+        ("share_above", np.float64),
+        ("node", np.uint32),
+        ("feature", np.uint32),
+        ("above", np.int64),
+    ]
+)
+"""One split: shares of the training rows that follow this and all earlier splits of the path on the same feature, to
+the left, to the right, and to the node below the previous such split (1 if none); the split's position in its tree; its
+feature; the position of the node below the previous such split, -1 if none. Split i's children stand at 2 i + 1 and
+2 i + 2."""
 
 
 class Paths(NamedTuple):
@@ -36,77 +54,112 @@ class Paths(NamedTuple):
 
     Attributes
     ----------
-    edges
-        EDGE records, one per node.
+    splits
+        SPLIT records, tree after tree, in the order of the model's text.
+    starts
+        int64, trees + 1: where each tree's splits start, and the end.
     points, weights
-        Quadrature over [0, 1].
+        float64, (blocks, POINTS): quadrature over [0, 1].
     expected
         float64, one per output: the mean raw score over the training rows.
     """
 
-    edges: npt.NDArray[np.void]
+    splits: npt.NDArray[np.void]
+    starts: npt.NDArray[np.int64]
     points: Array
     weights: Array
     expected: Array
 
 
 @compiled
-def _trace(nodes: Nodes, roots: Int32s, columns: Int32s, covers: Int32s, edges: Nodes) -> int:
-    """Fill ``edges``; return the largest number of different features on a path, or -1 if a count is zero."""
-    most = 0
-    latest = np.full(columns[:, 0].max() + 1, -1, np.int32)  # per feature: node below its latest split on the path
-    for tree in range(roots.shape[0] - 1):
-        root, size = roots[tree], roots[tree + 1] - roots[tree]
-        parent = np.full(size, -1, np.int32)
-        node, different, coming_up = np.int64(0), 0, False
-        for p in range(size):
-            if nodes[root + p].column != 0:
-                left = np.int64(nodes[root + p].left) - root
-                parent[left] = parent[left + 1] = p
-        while node >= 0:
-            up = np.int64(parent[node])
-            if not coming_up:
-                if covers[root + node] <= 0:
-                    return -1
-                if up >= 0:
-                    feature = columns[abs(nodes[root + up].column), 0]
-                    above = latest[feature]
-                    share = covers[root + node] / covers[root + up]
-                    if above >= 0:
-                        share *= edges[root + above].share
-                    else:
-                        different += 1
-                    edges[root + node].share = share
-                    edges[root + node].feature = feature
-                    edges[root + node].above = above
-                    latest[feature] = node
-                if nodes[root + node].column != 0:
-                    node = np.int64(nodes[root + node].left) - root
-                    continue
-                most = max(most, different)
-            # Everything below is done: undo this edge, then its sibling or, after the right one, the parent.
+def _trace(
+    size: int, left: Int32s, feature: Int32s, cover: Int32s, latest: Int32s, parent: Int32s, above: Int32s, share: Array
+) -> int:
+    """Walk one tree of ``size`` nodes depth first; fill ``parent``, ``above`` and ``share`` node by node.
+
+    ``left`` is the left child's position (0 at a leaf) and ``feature`` the split's; ``latest`` holds -1 for every
+    feature, here and afterwards. Returns the largest number of different features on a path.
+    """
+    for p in range(size):
+        if left[p] != 0:
+            parent[left[p]] = parent[left[p] + 1] = p
+    most, different, node, coming_up = 0, 0, 0, False
+    while node >= 0:
+        up = parent[node]
+        if not coming_up:
             if up >= 0:
-                above = edges[root + node].above
-                latest[edges[root + node].feature] = above
-                different -= above < 0
-                coming_up = node != np.int64(nodes[root + up].left) - root
-                node = up if coming_up else node + 1
-            else:
-                node = np.int64(-1)
+                previous = latest[feature[up]]
+                share[node] = cover[node] / cover[up] * (share[previous] if previous >= 0 else 1.0)
+                above[node] = previous
+                latest[feature[up]] = node
+                different += previous < 0
+            if left[node] != 0:
+                node = left[node]
+                continue
+            most = max(most, different)
+        # Everything below is done: undo this step, then take the sibling or, after the right one, the parent.
+        if up >= 0:
+            latest[feature[up]] = above[node]
+            different -= above[node] < 0
+            coming_up = node != left[up]
+            node = up if coming_up else node + 1
+        else:
+            node = -1
     return most
 
 
 @compiled
-def _expected(nodes: Nodes, roots: Int32s, covers: Int32s, out: Array) -> None:
+def _trace_all(
+    nodes: Nodes, roots: Int32s, columns: Int32s, cover: Int32s, parent: Int32s, above: Int32s, share: Array
+) -> int:
+    """`_trace` for every tree; the largest of its answers."""
+    most = 0
+    latest = np.full(columns[:, 0].max() + 1, -1, np.int32)
+    left, feature = np.zeros(nodes.shape[0], np.int32), np.zeros(nodes.shape[0], np.int32)
     for tree in range(roots.shape[0] - 1):
-        root, total = roots[tree], 0.0
-        if roots[tree + 1] - root == 1:
-            total = nodes[root].threshold
-        else:
-            for p in range(root, roots[tree + 1]):
-                if nodes[p].column == 0:
-                    total += covers[p] / covers[root] * nodes[p].threshold
-        out[tree % out.shape[0]] += total
+        first, end = roots[tree], roots[tree + 1]
+        for p in range(first, end):
+            if nodes[p].column != 0:
+                left[p] = np.int64(nodes[p].left) - first
+                feature[p] = columns[abs(nodes[p].column), 0]
+        found = _trace(
+            end - first,
+            left[first:end],
+            feature[first:end],
+            cover[first:end],
+            latest,
+            parent[first:end],
+            above[first:end],
+            share[first:end],
+        )
+        most = max(most, found)
+    return most
+
+
+def _splits(tables: Tables, parent: Int32s, above: Int32s, share: Array) -> tuple[npt.NDArray[np.void], Longs]:
+    """Gather what `_trace` found into SPLIT records, and where each tree's start."""
+    counts = (np.diff(tables.roots).astype(np.int64) - 1) // 2
+    ends = np.cumsum(counts)
+    tree = np.repeat(np.arange(counts.size), counts)
+    root = tables.roots[tree].astype(np.int64)
+    left = root + 1 + 2 * (np.arange(tree.size) - (ends - counts)[tree])
+    splits = np.empty(tree.size, SPLIT)
+    splits["share_left"], splits["share_right"] = share[left], share[left + 1]
+    splits["share_above"] = np.where(above[left] >= 0, share[root + above[left]], 1.0)
+    splits["node"] = parent[left]
+    splits["feature"] = tables.columns[np.abs(tables.nodes["column"][root + parent[left]]), 0]
+    splits["above"] = above[left]
+    return splits, np.append(0, ends)
+
+
+def _expected(tables: Tables, cover: Int32s, outputs: int) -> Array:
+    """Mean raw score over the training rows, one per output."""
+    roots = tables.roots[:-1]
+    size = np.diff(tables.roots)
+    share = cover / np.repeat(cover[roots], size)
+    values = np.where(tables.nodes["column"] == 0, share * tables.nodes["threshold"], 0.0)
+    means = np.add.reduceat(values, roots)
+    return np.array([means[output::outputs].sum() for output in range(outputs)])
 
 
 def trace(tables: Tables, covers: npt.NDArray[np.int32], outputs: int) -> Paths:
@@ -118,78 +171,99 @@ def trace(tables: Tables, covers: npt.NDArray[np.int32], outputs: int) -> Paths:
         If the model does not say how many training rows reached each node, or asks for more than 256 features on one
         path.
     """
-    single = np.diff(tables.roots) == 1
-    covers = covers.copy()
-    covers[tables.roots[:-1][single]] = 1  # a tree of one leaf needs no count
-    edges = np.zeros(tables.nodes.size, EDGE)
-    most = _trace(tables.nodes, tables.roots, tables.columns, covers, edges)
-    if most < 0:
-        raise ModelError(
-            "contributions need the training count of every node, got one that is 0; train the model again"
-        )
-    points = max(4, -(-most // 2))
-    points += -points % 4  # whole vector registers; more points than needed are exact too
-    if points > MAX_POINTS:
-        raise ModelError(
-            f"contributions support {2 * MAX_POINTS} features on a path, got {most}; train shallower trees"
-        )
-    at, weights = np.polynomial.legendre.leggauss(points)
-    expected = np.zeros(outputs)
-    _expected(tables.nodes, tables.roots, covers, expected)
-    return Paths(edges, (at + 1.0) / 2.0, weights / 2.0, expected)
+    roots, size = tables.roots, tables.nodes.size
+    cover = covers.copy()
+    cover[roots[:-1][np.diff(roots) == 1]] = 1  # a tree of one leaf needs no count
+    if cover.min() < 1:
+        raise ModelError("contributions need every node's training count, got one that is 0; train the model again")
+    parent, above, share = np.full(size, -1, np.int32), np.full(size, -1, np.int32), np.ones(size)
+    most = _trace_all(tables.nodes, roots, tables.columns, cover, parent, above, share)
+    if most > MAX_FEATURES_ON_PATH:
+        raise ModelError(f"contributions allow {MAX_FEATURES_ON_PATH} features on a path, got {most}; limit max_depth")
+    blocks = max(1, -(-most // (2 * POINTS)))
+    points, weights = np.polynomial.legendre.leggauss(blocks * POINTS)
+    splits, starts = _splits(tables, parent, above, share)
+    return Paths(
+        splits,
+        starts,
+        ((points + 1.0) / 2.0).reshape(blocks, POINTS),
+        (weights / 2.0).reshape(blocks, POINTS),
+        _expected(tables, cover, outputs),
+    )
 
 
 @compiled
 def _go_down(
-    root: np.int64, nodes: Nodes, edges: Nodes, filled: Array, words: Words, points: Array, follows: Array, product: Array
+    root: np.uint64,
+    nodes: Nodes,
+    splits: Nodes,
+    filled: Array,
+    words: Words,
+    points: Array,
+    follows: Flags,
+    product: Array,
+    factor: Array,
 ) -> None:
-    """Per node: whether the row follows the path's splits on the edge's feature, and the product of all factors."""
-    for p in range(product.shape[0]):
-        column = nodes[root + p].column
-        if column == 0:
-            continue
-        left = np.int64(nodes[root + p].left) - root
-        taken = np.int64(step(np.uint64(root + p), column, nodes, filled, words)) - root
-        for child in range(left, left + 2):
-            share, above = edges[root + child].share, np.int64(edges[root + child].above)
-            own = 1.0 if child == taken else 0.0
-            if above < 0:
-                slope = own - share
-                for k in range(points.shape[0]):
-                    product[child, k] = product[p, k] * (share + slope * points[k])
-            else:
-                own *= follows[above]
-                slope, share_above = own - share, edges[root + above].share
-                slope_above = follows[above] - share_above
-                for k in range(points.shape[0]):
-                    ratio = (share + slope * points[k]) / (share_above + slope_above * points[k])
-                    product[child, k] = product[p, k] * ratio
-            follows[child] = own
+    """Per node: does the row follow the path's splits on the last feature, the product of all factors, and ``factor``.
+
+    ``factor`` is what turns the sum over the leaves below into the feature's contribution: (o - z) divided by the
+    feature's factor, less what the same feature's previous split counts for these leaves. Where o is 0 it is
+    -1 / (1 - t), whatever the share. np.divide spares a test for zero: no divisor is.
+    """
+    for i in range(np.uint64(splits.shape[0])):
+        split = splits[i]
+        node, first = np.uint64(split.node), np.uint64(2) * i + np.uint64(1)
+        right = step(root + node, nodes[root + node].column, nodes, filled, words) - root - first
+        taken, other = first + right, first + np.uint64(1) - right
+        share = split.share_right if right else split.share_left
+        share_other = split.share_left if right else split.share_right
+        lift, lift_above = 1.0 - share, 1.0 - split.share_above
+        follows[other] = False
+        if split.above < 0:
+            follows[taken] = True
+            for k in range(POINTS):
+                own, rest = share + lift * points[k], 1.0 - points[k]
+                product[taken, k] = product[node, k] * own
+                product[other, k] = product[node, k] * (share_other * rest)
+                factor[taken, k] = np.divide(lift, own)
+                factor[other, k] = np.divide(-1.0, rest)
+        elif follows[np.uint64(split.above)]:
+            follows[taken] = True
+            for k in range(POINTS):
+                own, rest = share + lift * points[k], 1.0 - points[k]
+                undo = np.divide(1.0, split.share_above + lift_above * points[k])
+                product[taken, k] = product[node, k] * (own * undo)
+                product[other, k] = product[node, k] * (share_other * rest * undo)
+                factor[taken, k] = np.divide(lift, own) - lift_above * undo
+                factor[other, k] = np.divide(-1.0, rest) - lift_above * undo
+        else:
+            # The feature was lost before: only the shares change, and both splits count the same, which cancels.
+            follows[taken] = False
+            ratio, ratio_other = np.divide(share, split.share_above), np.divide(share_other, split.share_above)
+            for k in range(POINTS):
+                product[taken, k] = product[node, k] * ratio
+                product[other, k] = product[node, k] * ratio_other
+                factor[taken, k] = factor[other, k] = 0.0
 
 
 @compiled
-def _go_up(
-    root: np.int64, nodes: Nodes, edges: Nodes, points: Array, follows: Array, product: Array, gathered: Array
-) -> None:
-    """Turn products into sums over the leaves below, and add each edge's part to its feature in ``gathered``."""
-    for p in range(product.shape[0] - 1, 0, -1):
-        if nodes[root + p].column == 0:
-            for k in range(points.shape[0]):
-                product[p, k] *= nodes[root + p].threshold
-        else:
-            left = np.int64(nodes[root + p].left) - root
-            for k in range(points.shape[0]):
-                product[p, k] = product[left, k] + product[left + 1, k]
-        share, above = edges[root + p].share, np.int64(edges[root + p].above)
-        feature, slope = edges[root + p].feature, follows[p] - share
-        for k in range(points.shape[0]):
-            gathered[feature, k] += product[p, k] * slope / (share + slope * points[k])
-        if above >= 0:
-            # The earlier split counts these leaves too, with its own factor; here they belong to the later one.
-            share = edges[root + above].share
-            slope = follows[above] - share
-            for k in range(points.shape[0]):
-                gathered[feature, k] -= product[p, k] * slope / (share + slope * points[k])
+def _go_up(root: np.uint64, nodes: Nodes, splits: Nodes, product: Array, factor: Array, out: Array) -> None:
+    """Turn products into sums over the leaves below, and add every split's part to its feature in ``out``."""
+    count = np.uint64(splits.shape[0])
+    for j in range(count):
+        i = count - np.uint64(1) - j
+        left = np.uint64(2) * i + np.uint64(1)
+        right = left + np.uint64(1)
+        node = np.uint64(splits[i].node)
+        # At a leaf the product waits for the leaf's value; at a split it is a sum already.
+        value_left = nodes[root + left].threshold if nodes[root + left].column == 0 else 1.0
+        value_right = nodes[root + right].threshold if nodes[root + right].column == 0 else 1.0
+        part = 0.0
+        for k in range(POINTS):
+            below_left, below_right = product[left, k] * value_left, product[right, k] * value_right
+            product[node, k] = below_left + below_right
+            part += below_left * factor[left, k] + below_right * factor[right, k]
+        out[np.uint64(splits[i].feature)] += part
 
 
 @compiled
@@ -199,7 +273,8 @@ def contribution_rows(
     roots: Int32s,
     columns: Int32s,
     words: Words,
-    edges: Nodes,
+    splits: Nodes,
+    starts: Longs,
     points: Array,
     weights: Array,
     expected: Array,
@@ -213,30 +288,26 @@ def contribution_rows(
         float64 (n, features).
     nodes, roots, columns, words
         `layout.Tables`.
-    edges, points, weights, expected
+    splits, starts, points, weights, expected
         `Paths`.
     out
         float64 (n, outputs, features + 1), overwritten; the last entry is the expected raw score.
     """
-    outputs, features, largest = out.shape[1], out.shape[2] - 1, 0
+    outputs, largest = out.shape[1], 0
     for tree in range(roots.shape[0] - 1):
         largest = max(largest, roots[tree + 1] - roots[tree])
     filled = np.empty(columns.shape[0])
-    follows = np.ones(largest)
-    product = np.ones((largest, points.shape[0]))
-    gathered = np.empty((features, points.shape[0]))
+    follows = np.zeros(largest, np.bool_)
+    product, factor = np.empty((largest, POINTS)), np.empty((largest, POINTS))
+    out[:] = 0.0
     for row in range(rows.shape[0]):
         fill_columns(rows[row], columns, filled)
+        for tree in range(roots.shape[0] - 1):
+            root, here = np.uint64(roots[tree]), splits[starts[tree] : starts[tree + 1]]
+            for block in range(points.shape[0]):
+                for k in range(POINTS):
+                    product[0, k] = weights[block, k]
+                _go_down(root, nodes, here, filled, words, points[block], follows, product, factor)
+                _go_up(root, nodes, here, product, factor, out[row, tree % outputs])
         for output in range(outputs):
-            gathered[:] = 0.0
-            for tree in range(output, roots.shape[0] - 1, outputs):
-                root, size = np.int64(roots[tree]), roots[tree + 1] - roots[tree]
-                product[0] = 1.0
-                _go_down(root, nodes, edges, filled, words, points, follows, product[:size])
-                _go_up(root, nodes, edges, points, follows, product[:size], gathered)
-            for feature in range(features):
-                total = 0.0
-                for k in range(points.shape[0]):
-                    total += weights[k] * gathered[feature, k]
-                out[row, output, feature] = total
-            out[row, output, features] = expected[output]
+            out[row, output, -1] = expected[output]

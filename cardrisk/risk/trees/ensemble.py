@@ -180,7 +180,9 @@ class Ensemble:
         width = self.num_class * (self.n_features + 1)
 
         def evaluate(rows: Array, out: Array) -> None:
-            contribution_rows(rows, *self.tables, *paths, out.reshape(-1, self.num_class, self.n_features + 1))
+            cells = out.reshape(-1, self.num_class, self.n_features + 1)
+            p = paths
+            contribution_rows(rows, *self.tables, p.splits, p.starts, p.points, p.weights, p.expected, cells)
 
         out = self._over_rows(X, evaluate, width, threads)
         return out if self.num_class == 1 else out.reshape(-1, self.num_class, self.n_features + 1)
