@@ -13,7 +13,7 @@ from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel, load_model
 from cardrisk.risk.explain import Language, reasons_for
 from cardrisk.scoring.assemble import judge, whole
-from cardrisk.tables import check_outcomes, check_submissions
+from cardrisk.tables import check_outcomes, check_submissions, frame_of
 
 Cards: TypeAlias = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 History: TypeAlias = tuple[pd.DataFrame, pd.DataFrame]
@@ -140,9 +140,9 @@ def as_frame(cards: Cards) -> pd.DataFrame:
     if isinstance(cards, pd.DataFrame):
         return cards
     if isinstance(cards, Mapping):
-        return pd.DataFrame([dict(cards)])
+        return frame_of([cards])
     if isinstance(cards, Sequence) and all(isinstance(card, Mapping) for card in cards):
-        return pd.DataFrame([dict(card) for card in cards])
+        return frame_of(cards)
     raise InputError(f"cards: expected a DataFrame, a mapping or a list of mappings, got {type(cards).__name__}")
 
 

@@ -124,3 +124,9 @@ def test_no_rows_give_no_rows(tiny, key) -> None:
     out = scored(tiny, key, tiny.late.head(0))
     assert list(out.columns) == CONTRACT
     assert len(out) == 0
+
+
+def test_a_hostile_cell_in_a_mapping_is_quarantined_not_raised(tiny, key) -> None:
+    card = {"submission_id": "a", "submitted_at": "2026-02-01T00:00:00Z", "submitter_id": "\ud800"}
+    out = cardrisk.score([card], model=str(tiny.bundle), key=key)
+    assert len(out) == 1
