@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -187,7 +187,7 @@ def compute(
     """
     cards = cards_of(submissions, history and history[0])
     answers = answers_of(cards, outcomes, history and history[1])
-    found = compute_columns(cards, answers, features, len(submissions))
+    found: dict[str, Any] = dict(compute_columns(cards, answers, features, len(submissions)))
     for feature in plan_of(features).handed:
         found[feature.name] = handed_through(submissions, feature)
     columns = {name: found[name] for name in features.names}

@@ -20,7 +20,8 @@ def times(values: pd.Series) -> I64:
     if not isinstance(values.dtype, pd.DatetimeTZDtype):
         values = values.astype("datetime64[us]").dt.tz_localize("UTC")
     micro = values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
-    return micro.view(np.int64)  # not-a-time is NULL already
+    whole: I64 = micro.view(np.int64)  # not-a-time is NULL already
+    return whole
 
 
 def scaled(values: pd.Series, scale: int) -> I64:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cardrisk.errors import MissingColumnError
-from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Bool
+from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool
 from cardrisk.features.columns import coded, flags, scaled, times
 
 GRAVITY = {"unknown": 0, "success": 1, "partial": 2, "failed": 3}
@@ -77,7 +77,7 @@ class Cards:
         """Whether the rows came in time order."""
         return bool((self.order[:-1] < self.order[1:]).all())
 
-    def arrange(self, values: I64) -> I64:
+    def arrange(self, values: Array) -> Array:
         """Bring a column of the concatenated parts into time order."""
         return values if self.in_order else values[self.order]
 
@@ -197,7 +197,7 @@ def answers_of(cards: Cards, outcomes: pd.DataFrame | None, past: pd.DataFrame |
     moment = said
     if "received_at" in frame:
         moment = np.maximum(moment, times(frame["received_at"]))
-    grade = frame["status"].map(GRAVITY).fillna(0).to_numpy(np.int64)
+    grade = np.asarray(frame["status"].map(GRAVITY).fillna(0), dtype=np.int64)
     start = cards.time[np.maximum(card, 0)] if cards.time.size else np.zeros(card.size, np.int64)
     moment = np.maximum(moment, start)
     counts = (card >= 0) & (said != NULL) & (moment <= start + HORIZON)

@@ -59,16 +59,7 @@ def build(values: I64, first: int, stop: int, state: I64, parent: I64, degree: I
             if values[i, j] >= 0:
                 degree[values[i, j]] += 1
     for i in range(first, stop):
-        link = -1
-        for j in range(columns):
-            v = values[i, j]
-            if v < 0 or degree[v] > CAP:
-                continue
-            root = root_of(parent, v)
-            if link >= 0 and link != root:
-                parent[root] = link
-            else:
-                link = root
+        _link(values[i], parent, degree)
     for i in range(first, stop):
         for j in range(columns):
             v = values[i, j]
@@ -78,6 +69,20 @@ def build(values: I64, first: int, stop: int, state: I64, parent: I64, degree: I
                 stats[root, 1] += state[i, 0]
                 stats[root, 2] += state[i, 1]
                 break
+
+
+@compiled
+def _link(values: I64, parent: I64, degree: I64) -> None:
+    """Join the components of one card's values, of those that few enough cards share."""
+    link = -1
+    for v in values:
+        if v < 0 or degree[v] > CAP:
+            continue
+        root = root_of(parent, v)
+        if link >= 0 and link != root:
+            parent[root] = link
+        else:
+            link = root
 
 
 @compiled

@@ -73,13 +73,15 @@ def card_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) ->
 def _gap(groups: Groups, part: str) -> I64:
     weight = np.zeros((groups.p_time.size, 3), np.int64)
     windows.gaps(groups.p_time, groups.p_start, LONGEST_GAP, weight, 0)
-    return np.ascontiguousarray(weight[:, ("count", "sum", "squares").index(part)])
+    column: I64 = np.ascontiguousarray(weight[:, ("count", "sum", "squares").index(part)])
+    return column
 
 
 def weight_of(cards: Cards, name: str) -> I64:
     """Return what each submission adds to a channel: its number, or 1 where it ``has`` one; 0 where unknown."""
     if name.startswith("has "):
-        return (cards.number(name[4:]) != NULL).astype(np.int64)
+        has: I64 = (cards.number(name[4:]) != NULL).astype(np.int64)
+        return has
     if name.startswith("price "):
         asking, face = cards.number("cents asking_price"), cards.number("cents face_value")
         priced = (asking != NULL) & (face > 0)

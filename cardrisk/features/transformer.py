@@ -184,10 +184,13 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.answered_at is None or self.failed is None:
             return submissions, pd.DataFrame({"submission_id": [], "answered_at": [], "status": []}).iloc[:0]
         known = (rows[self.answered_at].notna() & rows[self.failed].notna()).to_numpy()
-        failed = rows.loc[known, self.failed].to_numpy(dtype=np.float64) != 0
-        status = pd.Categorical.from_codes(failed.astype(np.int8), categories=["success", "failed"])
-        outcomes = {"submission_id": number[known], "answered_at": _moments(rows.loc[known, self.answered_at])}
-        return submissions, pd.DataFrame(outcomes | {"status": status})
+        failed = rows[self.failed][known].to_numpy(dtype=np.float64) != 0
+        outcomes = {
+            "submission_id": number[known],
+            "answered_at": _moments(rows[self.answered_at][known]),
+            "status": np.where(failed, "failed", "success"),
+        }
+        return submissions, pd.DataFrame(outcomes)
 
 
 def _moments(column: pd.Series) -> pd.Series:

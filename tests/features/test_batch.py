@@ -1,27 +1,14 @@
 """Batch features equal the obvious triple loop over what was known strictly before each moment."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from cardrisk.features import FEATURES, compute
-from cardrisk.features.derived import CARD
+from cardrisk.features.statistics import CARD
+from tests.oracles import history as oracle
 
+from . import worlds
 
-def load(path, name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-oracle = load("oracles/history.py", "oracle_history")
-worlds = load("features/worlds.py", "feature_worlds")
 HISTORY = FEATURES.select([f.name for f in FEATURES if f.key is not None])
 
 

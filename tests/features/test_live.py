@@ -8,18 +8,7 @@ from cardrisk.features import FEATURES, compute
 from cardrisk.features.live.history import LiveHistory
 from cardrisk.features.stores.tables import entries_of
 
-
-def load_worlds():
-    import importlib.util
-    from pathlib import Path
-
-    spec = importlib.util.spec_from_file_location("feature_worlds", Path(__file__).parent / "worlds.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-worlds = load_worlds()
+from . import worlds
 
 
 def replay(history, submissions, outcomes):

@@ -35,6 +35,7 @@ def tables(rng, n=60, days=40, entities=3):
             "serial_block": pick("r", entities),
             "region_issued": pick("g", 2),
             "region_of_use": pick("g", 2),
+            "code_secret_surprise": rng.choice([0.0, 1.0, 3.0, 9.0, np.nan], n),
             "face_value": rng.choice([0, 10, 50.01, 99.99, np.nan], n),
             "asking_price": rng.choice([0, 9.5, 33.33, np.nan], n),
             "valid_until": (START + pd.to_timedelta(rng.integers(-3, 3, n), unit="D")).astype("datetime64[us, UTC]"),

@@ -3,6 +3,7 @@
 Independent of the library's arithmetic: exact fractions, plain lists, no sorting, no windows kept.
 """
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -89,67 +90,96 @@ def flag_of(history, card, name, token_key):
     return None if value is None else int(bool(value))
 
 
+class Seen:
+    """What one entity's history holds at one moment, within one window."""
+
+    def __init__(self, history, feature, card, t, token_key):
+        self.history, self.feature, self.card, self.t, self.token_key = history, feature, card, t, token_key
+        self.of = feature.of
+        self.life = history.life(feature.key, card, t)
+        if self.life is None:
+            return
+        self.edge = t - WIDTH[feature.window or "life"]
+        self.cards = [c for c in self.life if c["t"] >= self.edge]
+        answers = [a for c in self.life if (a := in_force(c, t)) is not None and a["t"] >= self.edge]
+        self.decided = [a for a in answers if GRAVITY.get(a["status"], 0) >= 1]
+        self.failures = [a for a in self.decided if GRAVITY[a["status"]] >= 2]
+
+
+def share(part, whole):
+    return Fraction(part, whole) if whole else None
+
+
+def amounts(s):
+    return [cents(c.get(s.of)) for c in s.cards if c.get(s.of) is not None]
+
+
+def mean_number(s):
+    numbers = [round(c[s.of] * 1_000_000) for c in s.cards if c.get(s.of) is not None]
+    return share(sum(numbers), 1_000_000 * len(numbers))
+
+
+def hits(s):
+    return sum(a.get("cause") == s.of for a in s.failures)
+
+
+def top_share(s):
+    messages = [a[s.of] for a in s.failures if a.get(s.of) is not None]
+    return share(max(map(messages.count, messages), default=0), len(messages))
+
+
+def flag_share(s):
+    flags = [f for c in s.cards if (f := flag_of(s.history, c, s.of, s.token_key)) is not None]
+    return share(sum(flags), len(flags))
+
+
+def price_vs_usual(s):
+    ask, face, usual = cents(s.card.get("asking_price")), cents(s.card.get("face_value")), price_level(s.cards)
+    return Fraction(ask, face) / usual if ask and face and usual else None
+
+
+def pace(s):
+    long = [c for c in s.life if c["t"] >= s.t - WIDTH["30d"]]
+    return Fraction(len(s.cards) * WIDTH["30d"], WIDTH[s.feature.window] * len(long)) if long else None
+
+
+def surprise(s):
+    """-log10 P(sum of n geometric(1/2) numbers >= bits), by adding up the distribution itself."""
+    bits = [int(c[s.of]) for c in s.cards if c.get(s.of) is not None]
+    if not bits:
+        return None
+    below = sum(Fraction(math.comb(k + len(bits) - 1, k), 2 ** (k + len(bits))) for k in range(sum(bits)))
+    return -math.log10(1 - below)
+
+
+STATISTICS = {
+    "count": lambda s: len(s.cards),
+    "sum": lambda s: Fraction(sum(amounts(s)), 100),
+    "mean": lambda s: share(sum(amounts(s)), 100 * len(amounts(s))),
+    "number_mean": mean_number,
+    "distinct": lambda s: len({c[s.of] for c in s.cards if c.get(s.of) is not None}),
+    "known": lambda s: len(s.decided),
+    "failed": lambda s: len(s.failures),
+    "cause": hits,
+    "cause_share": lambda s: share(hits(s), len(s.decided)),
+    "top_share": top_share,
+    "unanswered": lambda s: len(s.cards) - len(s.decided),
+    "since_last": lambda s: Fraction(s.t - s.life[-1]["t"], HOUR) if s.life else None,
+    "since_first": lambda s: Fraction(s.t - s.life[0]["t"], DAY) if s.life else None,
+    "regularity": lambda s: regularity(s.life, s.edge),
+    "flag_share": flag_share,
+    "price_level": lambda s: price_level(s.cards),
+    "price_vs_usual": price_vs_usual,
+    "pace": pace,
+    "surprise": surprise,
+    "failure_share": lambda s: shrunk(s.history, s.card, s.t, s.failures, s.decided),
+}
+
+
 def feature_value(history, feature, card, t, token_key):
     """One feature of one card at one moment, as a Fraction, a float, or None."""
-    s, of = feature.statistic, feature.of
-    if feature.key is None:
-        return None
-    life = history.life(feature.key, card, t)
-    if life is None:
-        return None
-    edge = t - WIDTH[feature.window or "life"]
-    seen = [c for c in life if c["t"] >= edge]
-    answers = [(c, a) for c in life if (a := in_force(c, t)) is not None and a["t"] >= edge]
-    decided = [(c, a) for c, a in answers if GRAVITY.get(a["status"], 0) >= 1]
-    failures = [(c, a) for c, a in decided if GRAVITY[a["status"]] >= 2]
-    if s == "count":
-        return Fraction(len(seen))
-    if s in ("sum", "mean"):
-        amounts = [cents(c.get(of)) for c in seen if c.get(of) is not None]
-        if s == "sum":
-            return Fraction(sum(amounts), 100)
-        return Fraction(sum(amounts), 100 * len(amounts)) if amounts else None
-    if s == "distinct":
-        return Fraction(len({c[of] for c in seen if c.get(of) is not None}))
-    if s == "known":
-        return Fraction(len(decided))
-    if s == "failed":
-        return Fraction(len(failures))
-    if s in ("cause", "cause_share"):
-        hits = sum(a.get("cause") == of for _, a in failures)
-        if s == "cause":
-            return Fraction(hits)
-        return Fraction(hits, len(decided)) if decided else None
-    if s == "top_share":
-        messages = [a[of] for _, a in failures if a.get(of) is not None]
-        return Fraction(max(map(messages.count, messages)), len(messages)) if messages else None
-    if s == "unanswered":
-        return Fraction(len(seen) - len(decided))
-    if s == "since_last":
-        return Fraction(t - life[-1]["t"], HOUR) if life else None
-    if s == "since_first":
-        return Fraction(t - life[0]["t"], DAY) if life else None
-    if s == "regularity":
-        return regularity(life, edge)
-    if s == "flag_share":
-        flags = [f for c in seen if (f := flag_of(history, c, of, token_key)) is not None]
-        return Fraction(sum(flags), len(flags)) if flags else None
-    if s == "price_level":
-        return price_level(seen)
-    if s == "price_vs_usual":
-        ask, face, usual = cents(card.get("asking_price")), cents(card.get("face_value")), price_level(seen)
-        if not ask or not face or not usual:
-            return None
-        return Fraction(ask, face) / usual
-    if s == "pace":
-        long = [c for c in life if c["t"] >= t - WIDTH["30d"]]
-        scale = Fraction(WIDTH["30d"], WIDTH[feature.window])
-        return Fraction(len(seen)) * scale / len(long) if long else None
-    if s == "surprise":
-        return None if not any(c.get(of) is not None for c in seen) else NotImplemented
-    if s == "failure_share":
-        return shrunk(history, feature, card, t, failures, decided)
-    raise AssertionError(f"the oracle does not know {s!r}")
+    seen = Seen(history, feature, card, t, token_key)
+    return None if seen.life is None else STATISTICS[feature.statistic](seen)
 
 
 def price_level(cards):
@@ -164,7 +194,7 @@ def price_level(cards):
 
 def regularity(life, edge):
     gaps = []
-    for before, card in zip(life, life[1:], strict=False):
+    for before, card in itertools.pairwise(life):
         gap = card["t"] - before["t"]
         if card["t"] >= edge and gap <= DAY:
             gaps.append(gap // 1000)
@@ -177,7 +207,7 @@ def regularity(life, edge):
     return math.sqrt(variance) / mean
 
 
-def shrunk(history, feature, card, t, failures, decided):
+def shrunk(history, card, t, failures, decided):
     def thirty(columns):
         class Pool:
             silence = HORIZON

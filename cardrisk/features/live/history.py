@@ -92,12 +92,20 @@ class LiveHistory:
         return self._write(Entry.card(moment, card))
 
     def answer(self, outcome: Row, at: object = None) -> int:
-        """Let an answer become known; returns the moment from which it counts, in microseconds."""
+        """Let an answer become known; returns the latest moment known, the one from which it counts.
+
+        The answer that stands, handed over again (same ``answered_at`` and status), changes nothing.
+        """
         said = micros(outcome.get("answered_at"))
         moment = max(said, NULL if at is None else micros(at))
         if moment == NULL:
             raise MissingColumnError("expected 'answered_at' or a moment at which the answer came, got neither")
-        return self._write(Entry.answer(moment, outcome))
+        with self._lock:
+            number = self.state.by_id.get(plain(outcome.get("submission_id")))
+            stood = None if number is None else self.state.stands(number)
+            if stood is not None and stood[2:] == (grade_of(outcome), said):
+                return self.now
+            return self._write(Entry.answer(moment, outcome))
 
     def _write(self, entry: Entry) -> int:
         with self._lock:
@@ -119,20 +127,21 @@ class LiveHistory:
         if name is not None and name in self.state.by_id:
             return
         self.state.push(name, card, t, self.rings.values(card) if self._ringed else (), slots)
-        for _, answer in self.orphans.pop(name, []) if name is not None else []:
-            self._take_answer(answer, t)
+        for handed, answer in self.orphans.pop(name, []) if name is not None else []:
+            self._take_answer(answer, handed)
 
-    def _take_answer(self, answer: Row, moment: int) -> None:
+    def _take_answer(self, answer: Row, handed: int) -> None:
         name = plain(answer.get("submission_id"))
         number = self.state.by_id.get(name)
         if number is None:
             if name is not None:
-                self.orphans.setdefault(name, []).append((moment, answer))
+                self.orphans.setdefault(name, []).append((handed, answer))
             return
-        card = self.state.cards[number & (len(self.state.cards) - 1)]
-        if moment <= int(card[0]) + HORIZON:
+        known = int(self.state.cards[number & (len(self.state.cards) - 1), 0])
+        moment = max(handed, known)
+        if moment <= known + HORIZON:
             said = micros(answer.get("answered_at"))
-            self.state.push_answer(number, answer, moment, said, grade_of(answer))
+            self.state.push_answer(number, answer, moment, handed, said)
 
     def row(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> F64:
         """Return the number features in declared order as float64, shape (features,); nothing is written.
@@ -187,7 +196,8 @@ class LiveHistory:
                 raw[i] = request_fact(fact, together or (card,), t)
         layout = self.layout
         finish_rows(self._raw, self._row, layout.ops, layout.arguments, layout.constants, self._out)
-        return np.where(self._single, self._out[0].astype(np.float32), self._out[0])
+        found: F64 = np.where(self._single, self._out[0].astype(np.float32), self._out[0])
+        return found
 
     def features(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> dict[str, Any]:
         """Return every feature by name in declared order: floats (NaN: null) and texts (None: null)."""

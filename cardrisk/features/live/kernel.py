@@ -81,28 +81,39 @@ def advance_cards(m: I64, at: int, key: int, t: int, cards: I64, tables: Tables)
     while head >= 0 and cards[head & mask, TIME] < t:
         row = cards[head & mask]
         for s in range(keys[key, FROM], keys[key, TO]):
-            kind, wide, tails = streams[s, KIND], streams[s, WIDTHS], at + streams[s, STATE]
-            if kind == CARD:
-                n, c0 = streams[s, CHANNELS], streams[s, CHANNEL]
-                for w in range(wide):
-                    if m[tails + w] < 0:
-                        m[tails + w] = head
-                    for c in range(n):
-                        m[tails + wide + w * n + c] += row[weights + channels[c0 + c]]
-            elif kind == DISTINCT:
-                old = row[to_before + streams[s, CHANNEL]]
-                for w in range(wide):
-                    tail = m[tails + w]
-                    if old != UNSEEN and not (0 <= tail <= old):
-                        m[tails + wide + w] += 1
-                    if tail < 0:
-                        m[tails + w] = head
+            if streams[s, KIND] == CARD:
+                _add_card(m, at, s, head, row[weights:], streams, channels)
+            elif streams[s, KIND] == DISTINCT:
+                _add_value(m, at, s, head, row[to_before + streams[s, CHANNEL]], streams)
         head = row[to_next]
     m[at + CARD_HEAD] = head
     for s in range(keys[key, FROM], keys[key, TO]):
         kind = streams[s, KIND]
-        if kind == CARD or kind == DISTINCT:
+        if kind in (CARD, DISTINCT):
             _drop_cards(m, at, s, head, t, cards, streams, spans, channels, to_next, weights, to_before, n_distinct)
+
+
+@compiled
+def _add_card(m: I64, at: int, s: int, head: int, weights: I64, streams: I64, channels: I64) -> None:
+    """Add a submission to a stream's sums in every window."""
+    wide, tails, n, c0 = streams[s, WIDTHS], at + streams[s, STATE], streams[s, CHANNELS], streams[s, CHANNEL]
+    for w in range(wide):
+        if m[tails + w] < 0:
+            m[tails + w] = head
+        for c in range(n):
+            m[tails + wide + w * n + c] += weights[channels[c0 + c]]
+
+
+@compiled
+def _add_value(m: I64, at: int, s: int, head: int, old: int, streams: I64) -> None:
+    """Count a value in every window, unless the card that held it before is counted there."""
+    wide, tails = streams[s, WIDTHS], at + streams[s, STATE]
+    for w in range(wide):
+        tail = m[tails + w]
+        if old != UNSEEN and not (0 <= tail <= old):
+            m[tails + wide + w] += 1
+        if tail < 0:
+            m[tails + w] = head
 
 
 @compiled

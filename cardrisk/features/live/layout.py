@@ -25,7 +25,7 @@ LIFE, FIRST, LAST, PREVIOUS, CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NOD
 # a card row's fixed fields; then per key: next card, slot, life; per distinct stream: before, after; weights
 TIME, ANSWER, CARD_HEADER = 0, 1, 2
 # an answer row's fixed fields; then per key: next answer, slot, life; per top stream: value; weights
-OF_CARD, BEFORE, AFTER, SAID, GRADE, ANSWER_HEADER = range(1, 7)
+OF_CARD, BEFORE, AFTER, HANDED, GRADE, SAID, ANSWER_HEADER = range(1, 8)
 # the first row of nodes is no node: it holds the first free node and how many were ever used
 FREE, USED = 0, 1
 # what a stream is

@@ -150,17 +150,23 @@ class LiveState:
         self.owner[slot] = entity
         return slot
 
-    def push_answer(self, card: int, answer: Row, moment: int, said: int, grade: int) -> bool:
-        """Let an answer count from ``moment``; returns whether it changes anything."""
+    def stands(self, card: int) -> tuple[int, int, int, int] | None:
+        """Return a card's last answer: the moment it counts from, when handed over, its grade, what it said."""
+        number = int(self.cards[card & (len(self.cards) - 1), at_.ANSWER])
+        if number < 0:
+            return None
+        row = self.answers[number & (len(self.answers) - 1)].tolist()
+        return row[at_.TIME], row[at_.HANDED], row[at_.GRADE], row[at_.SAID]
+
+    def push_answer(self, card: int, answer: Row, moment: int, handed: int, said: int) -> None:
+        """Let an answer, handed over at ``handed``, count from ``moment``; of one moment the gravest stands."""
+        grade = grade_of(answer)
         mask = len(self.answers) - 1
         previous = int(self.cards[card & (len(self.cards) - 1), at_.ANSWER])
-        same_moment = False
         if previous >= 0:
             old = self.answers[previous & mask]
-            stood = (int(old[at_.TIME]), int(old[at_.SAID]), int(old[at_.GRADE]))
-            same_moment = stood[0] == moment
-            if stood[1:] == (said, grade) or (same_moment and stood[1:] > (said, grade)):
-                return False
+            if int(old[at_.TIME]) == moment and (int(old[at_.HANDED]), int(old[at_.GRADE])) >= (handed, grade):
+                return
         if self.next_answer - self.first_answer >= len(self.answers):
             self.answers = _grown(self.answers, self.first_answer, self.next_answer)
             mask = len(self.answers) - 1
@@ -170,12 +176,11 @@ class LiveState:
         tops = [self._text(answer.get(column)) if grade >= 2 else -1 for column in self.layout.top]
         weights = [weight(answer, grade) for weight in self.answer_weights]
         self.answers[self.next_answer & mask] = [
-            moment, card, previous, -1, said, grade, *([-1] * n), *([0] * (2 * n)), *tops, *weights
+            moment, card, previous, -1, handed, grade, said, *([-1] * n), *([0] * (2 * n)), *tops, *weights
         ]  # fmt: skip
         steps.push_answer(self.next_answer, self.m, self.cards, self.answers, self.nodes, self.tables)
         self.answer_times.append(moment)
         self.next_answer += 1
-        return True
 
     def _text(self, value: Any) -> int:
         value = plain(value)

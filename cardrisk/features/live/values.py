@@ -48,10 +48,11 @@ def micros(value: Any) -> int:
             raise InputError(f"expected a moment, got a {type(value).__name__}; give a datetime") from reason
     if isinstance(value, pd.Timestamp):
         value = value.tz_localize("UTC") if value.tzinfo is None else value
-        return int(value.as_unit("us", round_ok=True).asm8.view(np.int64))
+        whole: int = value.as_unit("us", round_ok=True).to_datetime64().astype(np.int64).item()
+        return whole
     if value.tzinfo is None:
         value = value.replace(tzinfo=dt.UTC)
-    return (value - _EPOCH) // dt.timedelta(microseconds=1)
+    return int((value - _EPOCH) // dt.timedelta(microseconds=1))
 
 
 def known_at(card: Row) -> int:
