@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 XDIST  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench clean
+.PHONY: help setup demo test test-all lint bench sample model clean
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,14 @@ lint: $(STAMP)  ## style and types
 
 bench: $(STAMP)  ## every benchmark, small
 	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f --small || exit 1; done
+
+sample: $(STAMP)  ## make data/synthetic/sample anew
+	$(BIN)/cardrisk generate --days 28 --scale 0.0035 --seed 1 --out data/synthetic/sample
+
+model: $(STAMP)  ## train models/default anew, on a world of its own
+	$(BIN)/cardrisk generate --days 50 --scale 0.012 --seed 11 --out build/world
+	CARDRISK_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(32))') \
+	  $(BIN)/cardrisk train build/world --out models/default --no-track
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
