@@ -49,6 +49,8 @@ def judge(model: RiskModel, features: pd.DataFrame, cards: pd.DataFrame, costs: 
         All of ``COLUMNS`` but ``reasons`` and ``rule``; probabilities float64, money in yuan.
     """
     p = model.predict(features)
+    if "card_kind" not in cards:  # a column that is not there is unknown throughout
+        cards = cards.assign(card_kind=None)
     decisions = decide(p, cards, costs=costs, kinds_that_bind=KINDS_THAT_BIND)
     out = pd.DataFrame({"submission_id": cards["submission_id"]}, index=cards.index)
     out["p_fail"] = p["p_fail"]

@@ -1,72 +1,37 @@
 """``Scorer``: one card at a time, or the cards handed in together, against history as it is known now.
 
 Every road through here gives what :func:`cardrisk.score` gives for the same events as tables: cards are read in the
-order of their moments, cards of one moment before any of them becomes history.
+order of their moments, cards of one moment before any of them becomes history. A card handed in again gets the answer
+it got. A card that cannot be scored is held, marked with the reason.
 """
 
-from collections import OrderedDict
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from threading import RLock
 from types import TracebackType
-from typing import Any, Final, Self, overload
+from typing import Any, Literal, Self, overload
 
-import numpy as np
 import pandas as pd
 
 from cardrisk.codes import Intake, KeySource
-from cardrisk.errors import InputError
-from cardrisk.facts import CAUSES
-from cardrisk.features import LiveHistory, backfill
-from cardrisk.policy import Costs, decide
+from cardrisk.errors import InputError, ModelError, StoreError
+from cardrisk.features import backfill
+from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel, load_model
-from cardrisk.risk.explain import Language, reasons_for
-from cardrisk.risk.model import P_COLUMNS
-from cardrisk.scoring.assemble import KINDS_THAT_BIND, top_cause
-from cardrisk.scoring.batch import Reasons
+from cardrisk.risk.explain import Language
+from cardrisk.scoring import forking, log
+from cardrisk.scoring.admit import History, as_of
+from cardrisk.scoring.degraded import BUNDLE, Guard, bounded
+from cardrisk.scoring.judge import Judge, Reasons
+from cardrisk.scoring.ledger import Ledger, open_ledger
+from cardrisk.scoring.metrics import Metrics
+from cardrisk.scoring.record import Context, Record
+from cardrisk.scoring.result import Score, held
 from cardrisk.tables import Rejected, check_one, check_one_outcome, check_outcomes, check_submissions, known_at_one
 
 Card = Mapping[str, Any]
-
-REMEMBERED: Final = 100_000
-"""Scores kept for retries: a card handed in again gets the answer it got, and counts once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The answer for one card.
-
-    Attributes
-    ----------
-    submission_id
-        As given; null where the card had none.
-    p_fail
-        Probability that activation fails; null where the card was quarantined.
-    causes
-        ``p_<cause>`` by cause; they sum to ``p_fail``; empty where quarantined.
-    cause
-        Likeliest cause should it fail; null where quarantined.
-    decision, expected_loss, propensity
-        The action, its expected loss in yuan, and the probability with which the policy lets the card through.
-    reasons
-        For the reviewer, strongest first.
-    rule
-        The rule that quarantined the card, else null.
-    model_version
-        Names the content of the model's bundle.
-    """
-
-    submission_id: str | None
-    p_fail: float | None
-    causes: Mapping[str, float]
-    cause: str | None
-    decision: str
-    expected_loss: float | None
-    propensity: float
-    reasons: tuple[str, ...]
-    rule: str | None
-    model_version: str
+Start = Literal["strict", "degraded"]
 
 
 class Scorer:
@@ -77,9 +42,13 @@ class Scorer:
     model
         A model, a bundle's folder or ``models:/name@alias``; the default bundle when omitted.
     store
-        Where history lives: ``memory://``, ``sqlite:///path`` or ``redis://...``.
+        Where history lives: ``memory://``, ``sqlite:///path`` or ``redis://...``. Unless the URL names a timeout, the
+        scorer waits :data:`~cardrisk.scoring.degraded.TIMEOUT` seconds for it and holds the card then.
     costs, key, tz, reasons, language
         As in :func:`cardrisk.score`.
+    start
+        ``"strict"``: a model or a store that cannot be used raises. ``"degraded"``: the scorer starts all the same
+        and holds every card, marked, until :meth:`reopen` succeeds.
 
     Raises
     ------
@@ -107,17 +76,67 @@ class Scorer:
         tz: str | None = None,
         reasons: Reasons = "stopped",
         language: Language = "en",
+        start: Start = "strict",
     ) -> None:
-        self.model = load_model(model)
-        self.costs = costs or Costs()
-        self.tz = tz
-        self.reasons = reasons
-        self.language = language
+        if reasons not in ("stopped", "all", "none"):
+            raise InputError(f"reasons: expected 'stopped', 'all' or 'none', got {reasons!r}")
+        self._given: dict[str, Any] = {
+            "model": model,
+            "store": store,
+            "key": key,
+            "reasons": reasons,
+            "language": language,
+        }
+        self._given |= {"costs": costs, "tz": tz, "start": start}
+        self.costs, self.tz, self.reasons, self.language = costs or Costs(), tz, reasons, language
         self._intake = Intake(key)
-        self._store = store
-        self._history = LiveHistory(self.model.features, store)
-        self._answered: OrderedDict[str, Score] = OrderedDict()
+        self._store = bounded(store)
+        self._guard = Guard()
         self._lock = RLock()
+        self.metrics = Metrics({})
+        self._down: str | None = None
+        try:
+            self._open(model)
+        except (ModelError, StoreError) as error:
+            if start != "degraded":
+                raise
+            self._down = BUNDLE if isinstance(error, ModelError) else self._guard.failed(error)
+            log.event("degraded_start", reason=self._down, error=str(error))
+        forking.watch(self)
+
+    def _open(self, model: "RiskModel | str | None") -> None:
+        self.model = load_model(model)
+        self._judge = Judge(self.model, self.costs, self.reasons, self.language)
+        self._history = History(self.model.features, self._store)
+        self._ledger: Ledger = open_ledger(self._history.store, self._store)
+        context = Context.of(self.model, self._judge.names, self.costs, self.reasons, self.language)
+        self._context = self._ledger.enter(context)
+        self.metrics = Metrics({"version": context.version, "model_version": context.model_version})
+        self._down = None
+
+    def __reduce__(self) -> Any:
+        """Let a spawned process open the same store; a key is never pickled, nor is a history of one process."""
+        if self._store.startswith("memory:") or not isinstance(self._given["key"], str | None):
+            raise TypeError(
+                "a Scorer goes to another process only with a store outside (sqlite, redis) and a key from the "
+                "environment or a file; make one in that process instead"
+            )
+        return _again, (self._given,)
+
+    def reopen(self) -> bool:
+        """Try again to open what was missing at the start; returns whether cards are scored now."""
+        with self._lock:
+            if self._down is not None:
+                try:
+                    self._open(self._given["model"])
+                except (ModelError, StoreError) as error:
+                    log.event("still_degraded", reason=self._down, error=str(error))
+            return self._down is None
+
+    @property
+    def degraded(self) -> str | None:
+        """Why cards are held without a score just now; null where none is known to be broken."""
+        return self._down or self._guard.trouble()
 
     @overload
     def score(self, cards: Card) -> Score: ...
@@ -134,94 +153,111 @@ class Scorer:
         Returns
         -------
         Score or list of Score
-            In order. A ``submission_id`` scored before gets the answer it got and does not count again.
+            In order. A ``submission_id`` scored before gets the answer it got and does not count again. Where a card
+            cannot be scored (store down, disk full, no model, clock set back) its decision is ``hold`` and
+            ``degraded`` names the reason.
 
         Raises
         ------
+        InputError
+            Neither a mapping nor a list of mappings.
         TimeZoneError
             A time without a zone and no ``tz``.
-        StoreError
-            History could not be kept; then the card was not scored.
         """
-        if isinstance(cards, Mapping):
-            return self._score([cards])[0]
-        if isinstance(cards, str | bytes) or not all(isinstance(card, Mapping) for card in cards):
-            raise InputError(f"cards: expected a mapping or a list of mappings, got {type(cards).__name__}")
-        return self._score(list(cards))
+        began = time.perf_counter()
+        given: Any = cards
+        alone = isinstance(given, Mapping)
+        several = [given] if alone else given
+        if isinstance(several, str | bytes) or not all(isinstance(card, Mapping) for card in several):
+            raise InputError(f"cards: expected a mapping or a list of mappings, got {type(given).__name__}")
+        out = self._score(list(several))
+        self.metrics.took(time.perf_counter() - began)
+        return out[0] if alone else out
 
     def _score(self, cards: list[Card]) -> list[Score]:
-        checked = [check_one(card, tz=self.tz) for card in cards]
-        out: list[Score | None] = [
-            self._refused(card, found) if isinstance(found, Rejected) else None
-            for card, found in zip(cards, checked, strict=True)
-        ]
-        valid = {i: found for i, found in enumerate(checked) if not isinstance(found, Rejected)}
+        out: list[Score | None] = [None] * len(cards)
+        valid: dict[int, dict[str, Any]] = {}
+        version = "" if self._down else self.model.version
+        for i, card in enumerate(cards):
+            found = check_one(card, tz=self.tz)
+            if isinstance(found, Rejected):
+                out[i] = self._noted(held(card, version, rule=found.rule))
+            else:
+                valid[i] = found
+        scores = self._answers(valid)
+        for i, card in valid.items():
+            out[i] = scores[card["submission_id"]]
+        return [score for score in out if score is not None]
+
+    def _answers(self, cards: dict[int, dict[str, Any]]) -> dict[str, Score]:
+        """Answer valid cards by ``submission_id``; the first of each counts."""
+        first: dict[str, dict[str, Any]] = {}
+        for card in cards.values():
+            first.setdefault(card["submission_id"], card)
+        done: dict[str, Score] = {}
         with self._lock:
-            fresh = self._first_of_each(valid)
-            taken = dict(zip(fresh, self._intake.together(list(fresh.values())), strict=True))
-            for rows in _by_moment(taken):
-                self._judge(rows)
-            return [
-                self._answered[valid[i]["submission_id"]] if refused is None else refused
-                for i, refused in enumerate(out)
-            ]
+            reason = self._down or self._guard.trouble()
+            if reason is None and first:
+                try:
+                    self._known(first, done)
+                    fresh = [card for name, card in first.items() if name not in done]
+                    for moment, group in self._moments(self._intake.together(fresh)):
+                        self._take_in(group, moment, done)
+                    self._guard.worked()
+                except StoreError as error:
+                    reason = self._guard.failed(error)
+                    log.event("degraded", reason=reason, error=str(error))
+        for name, card in first.items():
+            if name not in done:
+                version = "" if self._down else self.model.version
+                done[name] = self._noted(held(card, version, degraded=reason))
+        return done
 
-    def _first_of_each(self, cards: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-        """Cards not answered yet, the first of each ``submission_id``."""
-        first: dict[str, int] = {}
-        for i, card in cards.items():
-            if card["submission_id"] not in self._answered:
-                first.setdefault(card["submission_id"], i)
-        return {i: cards[i] for i in first.values()}
+    def _known(self, cards: Mapping[str, Card], done: dict[str, Score]) -> None:
+        """Answer again what was answered before."""
+        for name in cards:
+            if self._history.knows(name):
+                done[name] = (self._ledger.find(name) or self._recovered(name)).score
+                self.metrics.count("retries")
 
-    def _judge(self, rows: dict[int, dict[str, Any]]) -> None:
-        """Read every card of one moment, then let all of them become history."""
-        batches: dict[Any, list[dict[str, Any]]] = {}
-        for card in rows.values():
-            batches.setdefault(card.get("batch_id"), []).append(card)
-        features = {
-            i: self._history.features(
-                card, together=batches[card["batch_id"]] if card.get("batch_id") is not None else (card,)
-            )
-            for i, card in rows.items()
-        }
-        for card in rows.values():
-            self._history.observe(card)
-        for i, card in rows.items():
-            self._remember(self._decide(card, features[i]))
+    def _recovered(self, name: str) -> Record:
+        """Answer a card that became history just before its process died, as it would have been answered."""
+        card, row, moment = as_of(name, self.model.features, self._history.store)
+        record = Record(self._context, moment, card, row.tobytes(), self._judge.score(card, row))
+        return self._ledger.keep([record])[0]
 
-    def _decide(self, card: dict[str, Any], features: dict[str, Any]) -> Score:
-        p = pd.DataFrame([self.model.predict_row(features)], columns=list(P_COLUMNS))
-        frame = pd.DataFrame([card])
-        decided = decide(p, frame, costs=self.costs, kinds_that_bind=KINDS_THAT_BIND).iloc[0]
-        cause = top_cause(p).iloc[0]
-        asked = self.reasons == "all" or (self.reasons == "stopped" and decided["decision"] != "accept")
-        reasons: list[str] = []
-        if asked:
-            judged = pd.DataFrame([{"cause": cause, "decision": decided["decision"]}])
-            reasons = reasons_for(self.model, _frame(self.model, features), judged, language=self.language)[0]
-        return Score(
-            submission_id=card["submission_id"],
-            p_fail=float(p["p_fail"].iloc[0]),
-            causes={name: float(p[f"p_{name}"].iloc[0]) for name in CAUSES},
-            cause=cause,
-            decision=str(decided["decision"]),
-            expected_loss=float(decided["expected_loss"]),
-            propensity=float(decided["propensity"]),
-            reasons=tuple(reasons),
-            rule=None,
-            model_version=self.model.version,
-        )
+    def _moments(self, cards: list[dict[str, Any]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """Cards by the moment from which they will count, in order."""
+        if len(cards) == 1:
+            yield known_at_one(cards[0]), cards
+            return
 
-    def _refused(self, card: Card, found: Rejected) -> Score:
-        name = card.get("submission_id")
-        shown = name if isinstance(name, str) and len(name) <= 64 else None
-        return Score(shown, None, {}, None, "hold", None, 0.0, (), found.rule, self.model.version)
+        def moment(card: Card) -> int:
+            return max(known_at_one(card), self._history.now)
 
-    def _remember(self, score: Score) -> None:
-        self._answered[str(score.submission_id)] = score
-        if len(self._answered) > REMEMBERED:
-            self._answered.popitem(last=False)
+        for at, group in groupby(sorted(cards, key=moment), key=moment):
+            yield at, list(group)
+
+    def _take_in(self, cards: list[dict[str, Any]], moment: int, done: dict[str, Score]) -> None:
+        """Read the cards of one moment, let all of them become history, and keep what was decided."""
+        records = []
+        for card, (row, at) in zip(cards, self._history.admit(cards, moment), strict=True):
+            name = card["submission_id"]
+            if self._history.moment_of(name) == at:
+                records.append(Record(self._context, at, card, row.tobytes(), self._judge.score(card, row)))
+            else:  # another process took it in first
+                records.append(self._ledger.find(name) or self._recovered(name))
+        for record in self._ledger.keep(records):
+            done[record.card["submission_id"]] = self._noted(record.score)
+
+    def _noted(self, score: Score) -> Score:
+        self.metrics.count("scores", score.decision)
+        if score.rule is not None:
+            self.metrics.count("quarantined", score.rule)
+        elif score.degraded is not None:
+            self.metrics.count("degraded", score.degraded)
+        log.score(score)
+        return score
 
     def answer(self, outcome: Mapping[str, Any]) -> None:
         """Let an answer become known.
@@ -236,13 +272,19 @@ class Scorer:
         InputError
             The answer breaks its contract; the rule is named.
         StoreError
-            It could not be kept.
+            It could not be kept; hand it over again.
         """
         checked = check_one_outcome(outcome, tz=self.tz)
         if isinstance(checked, Rejected):
             raise InputError(f"answer: column {checked.column!r} breaks the rule {checked.rule}; correct it and retry")
         with self._lock:
+            self._up()
             self._history.answer(checked)
+        self.metrics.count("answers", str(checked["status"]))
+
+    def _up(self) -> None:
+        if self._down is not None:
+            raise StoreError(f"the scorer started degraded ({self._down}); nothing was kept: reopen() and retry")
 
     def backfill(self, submissions: pd.DataFrame, outcomes: pd.DataFrame) -> None:
         """Fill history from tables at batch speed; rows that break the contract are left out.
@@ -255,10 +297,19 @@ class Scorer:
         taken = self._intake.frame(check_submissions(submissions, tz=self.tz).valid)
         answers = check_outcomes(outcomes, tz=self.tz).valid
         with self._lock:
+            self._up()
             backfill(self._history, taken, answers)
 
+    def record(self, submission_id: str) -> tuple[Record, Context] | None:
+        """Return the record of a decision and the context it was taken in; None where there is none."""
+        with self._lock:
+            self._up()
+            found = self._ledger.find(submission_id)
+            context = None if found is None else self._ledger.context(found.context)
+        return None if found is None or context is None else (found, context)
+
     def forget(self, submitter: str) -> int:
-        """Remove a person's history: every card of theirs and its answers.
+        """Remove a person's history: every card of theirs, its answers and the records of its decisions.
 
         Returns
         -------
@@ -266,13 +317,27 @@ class Scorer:
             How many events were removed.
         """
         with self._lock:
+            self._up()
+            self._ledger.forget(submitter)
             gone = self._history.forget("submitter_id", submitter)
-            self._answered.clear()
+        self.metrics.count("forgotten", by=gone)
         return gone
+
+    def freeze(self) -> None:
+        """Take everything that lives now out of the garbage collector's rounds; call it once after warming up.
+
+        History is many small objects that live long: without this, full collections visit all of them.
+        """
+        import gc
+
+        gc.collect()
+        gc.freeze()
 
     def close(self) -> None:
         """Release the store."""
-        self._history.close()
+        if self._down is None:
+            self._ledger.close()
+            self._history.close()
 
     def __enter__(self) -> Self:
         return self
@@ -283,14 +348,5 @@ class Scorer:
         self.close()
 
 
-def _by_moment(cards: dict[int, dict[str, Any]]) -> Iterator[dict[int, dict[str, Any]]]:
-    ordered = sorted(cards, key=lambda i: known_at_one(cards[i]))
-    for _, group in groupby(ordered, key=lambda i: known_at_one(cards[i])):
-        yield {i: cards[i] for i in group}
-
-
-def _frame(model: RiskModel, features: dict[str, Any]) -> pd.DataFrame:
-    row = {name: np.nan if features[name] is None else features[name] for name in model.features.names}
-    frame = pd.DataFrame([row])
-    texts = list(model.features.categorical)
-    return frame.astype(dict.fromkeys(texts, "str")) if texts else frame
+def _again(given: dict[str, Any]) -> Scorer:
+    return Scorer(**given)

@@ -1,0 +1,112 @@
+"""Cards of one moment read and made history in one step that no other writer can come between.
+
+Correct when each card is read as of the moment the store gives it, with everything stored before and nothing of that
+moment or later: what batch gives over the store's tables, whatever other processes write at the same time.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cardrisk.errors import StoreError
+from cardrisk.features import FeatureSet, LiveHistory
+from cardrisk.features.live.layout import TIME
+from cardrisk.features.stores.base import CARD, Entry, Store
+
+Card: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = NDArray[np.float64]
+
+
+class History(LiveHistory):
+    """Live history that takes in cards handed in together as one."""
+
+    def admit(self, cards: Sequence[Card], moment: int) -> list[tuple[Row, int]]:
+        """Read cards of one moment, and let all of them become history.
+
+        Parameters
+        ----------
+        cards
+            After intake; those of one ``batch_id`` were handed in together.
+        moment
+            Theirs, in microseconds; where later events are known already, the latest of those counts.
+
+        Returns
+        -------
+        list of (row, moment)
+            For each card its number features and the moment as of which they are.
+
+        Raises
+        ------
+        StoreError
+            They could not be stored; then none of them is history.
+        """
+        if len(cards) == 1:
+            return [self.take(cards[0], moment)]
+        with self._lock:
+            return self._together(cards, moment)
+
+    def _together(self, cards: Sequence[Card], moment: int) -> list[tuple[Row, int]]:
+        self.store.extend([Entry.card(moment, card) for card in cards])
+        missing = {card["submission_id"] for card in cards}
+        for entry in self.store.since(self.seen):
+            self._apply(entry)
+            if entry.kind == CARD:
+                missing.discard(entry.row["submission_id"])
+            if not missing:
+                break
+        at = max(moment, self.now)
+        batches = batches_of(cards)
+        return [(self.row(card, at, batches.get(card.get("batch_id"), (card,))), at) for card in cards]
+
+    def knows(self, name: str) -> bool:
+        """Whether a card of this ``submission_id`` is history."""
+        return name in self.state.by_id
+
+    def moment_of(self, name: str) -> int | None:
+        """Return the moment from which a card counts; None where it is not history."""
+        number = self.state.by_id.get(name)
+        return None if number is None else int(self.state.cards[number & (len(self.state.cards) - 1), TIME])
+
+
+def batches_of(cards: Sequence[Card]) -> dict[Any, list[Card]]:
+    """Cards by the batch they were handed in with; those of no batch are left out."""
+    batches: dict[Any, list[Card]] = {}
+    for card in cards:
+        if card.get("batch_id") is not None:
+            batches.setdefault(card["batch_id"], []).append(card)
+    return batches
+
+
+def as_of(name: str, features: FeatureSet, store: Store) -> tuple[Card, Row, int]:
+    """Read a stored card again, from the journal alone, as it was read when it was handed in.
+
+    Cards of its batch and its moment are taken to have been handed in with it.
+
+    Returns
+    -------
+    card, row, moment
+        As stored, its number features, and the moment as of which they are.
+
+    Raises
+    ------
+    StoreError
+        The journal does not hold the card.
+    """
+    before = History(features)
+    cards: list[Card] = []
+    found, moment = None, 0
+    for entry in store.since(0):
+        if found is not None and entry.moment > moment:
+            break
+        if entry.kind == CARD and entry.row.get("submission_id") == name:
+            found, moment = entry.row, entry.moment
+        if entry.kind == CARD:
+            if entry.moment != before.now:
+                cards = []
+            cards.append(entry.row)
+        before._apply(entry)
+    if found is None:
+        raise StoreError("expected a card of the history, got a submission_id that it does not hold")
+    return found, before.row(found, moment, batches_of(cards).get(found.get("batch_id"), (found,))), moment

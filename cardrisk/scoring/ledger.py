@@ -1,0 +1,134 @@
+"""Where records of decisions are kept: with the history, so that they last as long as it does.
+
+Correct when the first record of a ``submission_id`` stands for good, whoever writes it, and is found by every process
+that shares the store until its person is forgotten.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from cardrisk.features.arrays import HORIZON
+from cardrisk.features.stores.base import Store
+from cardrisk.features.stores.memory import MemoryStore
+from cardrisk.scoring.record import Context, Record, name_of_context
+
+
+class Ledger(Protocol):
+    """What every ledger does."""
+
+    def enter(self, context: Context) -> str:
+        """Keep a context; return its name."""
+        ...
+
+    def keep(self, records: Sequence[Record]) -> list[Record]:
+        """Keep records, all or none; return what stands for each ``submission_id``: its first record.
+
+        Raises
+        ------
+        StoreError
+            They could not be kept.
+        """
+        ...
+
+    def find(self, name: str) -> Record | None:
+        """Return the record of a ``submission_id``."""
+        ...
+
+    def context(self, name: str) -> Context | None:
+        """Return a context by its name."""
+        ...
+
+    def forget(self, submitter: str) -> int:
+        """Remove the records of a person's cards; return how many."""
+        ...
+
+    def trim(self, before: int) -> int:
+        """Remove records of moments before ``before`` (microseconds); return how many."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections; closing twice is harmless."""
+        ...
+
+
+class MemoryLedger:
+    """Records of the last 90 days in this process alone."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+        self._order: deque[tuple[int, str]] = deque()
+        self._contexts: dict[str, Context] = {}
+
+    def enter(self, context: Context) -> str:
+        """Keep a context; see :class:`Ledger`."""
+        name = name_of_context(context.dump())
+        self._contexts[name] = context
+        return name
+
+    def keep(self, records: Sequence[Record]) -> list[Record]:
+        """Keep records; see :class:`Ledger`."""
+        return [self._one(record) for record in records]
+
+    def _one(self, record: Record) -> Record:
+        name = record.card["submission_id"]
+        stands = self._records.setdefault(name, record)
+        if stands is record:
+            self._order.append((record.moment, name))
+            if self._order[0][0] < record.moment - HORIZON:
+                self.trim(record.moment - HORIZON)
+        return stands
+
+    def find(self, name: str) -> Record | None:
+        """Return the record of a ``submission_id``."""
+        return self._records.get(name)
+
+    def context(self, name: str) -> Context | None:
+        """Return a context by its name."""
+        return self._contexts.get(name)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records.values())
+
+    def forget(self, submitter: str) -> int:
+        """Remove the records of a person's cards; return how many."""
+        return self._drop([n for n, r in self._records.items() if r.card.get("submitter_id") == submitter])
+
+    def trim(self, before: int) -> int:
+        """Remove records of moments before ``before``; return how many."""
+        old = []
+        while self._order and self._order[0][0] < before:
+            old.append(self._order.popleft()[1])
+        return self._drop([name for name in old if name in self._records and self._records[name].moment < before])
+
+    def _drop(self, names: Sequence[str]) -> int:
+        for name in names:
+            del self._records[name]
+        return len(names)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+
+def open_ledger(store: Store, url: str) -> Ledger:
+    """Open the ledger that belongs to a store.
+
+    Parameters
+    ----------
+    store, url
+        The store, and the URL it was opened from.
+
+    Raises
+    ------
+    StoreError
+        It cannot be opened.
+    """
+    if isinstance(store, MemoryStore):
+        return MemoryLedger()
+    if url.startswith("sqlite:"):
+        from cardrisk.scoring.ledger_sqlite import SqliteLedger
+
+        return SqliteLedger(url.removeprefix("sqlite:///"))
+    from cardrisk.scoring.ledger_redis import RedisLedger
+
+    return RedisLedger(url)

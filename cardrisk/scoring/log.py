@@ -1,0 +1,24 @@
+"""Structured log lines: one JSON object a line under the logger ``cardrisk.scoring``; never a code, never a token."""
+
+import json
+import logging
+from typing import Any, Final
+
+from cardrisk._version import __version__
+from cardrisk.scoring.result import Score
+
+LOGGER: Final = logging.getLogger("cardrisk.scoring")
+
+
+def event(name: str, **fields: Any) -> None:
+    """Log what an operator must see."""
+    LOGGER.warning("%s", json.dumps({"event": name, "version": __version__, **fields}, ensure_ascii=False))
+
+
+def score(given: Score) -> None:
+    """Log one answer, at level INFO: where nobody listens it costs nothing."""
+    if LOGGER.isEnabledFor(logging.INFO):
+        fields: dict[str, Any] = {"event": "score", "version": __version__, "submission_id": given.submission_id}
+        fields |= {"decision": given.decision, "p_fail": given.p_fail, "rule": given.rule}
+        fields |= {"degraded": given.degraded, "model_version": given.model_version}
+        LOGGER.info("%s", json.dumps(fields, ensure_ascii=False))

@@ -1,0 +1,91 @@
+"""Counters and latencies in Prometheus' text format, without its library.
+
+Correct when every event is counted once whatever thread it comes from, and the text is that of exposition format 0.0.4.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import accumulate
+from threading import Lock
+from typing import Final
+
+BUCKETS: Final = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.5, 1.0)
+"""Upper bounds of latencies, in seconds."""
+
+_HELP: Final = {
+    "scores": "cards answered, by decision",
+    "quarantined": "cards refused, by rule",
+    "retries": "cards handed in again and answered as before",
+    "degraded": "cards held without a score, by reason",
+    "answers": "answers taken in, by status",
+    "forgotten": "events removed on a person's request",
+}
+
+
+class Metrics:
+    """Counts of one scorer; safe to share between threads.
+
+    Parameters
+    ----------
+    info
+        Labels that name what runs: versions.
+    """
+
+    def __init__(self, info: Mapping[str, str]) -> None:
+        self._info = dict(info)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = Lock()
+        self._counts: dict[tuple[str, str], int] = {}
+        self._buckets = [0] * (len(BUCKETS) + 1)
+        self._seconds = 0.0
+
+    def count(self, name: str, label: str = "", by: int = 1) -> None:
+        """Add to a counter: one of ``scores, quarantined, retries, degraded, answers, forgotten``."""
+        with self._lock:
+            self._counts[name, label] = self._counts.get((name, label), 0) + by
+
+    def took(self, seconds: float) -> None:
+        """Note how long a call took."""
+        with self._lock:
+            self._buckets[bisect_left(BUCKETS, seconds)] += 1
+            self._seconds += seconds
+
+    def value(self, name: str, label: str = "") -> int:
+        """Return a counter."""
+        return self._counts.get((name, label), 0)
+
+    def text(self) -> str:
+        """Return everything as Prometheus text, ending in a line feed."""
+        with self._lock:
+            counts, buckets, seconds = dict(self._counts), list(self._buckets), self._seconds
+        labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in self._info.items())
+        lines = ["# HELP cardrisk_info versions", "# TYPE cardrisk_info gauge", f"cardrisk_info{{{labels}}} 1"]
+        for name, said in _HELP.items():
+            lines += [f"# HELP cardrisk_{name}_total {said}", f"# TYPE cardrisk_{name}_total counter"]
+            found = [(label, number) for (kind, label), number in sorted(counts.items()) if kind == name]
+            for label, number in found or [("", 0)]:
+                lines.append(f"cardrisk_{name}_total{_label(name, label)} {number}")
+        lines += ["# HELP cardrisk_score_seconds time of one call", "# TYPE cardrisk_score_seconds histogram"]
+        totals = list(accumulate(buckets))
+        for bound, total in zip((*map(repr, BUCKETS), "+Inf"), totals, strict=True):
+            lines.append(f'cardrisk_score_seconds_bucket{{le="{bound}"}} {total}')
+        lines += [f"cardrisk_score_seconds_sum {seconds!r}", f"cardrisk_score_seconds_count {totals[-1]}"]
+        return "\n".join(lines) + "\n"
+
+
+_NAMES: Final = {
+    "scores": "decision",
+    "quarantined": "rule",
+    "degraded": "reason",
+    "answers": "status",
+}
+
+
+def _label(name: str, label: str) -> str:
+    return f'{{{_NAMES[name]}="{_escaped(label)}"}}' if name in _NAMES and label else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

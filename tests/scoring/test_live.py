@@ -1,0 +1,136 @@
+"""``Scorer``: one by one, together and as a table are the same bits; a card counts once; a person can be forgotten."""
+
+import pandas as pd
+import pytest
+
+import cardrisk
+from cardrisk.errors import InputError
+
+from .events import assert_same, plain, play
+
+
+def table(tiny, key, cards, **more):
+    return cardrisk.score(cards, model=str(tiny.bundle), history=(tiny.early, tiny.outcomes), key=key, **more)
+
+
+def test_live_is_the_table_to_the_bit_with_answers_in_between(tiny, key, make, full_or) -> None:
+    cards = tiny.late.head(full_or(100_000, 400))
+    scores = play(make(reasons="all"), tiny.early, cards, tiny.outcomes)
+    assert_same(scores, table(tiny, key, cards, reasons="all"))
+
+
+def test_every_store_gives_the_same_bits(tiny, key, make, url, full_or) -> None:
+    early, cards = tiny.early.tail(800), tiny.late.head(full_or(2_000, 60))
+    scores = play(make(url), early, cards, tiny.outcomes)
+    expected = cardrisk.score(cards, model=str(tiny.bundle), history=(early, tiny.outcomes), key=key)
+    assert_same(scores, expected)
+
+
+def test_cards_handed_in_together_are_the_table_of_them(tiny, key, make) -> None:
+    cards = tiny.late.head(50)
+    assert cards["batch_id"].duplicated().any()
+    scores = make().score([plain(row) for row in cards.to_dict("records")])
+    assert_same(scores, cardrisk.score(cards, model=str(tiny.bundle), key=key))
+
+
+def test_the_store_as_tables_gives_the_same_scores(tiny, make, key) -> None:
+    """Late cards count from their handing over; the tables say so, and batch over them agrees."""
+    scorer = make()
+    rows = [plain(row) for row in tiny.late.head(30).to_dict("records")]
+    for row in rows:
+        row.pop("batch_id", None)
+    order = [*rows[10:20], *rows[:10], *rows[20:]]
+    scores = [scorer.score(row) for row in order]
+    submissions, outcomes = scorer._history.tables()
+    assert len(outcomes) == 0
+    for column in ("valid_until", "submitter_registered_at"):
+        submissions[column] = pd.to_datetime(submissions[column], utc=True)
+    assert_same(scores, cardrisk.score(submissions, model=str(tiny.bundle), key=key))
+
+
+def test_a_retry_gets_the_same_answer_and_counts_once(tiny, make, url) -> None:
+    scorer = make(url)
+    a, b = (plain(row) for row in tiny.late.head(2).to_dict("records"))
+    first = scorer.score(a)
+    assert scorer.score(a) == first
+    mixed = scorer.score([a, b, b, a])
+    assert mixed == [first, mixed[1], mixed[1], first]
+    assert len(scorer._history.tables()[0]) == 2
+    assert scorer.metrics.value("retries") == 2
+
+
+def test_a_retry_after_a_restart_gets_the_same_answer(tiny, make, durable) -> None:
+    rows = [plain(row) for row in tiny.late.head(12).to_dict("records")]
+    before = [make(durable).score(row) for row in rows]
+    again = make(durable)
+    assert [again.score(row) for row in rows] == before
+    assert again.score(rows) == before
+    assert len(again._history.tables()[0]) == 12
+
+
+def test_a_card_stored_without_its_answer_is_answered_as_it_would_have_been(tiny, make, durable) -> None:
+    """A process may die between the two writes; the journal alone gives the answer."""
+    rows = [plain(row) for row in tiny.late.head(40).drop(columns="batch_id").to_dict("records")]
+    scorer, other = make(durable), make("memory://")
+    expected = [other.score(row) for row in rows]
+    assert [scorer.score(row) for row in rows] == expected
+    scorer._ledger.trim(2**62)
+    again = make(durable)
+    assert [again.score(rows[i]) for i in (0, 17, 39)] == [expected[i] for i in (0, 17, 39)]
+    assert len(again._history.tables()[0]) == 40
+
+
+def test_processes_on_one_store_see_each_other(tiny, make, durable) -> None:
+    rows = [plain(row) for row in tiny.late.head(40).to_dict("records")]
+    one, two, alone = make(durable), make(durable), make("memory://")
+    scores = [(one, two)[i % 2].score(row) for i, row in enumerate(rows)]
+    assert scores == [alone.score(row) for row in rows]
+    assert two.score(rows[0]) == scores[0]
+    assert two.score(rows[2]) == scores[2]
+
+
+def test_a_forgotten_person_leaves_no_event_and_no_record(tiny, make, url) -> None:
+    cards = tiny.late.head(60)
+    person = cards["submitter_id"].value_counts().index[0]
+    rows = [plain(row) for row in cards.to_dict("records")]
+    scorer, without = make(url), make("memory://")
+    for row in rows:
+        scorer.score(row)
+    theirs = [row for row in rows if row.get("submitter_id") == person]
+    assert scorer.forget(person) == len(theirs)
+    assert all(scorer.record(row["submission_id"]) is None for row in theirs)
+    for row in rows:
+        if row.get("submitter_id") != person:
+            without.score(row)
+    fresh = plain(tiny.late.iloc[70].to_dict())
+    assert scorer.score(fresh) == without.score(fresh)
+
+
+def test_a_card_that_breaks_a_rule_is_held_and_not_history(tiny, make) -> None:
+    scorer = make()
+    row = plain(tiny.late.iloc[0].to_dict())
+    score = scorer.score({**row, "face_value": -5.0})
+    assert (score.p_fail, score.decision, score.rule, score.degraded) == (None, "hold", "negative_money", None)
+    assert scorer.score(row).p_fail is not None
+
+
+def test_a_card_without_optional_columns_is_scored_as_a_table_of_it(tiny, key, make) -> None:
+    card = {"submission_id": "a", "submitted_at": "2026-02-01T00:00:00Z", "submitter_id": "u"}
+    assert_same([make().score(card)], cardrisk.score(card, model=str(tiny.bundle), key=key))
+
+
+def test_exploring_draws_the_same_lot(tiny, key, make) -> None:
+    costs = cardrisk.Costs(explore=0.5, explore_limit=1e6, margin=0.0)
+    cards = tiny.late.head(60)
+    expected = cardrisk.score(cards, model=str(tiny.bundle), key=key, costs=costs)
+    assert (expected["propensity"] == 0.5).any()
+    assert_same(make(costs=costs).score([plain(row) for row in cards.to_dict("records")]), expected)
+
+
+def test_unusable_calls_say_what_was_expected(make) -> None:
+    with pytest.raises(InputError, match="expected a mapping or a list of mappings, got str"):
+        make().score("a")
+    with pytest.raises(InputError, match="'status' breaks the rule"):
+        make().answer({"submission_id": "a", "answered_at": "2026-01-05T08:00:00Z", "status": "maybe"})
+    with pytest.raises(InputError, match="reasons: expected 'stopped', 'all' or 'none', got 'some'"):
+        make(reasons="some")
