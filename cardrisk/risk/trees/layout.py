@@ -30,8 +30,8 @@ NODE = np.dtype([("threshold", np.float64), ("column", np.int32), ("left", np.ui
 CATEGORY = 6
 AT_LEAF = 7
 
-GROUP_LEAVES = 65_536
-GROUP_TREES = 1_024
+GROUP_LEAVES = 16_384  # handled together; more would be no faster and need more memory at a time
+GROUP_TREES = 512
 
 
 class Tables(NamedTuple):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cardrisk.risk.trees.text import INT32_MAX, Floats, Longs, TreeText, refuse
+from cardrisk.risk.trees.text import INT32_MAX, Floats, Longs, Number, TreeText, refuse
 
 CATEGORICAL_BIT = 1
 MISSING_SHIFT = 2
@@ -73,6 +73,10 @@ def _starts(sizes: Longs) -> Longs:
     return np.cumsum(sizes) - sizes
 
 
+def _joined(arrays: list[npt.NDArray[Number]]) -> npt.NDArray[Number]:
+    return np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+
+
 def gather(trees: list[TreeText], first: int) -> Group:
     """Put ``trees``, numbered from ``first``, into one group."""
     leaves = np.array([tree.leaves for tree in trees], np.int64)
@@ -89,16 +93,16 @@ def gather(trees: list[TreeText], first: int) -> Group:
         leaf_start=_starts(leaves),
         set_start=_starts(sets),
         sets=sets,
-        split_feature=np.concatenate([t.split_feature for t in trees]),
-        threshold=np.concatenate([t.threshold for t in trees]),
-        decision_type=np.concatenate([t.decision_type for t in trees]),
-        left_child=np.concatenate([t.left_child for t in trees]),
-        right_child=np.concatenate([t.right_child for t in trees]),
-        leaf_value=np.concatenate([t.leaf_value for t in trees]),
-        leaf_count=np.concatenate([t.leaf_count for t in trees]),
-        internal_count=np.concatenate([t.internal_count for t in trees]),
-        set_sizes=np.concatenate([t.set_sizes for t in trees]),
-        words=np.concatenate([t.words for t in trees]),
+        split_feature=_joined([t.split_feature for t in trees]),
+        threshold=_joined([t.threshold for t in trees]),
+        decision_type=_joined([t.decision_type for t in trees]),
+        left_child=_joined([t.left_child for t in trees]),
+        right_child=_joined([t.right_child for t in trees]),
+        leaf_value=_joined([t.leaf_value for t in trees]),
+        leaf_count=_joined([t.leaf_count for t in trees]),
+        internal_count=_joined([t.internal_count for t in trees]),
+        set_sizes=_joined([t.set_sizes for t in trees]),
+        words=_joined([t.words for t in trees]),
     )
 
 
