@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +55,19 @@ class Context:
     features: str
     names: tuple[str, ...]
     costs: Mapping[str, Any]
-    reasons: str
-    language: str
+    reasons: Literal["stopped", "all", "none"]
+    language: Literal["en", "zh"]
     protocol: int = PROTOCOL
 
     @classmethod
-    def of(cls, model: RiskModel, names: tuple[str, ...], costs: Costs, reasons: str, language: str) -> "Context":
+    def of(
+        cls,
+        model: RiskModel,
+        names: tuple[str, ...],
+        costs: Costs,
+        reasons: Literal["stopped", "all", "none"],
+        language: Literal["en", "zh"],
+    ) -> "Context":
         """Describe a scorer."""
         digest = content_digest(model.files)
         return cls(__version__, model.version, digest, model.features.digest, names, costs.to_dict(), reasons, language)

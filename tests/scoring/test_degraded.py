@@ -1,0 +1,152 @@
+"""What cannot be scored is held, marked and quick; nothing of it is accepted or lost in silence."""
+
+import json
+import logging
+import os
+import time
+
+import pytest
+
+import cardrisk
+from cardrisk.errors import BundleError, StoreError
+from cardrisk.scoring import degraded
+from cardrisk.scoring.degraded import Guard, bounded
+
+from .events import plain
+
+
+@pytest.fixture
+def rows(tiny):
+    return [plain(row) for row in tiny.late.head(6).to_dict("records")]
+
+
+def is_held(score, reason):
+    return (score.p_fail, score.decision, score.degraded, score.propensity) == (None, "hold", reason, 0.0)
+
+
+def test_a_store_that_fails_holds_the_card_and_a_retry_is_scored(rows, make, monkeypatch, caplog) -> None:
+    scorer, other = make(), make()
+    expected = [other.score(row) for row in rows[:2]]
+    assert scorer.score(rows[0]) == expected[0]
+
+    def down(*_):
+        raise StoreError("expected a server, got none")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "cardrisk.scoring"):
+        patch.setattr(scorer._history.store, "append", down)
+        assert is_held(scorer.score(rows[1]), "store")
+        assert is_held(scorer.score(rows[2]), "store")
+        assert scorer.degraded == "store"
+    assert json.loads(caplog.records[0].message)["reason"] == "store"
+    assert scorer.metrics.value("degraded", "store") == 2
+    assert scorer.metrics.value("scores", "hold") >= 2
+    scorer._guard._until = 0.0
+    assert scorer.score(rows[1]) == expected[1]
+    assert scorer.degraded is None
+
+
+def test_while_a_store_is_down_only_one_call_a_pause_asks_it(rows, make, monkeypatch) -> None:
+    scorer, asked = make(), []
+
+    def down(*_):
+        asked.append(1)
+        raise StoreError("expected a server, got none")
+
+    monkeypatch.setattr(scorer._history.store, "append", down)
+    for _ in range(20):
+        scorer.score(rows[0])
+    assert len(asked) == 1
+
+
+def test_a_full_disk_holds_the_card(rows, make, tmp_path) -> None:
+    url = f"sqlite:///{tmp_path}/small.db"
+    scorer = make(url)
+    first = scorer.score(rows[0])
+    db = scorer._history.store._connection()
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    reasons = {
+        scorer.score({**rows[1], "submission_id": f"x{i}", "supplier_id": "s" * 60}).degraded for i in range(400)
+    }
+    assert "disk_full" in reasons
+    assert scorer.degraded == "disk_full"
+    db.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    scorer._guard._until = 0.0
+    assert scorer.score(rows[2]).p_fail is not None
+    assert scorer.score(rows[0]) == first
+
+
+def test_a_record_that_cannot_be_kept_is_no_answer(rows, make, durable, monkeypatch) -> None:
+    """The card is in the journal already; its retry is answered as it would have been."""
+    scorer, other = make(durable), make()
+
+    def down(*_):
+        raise StoreError("expected a server, got none")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scorer._ledger, "keep", down)
+        assert is_held(scorer.score(rows[0]), "store")
+    scorer._guard._until = 0.0
+    assert scorer.score(rows[0]) == other.score(rows[0])
+    assert len(scorer._history.tables()[0]) == 1
+
+
+def test_a_clock_set_back_holds_until_it_has_caught_up(rows, make, monkeypatch) -> None:
+    scorer, now = make(), [1000.0]
+    monkeypatch.setattr(scorer, "_guard", Guard(lambda: now[0]))
+    assert scorer.score(rows[0]).degraded is None
+    now[0] -= degraded.SET_BACK / 2
+    assert scorer.score(rows[1]).degraded is None
+    now[0] -= 3600.0
+    assert is_held(scorer.score(rows[2]), "clock")
+    assert is_held(scorer.score([rows[0], rows[2]])[1], "clock")
+    now[0] += 3600.0 + degraded.SET_BACK
+    assert scorer.score(rows[2]).degraded is None
+
+
+def test_a_missing_bundle_raises_or_holds_as_asked(tiny, key, rows, tmp_path) -> None:
+    missing = tmp_path / "bundle"
+    with pytest.raises(BundleError, match="no such folder"):
+        cardrisk.Scorer(str(missing), key=key)
+    scorer = cardrisk.Scorer(str(missing), key=key, start="degraded")
+    assert is_held(scorer.score(rows[0]), "bundle")
+    assert scorer.score({**rows[0], "face_value": -1.0}).rule == "negative_money"
+    assert not scorer.reopen()
+    with pytest.raises(StoreError, match="started degraded"):
+        scorer.answer({"submission_id": "a", "answered_at": "2026-01-05T08:00:00Z", "status": "failed"})
+    os.symlink(tiny.bundle, missing, target_is_directory=True)
+    assert scorer.reopen()
+    assert scorer.score(rows[0]).p_fail is not None
+
+
+def test_a_server_that_is_not_there_holds_from_the_start(tiny, key, rows) -> None:
+    pytest.importorskip("redis")
+    url = "redis://127.0.0.1:1/0"
+    with pytest.raises(StoreError, match="to answer within"):
+        cardrisk.Scorer(str(tiny.bundle), store=url, key=key)
+    scorer = cardrisk.Scorer(str(tiny.bundle), store=url, key=key, start="degraded")
+    assert is_held(scorer.score(rows[0]), "store")
+    assert not scorer.reopen()
+
+
+def test_a_store_without_a_timeout_gets_one() -> None:
+    assert bounded("sqlite:///a.db") == "sqlite:///a.db?timeout=0.012"
+    assert bounded("redis://h/0?prefix=p") == "redis://h/0?prefix=p&timeout=0.012"
+    assert bounded("sqlite:///a.db?timeout=3") == "sqlite:///a.db?timeout=3"
+    assert bounded("memory://") == "memory://"
+
+
+def test_a_busy_file_is_not_waited_for(rows, make, tmp_path) -> None:
+    """No wall clock is asserted tightly: a timeout of five seconds would show all the same."""
+    import sqlite3
+
+    scorer = make(f"sqlite:///{tmp_path}/busy.db")
+    scorer.score(rows[0])
+    other = sqlite3.connect(tmp_path / "busy.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    assert is_held(scorer.score(rows[1]), "store")
+    assert is_held(scorer.score(rows[2]), "store")
+    assert time.monotonic() - began < 4.0
+    other.execute("ROLLBACK")
+    other.close()

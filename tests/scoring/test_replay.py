@@ -1,0 +1,87 @@
+"""A record is read back bit for bit, and the decision follows from it alone."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from cardrisk.errors import InputError, ModelError, StoreError
+from cardrisk.jobs import replay as job
+from cardrisk.risk import RiskModel
+from cardrisk.scoring.record import Context, Record
+from cardrisk.scoring.replay import find, replay
+
+from .events import plain, play
+
+
+def test_records_and_contexts_come_back_as_they_were(tiny, make) -> None:
+    scorer = make(reasons="all")
+    row = plain(tiny.late.iloc[3].to_dict())
+    scorer.score(row)
+    record, context = scorer.record(row["submission_id"])
+    assert Record.parse(record.dump()) == record
+    assert Context.parse(context.dump()) == context
+    assert context.version
+    assert context.bundle.startswith(scorer.model.version)
+    assert context.features == scorer.model.features.digest
+    assert len(record.numbers) == len(context.names)
+
+
+def test_no_code_stands_in_a_record(tiny, make) -> None:
+    scorer = make()
+    for row in map(plain, tiny.late.head(50).to_dict("records")):
+        scorer.score(row)
+        body = scorer.record(row["submission_id"])[0].dump().decode()
+        for column in ("card_no", "card_secret", "client_ip", "device_id"):
+            assert f'"{row.get(column, "*" * 9)}"' not in body
+
+
+def test_every_decision_is_taken_again_to_the_bit(tiny, make, url, full_or) -> None:
+    scorer = make(url, reasons="all")
+    cards = tiny.late.head(full_or(1_000, 40))
+    given = play(scorer, tiny.early.tail(300), cards, tiny.outcomes)
+    model = RiskModel.load(tiny.bundle)
+    for score in given:
+        done = replay(*scorer.record(score.submission_id), model)
+        assert done.same
+        assert done.again == score
+    first = replay(*scorer.record(given[-1].submission_id), model, store=scorer._history.store)
+    assert first.moved == ()
+
+
+def test_a_changed_record_is_told(tiny, make) -> None:
+    scorer = make()
+    row = plain(tiny.late.iloc[0].to_dict())
+    score = scorer.score(row)
+    record, context = scorer.record(row["submission_id"])
+    nudged = replace(score, p_fail=math.nextafter(score.p_fail, 1))
+    done = replay(replace(record, score=nudged), context, scorer.model)
+    assert done.differs == ("p_fail",)
+    with pytest.raises(ModelError, match="expected the bundle 000000000000"):
+        replay(record, replace(context, bundle="0" * 64), scorer.model)
+    with pytest.raises(ModelError, match="defined differently"):
+        replay(record, replace(context, features="0" * 64), scorer.model)
+
+
+def test_damaged_bytes_are_no_record() -> None:
+    with pytest.raises(StoreError, match="damaged"):
+        Record.parse(b"nothing")
+    with pytest.raises(StoreError, match="damaged"):
+        Record.parse(b'0["a"]')
+    with pytest.raises(StoreError, match="damaged"):
+        Context.parse(b"[]")
+
+
+def test_the_job_says_the_same_in_every_bit(tiny, make, durable, capsys) -> None:
+    scorer = make(durable)
+    row = plain(tiny.late.iloc[0].to_dict())
+    scorer.score(row)
+    scorer.close()
+    name = row["submission_id"]
+    assert find(name, durable) is not None
+    assert job.run(submission=name, store=durable, model=str(tiny.bundle), history=True) == 0
+    said = capsys.readouterr().out
+    assert "the same in every bit" in said
+    assert "the same features" in said
+    with pytest.raises(InputError, match="found none"):
+        job.run(submission="nobody", store=durable, model=str(tiny.bundle), history=False)
