@@ -68,9 +68,8 @@ def least(run: Callable[[], object], passes: int) -> float:
 
 
 def line(what: str, ours: float, peer: str, theirs: float, unit: str, scale: float) -> None:
-    print(
-        f"  {what:34s} {ours * scale:9.2f} {unit}   {peer} {theirs * scale:9.2f} {unit}   {theirs / ours:6.1f} times faster"
-    )
+    beside = f"{peer} {theirs * scale:9.2f} {unit}   {theirs / ours:6.1f} times faster"
+    print(f"  {what:26s} {ours * scale:9.2f} {unit}   {beside}")
 
 
 def compare(title: str, model: lightgbm.LGBMClassifier, X: np.ndarray, passes: int) -> None:

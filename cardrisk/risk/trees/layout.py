@@ -29,6 +29,7 @@ NODE = np.dtype([("threshold", np.float64), ("column", np.int32), ("left", np.ui
 # What fills a column: missing type (0 none, 1 zero, 2 NaN) * 2 + default left, as in decision_type; or one of these.
 CATEGORY = 6
 AT_LEAF = 7
+NO_SETS = 1  # size of ``words`` where no split is categorical
 
 GROUP_LEAVES = 16_384  # handled together; more would be no faster and need more memory at a time
 GROUP_TREES = 512
@@ -94,7 +95,7 @@ class Builder:
         """
         self._lay_out()
         columns = np.array([(0, AT_LEAF), *((key // 8, key % 8) for key in self.columns)], np.int32)
-        words = np.concatenate(self.words) if self.words else np.zeros(1, np.uint32)
+        words = np.concatenate(self.words) if self.words else np.zeros(NO_SETS, np.uint32)
         roots = np.append(np.concatenate(self.roots), self.size).astype(np.int32)
         return Tables(np.concatenate(self.nodes), roots, columns, words), np.concatenate(self.covers)
 
