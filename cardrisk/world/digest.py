@@ -32,7 +32,7 @@ def _parts(column: pa.Array) -> list[bytes]:
         column = column.cast(pa.string())
     if pa.types.is_string(column.type):
         text = column.fill_null("")
-        return [nulls, pc.binary_length(text).to_numpy().tobytes(), "".join(_joined(text)).encode()]
+        return [nulls, pc.binary_length(text).cast(pa.int64()).to_numpy().tobytes(), "".join(_joined(text)).encode()]
     if pa.types.is_floating(column.type):
         values = np.round(column.fill_null(0.0).to_numpy() * 10**DECIMALS).astype(np.int64)
     elif pa.types.is_boolean(column.type):
@@ -45,8 +45,3 @@ def _parts(column: pa.Array) -> list[bytes]:
 def _joined(text: pa.Array) -> list[str]:
     whole = pc.binary_join(pa.ListArray.from_arrays([0, len(text)], text), "")
     return [str(whole[0].as_py() or "")]
-
-
-def combine(digests: list[str]) -> str:
-    """Return one digest of several, in order."""
-    return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()

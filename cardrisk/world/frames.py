@@ -3,7 +3,7 @@
 Correct when the frames hold exactly what :func:`cardrisk.world.day.make` says of each day, in order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cardrisk.errors import ScenarioError
-from cardrisk.world.day import make
+from cardrisk.world.day import DayTables, make
 from cardrisk.world.ground import Ground
 from cardrisk.world.manifest import TABLES
 from cardrisk.world.scenario import Scenario, check
@@ -85,9 +85,13 @@ def generate(
         Days, scale or screening make no world.
     """
     ground = prepare(days, scale, seed, start=start, screening=screening, scenario=scenario)
+    return gather(make(ground, day) for day in range(days))
+
+
+def gather(days: Iterable[DayTables]) -> World:
+    """Return the world of several days' tables, in their order."""
     parts: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
-    for day in range(days):
-        tables = make(ground, day)
+    for tables in days:
         for name in TABLES:
             parts[name].append(plain(getattr(tables, name)))
     return World(**{name: frame(pa.concat_tables(parts[name])) for name in TABLES})

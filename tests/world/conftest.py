@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from cardrisk.world import Scenario, World, generate
+from cardrisk.world.day import DayTables, make
+from cardrisk.world.frames import START, gather
 
 SEEDS = (7, 8, 9, 10, 11)
 
@@ -23,16 +25,23 @@ def calm(scale: float) -> dict[int, World]:
 
 
 @pytest.fixture(scope="session")
-def default() -> World:
+def default_days() -> list[DayTables]:
     """The default scenario, 28 days at a fiftieth of the document's volume, incidents included."""
-    return generate(28, 0.02, 7)
+    ground = Scenario().ground(7, 0.02, START)
+    return [make(ground, day) for day in range(28)]
+
+
+@pytest.fixture(scope="session")
+def default(default_days: list[DayTables]) -> World:
+    """The same as frames."""
+    return gather(default_days)
 
 
 @pytest.fixture(scope="session")
 def raw(full_or: Callable[[int, int], int]) -> dict[int, World]:
-    """Per seed a week of the stream before screening."""
+    """Per seed some days of the stream before screening."""
     return {
-        seed: generate(7, full_or(10, 2) / 100.0, seed, screening="raw", scenario=Scenario(incidents=()))
+        seed: generate(full_or(7, 4), full_or(10, 3) / 100.0, seed, screening="raw", scenario=Scenario(incidents=()))
         for seed in SEEDS
     }
 

@@ -23,15 +23,16 @@ def ap(failed: np.ndarray, score: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def scored(full_or: Callable[[int, int], int]) -> pd.DataFrame:
-    """The default stream's last week with the scores of three observers, none of whom saw it."""
+    """The default stream's last quarter with the scores of three observers, none of whom saw it."""
     import lightgbm
 
-    world = generate(30, full_or(5, 1) / 100.0, 7)
+    days = full_or(30, 20)
+    world = generate(days, full_or(5, 1) / 100.0, 7)
     cards = joined(world)
     features = frame(world.submissions, world.outcomes)
     day = (cards["submitted_at"] - cards["submitted_at"].min().floor("D")).dt.days
-    # labels of the first 21 days are known but for disputes; the 2 days between are the gap
-    past, future = ((day >= 4) & (day < 21)).to_numpy(), (day >= 23).to_numpy()
+    # but for disputes, answers to the past are known when the last quarter begins
+    past, future = ((day >= 4) & (day < 0.70 * days)).to_numpy(), (day >= 0.75 * days).to_numpy()
     simple = cards[["channel", "card_kind"]].astype(str)
     hot = OneHotEncoder(handle_unknown="ignore").fit(simple[past])
     credit = cards["submitter_credit_score"].fillna(650).to_numpy()[:, None] / 100.0 - 6.5
@@ -92,7 +93,7 @@ def test_no_column_and_no_pair_gives_a_cause_away(calm: dict[int, World]) -> Non
     """Nothing does but out of region, past expiry, bound, and broken shape. Ids left out; every submitter has one
     vote in a cell, and cells of 30 submitters or more count: one ring alone would fill a small one.
     """
-    cards = pd.concat([joined(world) for world in calm.values()]).reset_index(drop=True)
+    cards = pd.concat([joined(calm[seed]) for seed in SEEDS[:3]]).reset_index(drop=True)
     away = cards["region_issued"].notna() & cards["region_of_use"].notna()
     away &= cards["region_issued"] != cards["region_of_use"]
     past = cards["valid_until"] < cards["submitted_at"].dt.floor("D")
@@ -112,11 +113,16 @@ def test_no_column_and_no_pair_gives_a_cause_away(calm: dict[int, World]) -> Non
         "bound": rest["account_bound"].astype(str),
         "tenure": np.log2((rest["submitted_at"] - rest["submitter_registered_at"]).dt.days + 1).round().astype(str),
     }
+    codes = {name: pd.factorize(column)[0].astype(np.int64) for name, column in columns.items()}
+    failed, submitter = rest["failed"].to_numpy(dtype=float), rest["submitter"].to_numpy()
     for one, other in [*((name, name) for name in columns), *combinations(columns, 2)]:
-        keys = [columns[one], columns[other], rest["submitter"]] if one != other else [columns[one], rest["submitter"]]
-        voters = rest["failed"].groupby(keys).mean()
-        shares = voters.groupby(level=list(range(len(keys) - 1))).agg(["mean", "size"])
-        assert shares.loc[shares["size"] >= 30, "mean"].max() < 0.8, (one, other)
+        cell = codes[one] * 10_000 + codes[other]
+        _, at, votes = np.unique(cell * 10**6 + submitter, return_index=True, return_inverse=True)
+        share = np.bincount(votes, weights=failed) / np.bincount(votes)
+        _, where = np.unique(cell[at], return_inverse=True)
+        count = np.bincount(where)
+        mean = np.bincount(where, weights=share) / count
+        assert mean[count >= 30].max() < 0.8, (one, other)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -149,12 +155,12 @@ def test_each_knob_moves_only_what_it_names() -> None:
         incidents=(),
         cause_rates=rates | {"offline": rates["offline"] | {"wrong_face_value": 0.0125}},
     )
-    one, other = (joined(generate(14, 0.05, 7, scenario=scenario)) for scenario in (base, more))
+    one, other = (joined(generate(8, 0.05, 7, scenario=scenario)) for scenario in (base, more))
     for name in ("ecommerce", "vertical"):
         left, right = (rows[rows["channel"] == name]["cause"].value_counts().sort_index() for rows in (one, other))
         assert ((left - right).abs() <= 5 * np.sqrt(left + right)).all()
     left, right = (rows[rows["channel"] == "offline"]["cause"].value_counts() for rows in (one, other))
-    assert right["wrong_face_value"] / left["wrong_face_value"] == pytest.approx(5.0, rel=0.35)
+    assert 2.5 < right["wrong_face_value"] / left["wrong_face_value"] < 9.0
     for cause in ("mistyped", "region_mismatch", "already_used", "expired", "ok"):
         # bad stock comes in batches of some fourteen
         assert abs(right[cause] - left[cause]) <= 5 * np.sqrt(14 * (left[cause] + right[cause])), cause
