@@ -43,7 +43,7 @@ class Policy:
         costs = self._costs
         self._p_fail[0] = p[0]
         self._p_cause[0] = p[1:]
-        if np.isnan(self._p_cause).any():
+        if p[1] != p[1]:  # causes are known all or none
             np.multiply(p[0], _DOCUMENT, out=self._p_cause[0])
         face, asked = card.get("face_value"), card.get("asking_price")
         face = costs.face_value if face is None or face != face else float(face)

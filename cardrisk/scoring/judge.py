@@ -74,7 +74,7 @@ class Judge:
             card["submission_id"],
             values[0],
             dict(zip(CAUSES, values[1:], strict=True)),
-            CAUSES[int(np.nan_to_num(p[1:], nan=-1.0).argmax())],
+            CAUSES[_first_largest(values[1:])],
             action,
             loss,
             propensity,
@@ -141,23 +141,25 @@ class Probabilities:
             self._cause, self._scores = _walker(model.cause)
         group = {feature.name: feature.of or feature.name for feature in model.features}
         self._columns = [group[name] for name in card.groups]
-        self._groups: dict[tuple[Any, ...], tuple[Floats, float]] = {}
+        self._groups: dict[tuple[Any, ...], tuple[float, float]] = {}
         shares = card.shares
         self._rest = shares.rest_weight * np.asarray(shares.rest)
         self._classes = np.array(shares.classes, np.intp)
         self._inside, self._temperature = 1.0 - shares.rest_weight, shares.temperature
-        self._low, self._high, self._power = np.empty(1), np.empty(1), np.empty(1)
+        self._one, self._out = np.empty(1), np.empty(len(CAUSES))
+        self._raised = np.empty((1, len(shares.classes)))
+        self._unknown = np.full(len(CAUSES), np.nan)
 
     def __call__(self, card: Card, row: Floats) -> Floats:
         """Return float64 (14,): ``p_fail``, then the causes in order."""
         self._fail(row)
         out = np.empty(1 + len(CAUSES))
         p_fail = self._calibrated(*self._group(card))
-        out[0] = p_fail[0]
+        out[0] = p_fail
         np.multiply(self._shares(row), p_fail, out=out[1:])
         return out
 
-    def _group(self, card: Card) -> tuple[Floats, float]:
+    def _group(self, card: Card) -> tuple[float, float]:
         """Return (exp of the log slope, offset) of the card's calibration group."""
         values = tuple(card.get(column) for column in self._columns)
         found = self._groups.get(values)
@@ -165,38 +167,51 @@ class Probabilities:
             slope, offset = self._calibration.of(group_name(list(values)))
             if len(self._groups) > 4_096:
                 self._groups.clear()
-            found = self._groups[values] = (np.exp(np.array([slope])), offset)
+            found = self._groups[values] = (float(np.exp(np.array([slope]))[0]), offset)
         return found
 
-    def _calibrated(self, slope: Floats, offset: float) -> Floats:
-        """`Calibration.margin`, then `sigmoid`, operation by operation on arrays of one."""
-        raw, low, high, power = self._raw, self._low, self._high, self._power
-        np.logaddexp(0.0, raw, out=high)
-        np.negative(raw, out=low)
-        np.logaddexp(0.0, low, out=low)
-        np.negative(low, out=low)
+    def _calibrated(self, slope: float, offset: float) -> float:
+        """`Calibration.margin`, then `sigmoid`.
+
+        Sums and products of Python floats are NumPy's; where the functions are concerned NumPy's own are called, on
+        arrays of one, because vectorised ones may differ from the C library's in the last bit.
+        """
+        one, raw = self._one, self._raw
+        np.logaddexp(0.0, raw, out=one)
+        high = one.item()
+        np.negative(raw, out=one)
+        np.logaddexp(0.0, one, out=one)
+        low = -one.item()
         squeezed = slope * (self._calibration.a * low + self._calibration.b * high + self._calibration.c) + offset
-        np.divide(squeezed, LIMIT, out=power)
-        np.power(power, 8, out=power)
-        power += 1.0
-        np.power(power, 0.125, out=power)
-        margin = np.divide(squeezed, power, out=squeezed)
-        half = np.exp(-np.abs(margin))
-        whole: Floats = half + 1.0
-        return np.divide(1.0 if margin[0] >= 0 else half, whole, out=whole)
+        one[0] = squeezed / LIMIT
+        np.power(one, 8, out=one)
+        one += 1.0
+        np.power(one, 0.125, out=one)
+        margin = squeezed / one.item()
+        one[0] = -abs(margin)
+        half = np.exp(one, out=one).item()
+        return (1.0 if margin >= 0 else half) / (1.0 + half)
 
     def _shares(self, row: Floats) -> Floats:
         """`CauseShares.shares` of one card."""
         if not self._known:
-            return np.full(len(CAUSES), np.nan)
-        out = self._rest.copy()
+            return self._unknown
+        np.copyto(self._out, self._rest)
         if self._cause is not None:
             self._cause(row)
-            scores = (self._scores / self._temperature)[None, :]
-            raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-            raised /= raised.sum(axis=1, keepdims=True)
-            out[self._classes] += self._inside * raised[0]
-        return out
+            raised = self._raised
+            np.divide(self._scores, self._temperature, out=raised)
+            raised -= np.maximum.reduce(raised, axis=1, keepdims=True)
+            np.exp(raised, out=raised)
+            raised /= np.add.reduce(raised, axis=1, keepdims=True)
+            raised *= self._inside
+            self._out[self._classes] += raised[0]
+        return self._out
+
+
+def _first_largest(values: list[float]) -> int:
+    """Position of the first of the largest; 0 where none is known."""
+    return 0 if values[0] != values[0] else values.index(max(values))
 
 
 def _walker(trees: Ensemble) -> tuple[Callable[[Floats], None], Floats]:
