@@ -87,8 +87,8 @@ def _demo(command: Callable[[str, str], Add]) -> None:
     add(
         "--scale",
         type=float,
-        default=0.03,
-        help="size of the world; 1 is 190,000 cards a day (default: 0.03)",
+        default=0.02,
+        help="size of the world; 1 is 190,000 cards a day (default: 0.02)",
     )
     add("--days", type=int, default=56, help="length of the world (default: 56)")
     add("--seed", type=int, default=7)
