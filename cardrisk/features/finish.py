@@ -8,8 +8,10 @@ numbers, their values are equal to the bit.
 import math
 from typing import Final
 
+import numpy as np
+
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import F64, I64, NULL, Array
+from cardrisk.features.arrays import F64, I64, NULL, Array, Bool
 
 COUNT: Final = 0  # a
 SCALED: Final = 1  # a / k
@@ -183,3 +185,11 @@ def to_columns(rowwise: Array, place: I64, columns: Array) -> None:
             target = columns[place[j]]
             for i in range(first, stop):
                 target[i] = rowwise[i, j]
+
+
+@compiled
+def round_single(values: F64, single: Bool) -> None:
+    """Round values to the nearest float32 where ``single`` is set, as a float32 column would."""
+    for i in range(values.size):
+        if single[i]:
+            values[i] = np.float32(values[i])

@@ -23,10 +23,10 @@ def replay(history, submissions, outcomes):
     return read
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_live_equals_batch_to_the_bit(seed):
     rng = np.random.default_rng([6, seed])
-    submissions, outcomes = worlds.tables(rng, n=int(rng.integers(20, 400)), days=int(rng.choice([3, 40, 200])))
+    submissions, outcomes = worlds.tables(rng, n=int(rng.integers(20, 160)), days=int(rng.choice([3, 40, 200])))
     submissions = submissions.drop_duplicates("submission_id", ignore_index=True)
     submissions["batch_id"] = None  # cards of one batch and moment are read together; see the request tests
     batch = compute(submissions, outcomes)

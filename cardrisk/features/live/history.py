@@ -18,7 +18,7 @@ from cardrisk.errors import MissingColumnError
 from cardrisk.features.arrays import F64, HORIZON, NULL
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import FeatureSet
-from cardrisk.features.finish import finish_rows
+from cardrisk.features.finish import finish_rows, round_single
 from cardrisk.features.live.context import Rings, request_fact
 from cardrisk.features.live.layout import layout_of
 from cardrisk.features.live.state import LiveState, grade_of
@@ -196,7 +196,8 @@ class LiveHistory:
                 raw[i] = request_fact(fact, together or (card,), t)
         layout = self.layout
         finish_rows(self._raw, self._row, layout.ops, layout.arguments, layout.constants, self._out)
-        found: F64 = np.where(self._single, self._out[0].astype(np.float32), self._out[0])
+        round_single(self._out[0], self._single)
+        found: F64 = self._out[0].copy()
         return found
 
     def features(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> dict[str, Any]:
