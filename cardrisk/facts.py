@@ -124,7 +124,7 @@ CAUSE_RATES: Final = Fact(
     {
         "ecommerce": {
             "forged": 0.0500,
-            "mistyped": 0.0375,
+            "mistyped": 0.0383,
             "batch_invalid": 0.0015,
             "not_activated": 0.0013,
             "expired": 0.0165,
@@ -138,7 +138,7 @@ CAUSE_RATES: Final = Fact(
         },
         "vertical": {
             "forged": 0.0387,
-            "mistyped": 0.0347,
+            "mistyped": 0.0354,
             "batch_invalid": 0.0008,
             "not_activated": 0.0006,
             "expired": 0.0053,
@@ -152,7 +152,7 @@ CAUSE_RATES: Final = Fact(
         },
         "offline": {
             "forged": 0.0040,
-            "mistyped": 0.0460,
+            "mistyped": 0.0465,
             "batch_invalid": 0.0010,
             "not_activated": 0.0004,
             "expired": 0.0040,
@@ -244,12 +244,12 @@ PHYSICAL_SHARE: Final = Fact(
     {"ecommerce": 0.35, "vertical": 0.30, "offline": 0.97}, "share of batches of physical cards", "choice"
 )
 TYPING_RISK: Final = Fact(
-    {"typed": 3.6, "pasted": 0.08, "photo": 2.2, "scanned": 0.3, "api": 0.03},
+    {"typed": 3.0, "pasted": 0.10, "photo": 2.2, "scanned": 0.3, "api": 0.03},
     "relative chance of a mistyped code by entry method",
     "choice",
 )
 PHYSICAL_TYPING_RISK: Final = Fact(
-    {"physical": 1.7, "electronic": 0.6}, "relative chance of a mistyped code by medium", "choice"
+    {"physical": 1.5, "electronic": 0.7}, "relative chance of a mistyped code by medium", "choice"
 )
 
 TYPING_ERRORS: Final = Fact(

@@ -255,6 +255,11 @@ def _shops(ground: Ground, channel: Array, ring: Array, dealer: Array, rng: np.r
     return store, np.where(offline, stock.dealer_of(ground, store), -1)
 
 
+def care_of_stores() -> tuple[float, float, float]:
+    """Return the share of shops with careless clerks, and both sorts' relative chance of a mistyped code."""
+    return CARELESS_STORES, CARELESS, CAREFUL
+
+
 def _store_care(ground: Ground, store: Array) -> Array:
     """Return each shop's relative chance of a mistyped code: evenly spread, so that few shops keep the mean too."""
     turn = (store * GOLDEN + uniform(ground.seed, _STORE_CARE)) % 1.0

@@ -91,6 +91,11 @@ def opened_for(ground: Ground, ring: Array, number: Array, since: Array) -> Subm
     return Submitters(who, np.full(len(ring), OPENED), np.floor(since - tenure).astype(np.int64))
 
 
+def care_of_resellers() -> tuple[float, float, float]:
+    """Return the share of careless resellers, and both sorts' relative chance of a mistyped code."""
+    return CARELESS_RESELLERS, CARELESS, CAREFUL
+
+
 def care(ground: Ground, submitters: Submitters) -> Array:
     """Return each submitter's relative chance of a mistyped code, averaging 1."""
     two = np.where(uniform(ground.seed, _CARE, submitters.who) < CARELESS_RESELLERS, CARELESS, CAREFUL)

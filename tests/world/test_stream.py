@@ -14,10 +14,10 @@ from cardrisk.world.digest import digest
 from cardrisk.world.frames import plain
 
 FROZEN = {
-    "submissions": "0a396ce2a92a16b42c51d6a5ac8c4e2fc5766d40853139374a017ec88e156777",
-    "outcomes": "184c6d0104bf391ee30bbd42864126e54e9cbf23a425b43e27f5ffb6c416ed0c",
-    "truth": "ab3ac4939ba83e89635f1ffacc2ed2c3aa152d892b5673b69a2ac0a21901d9ac",
-    "stopped": "18cb6484c4ae6a63ae2e072a3df9c8b433725df4738bbccf790eab9d75765f4d",
+    "submissions": "50783bba1054b68e7412fc7e28de85c250bf40dac2d50cc6d3995dd19a44821f",
+    "outcomes": "3e7261e5f81cab7225af2f961bb677659214b61b686e7436932681994d09bc19",
+    "truth": "a9f938ec4c96e6f23d0c83cbea82e3ac1509b0b88364fc9fc038ba572131421e",
+    "stopped": "05790b90457481966b672f805bbc7c9359ce64529a457e0c605d18dad97a795f",
 }
 """Digests of the default scenario: 28 days at scale .02, seed 7. They change only with a stated reason."""
 

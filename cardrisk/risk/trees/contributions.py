@@ -200,15 +200,17 @@ def _go_down(
     filled: Array,
     words: Words,
     points: Array,
+    rest: Array,
+    lost: Array,
     follows: Flags,
     product: Array,
     factor: Array,
 ) -> None:
-    """Per node: does the row follow the path's splits on the last feature, the product of all factors, and ``factor``.
+    """Per node: does the row follow the last feature's splits on the path, the product of factors, and ``factor``.
 
     ``factor`` is what turns the sum over the leaves below into the feature's contribution: (o - z) divided by the
     feature's factor, less what the same feature's previous split counts for these leaves. Where o is 0 it is
-    -1 / (1 - t), whatever the share. np.divide spares a test for zero: no divisor is.
+    -1 / (1 - t), whatever the share: ``lost``, while ``rest`` is 1 - t. np.divide spares a test for zero: no divisor is.
     """
     for i in range(np.uint64(splits.shape[0])):
         split = splits[i]
@@ -222,20 +224,20 @@ def _go_down(
         if split.above < 0:
             follows[taken] = True
             for k in range(POINTS):
-                own, rest = share + lift * points[k], 1.0 - points[k]
+                own = share + lift * points[k]
                 product[taken, k] = product[node, k] * own
-                product[other, k] = product[node, k] * (share_other * rest)
+                product[other, k] = product[node, k] * (share_other * rest[k])
                 factor[taken, k] = np.divide(lift, own)
-                factor[other, k] = np.divide(-1.0, rest)
+                factor[other, k] = lost[k]
         elif follows[np.uint64(split.above)]:
             follows[taken] = True
             for k in range(POINTS):
-                own, rest = share + lift * points[k], 1.0 - points[k]
+                own = share + lift * points[k]
                 undo = np.divide(1.0, split.share_above + lift_above * points[k])
                 product[taken, k] = product[node, k] * (own * undo)
-                product[other, k] = product[node, k] * (share_other * rest * undo)
+                product[other, k] = product[node, k] * (share_other * rest[k] * undo)
                 factor[taken, k] = np.divide(lift, own) - lift_above * undo
-                factor[other, k] = np.divide(-1.0, rest) - lift_above * undo
+                factor[other, k] = lost[k] - lift_above * undo
         else:
             # The feature was lost before: only the shares change, and both splits count the same, which cancels.
             follows[taken] = False
@@ -299,6 +301,8 @@ def contribution_rows(
     filled = np.empty(columns.shape[0])
     follows = np.zeros(largest, np.bool_)
     product, factor = np.empty((largest, POINTS)), np.empty((largest, POINTS))
+    rest = 1.0 - points
+    lost = -1.0 / rest
     out[:] = 0.0
     for row in range(rows.shape[0]):
         fill_columns(rows[row], columns, filled)
@@ -307,7 +311,8 @@ def contribution_rows(
             for block in range(points.shape[0]):
                 for k in range(POINTS):
                     product[0, k] = weights[block, k]
-                _go_down(root, nodes, here, filled, words, points[block], follows, product, factor)
+                at, share, none = points[block], rest[block], lost[block]
+                _go_down(root, nodes, here, filled, words, at, share, none, follows, product, factor)
                 _go_up(root, nodes, here, product, factor, out[row, tree % outputs])
         for output in range(outputs):
             out[row, output, -1] = expected[output]

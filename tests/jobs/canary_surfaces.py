@@ -1,0 +1,71 @@
+"""What the whole road leaves behind: fit, bundle, MLflow, scores, quarantine, report, command line."""
+
+import io
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+from unittest import mock
+
+import pandas as pd
+
+import cardrisk
+from cardrisk.cli import main
+from tests.canary import Planted, surface
+
+KEY = "a key for the scan alone, 0123456789 abcdefghij"
+SMALL = {"rounds": 15, "cause_rounds": 2, "num_leaves": 7}
+
+
+def _model(planted: Planted) -> cardrisk.RiskModel:
+    return cardrisk.train(planted.submissions, planted.outcomes, key=lambda: KEY.encode(), params=SMALL, threads=1)
+
+
+@surface("a trained model, its bundle, its evaluation and its run in MLflow")
+def learnt(planted: Planted) -> Iterator[Any]:
+    from cardrisk.pictures import evaluation_pictures
+    from cardrisk.report import Section, page
+
+    model = _model(planted)
+    yield "repr", repr(model)
+    model.save(planted.tmp / "bundle")
+    report = cardrisk.evaluate(model, planted.submissions, planted.outcomes, key=lambda: KEY.encode(), bootstrap=0)
+    for name, frame in report.frames.items():
+        frame.to_csv(planted.tmp / f"{name}.csv")
+    section = Section("figures", table=report.frames["scored"].head(200), pictures=evaluation_pictures(report))
+    (planted.tmp / "page.html").write_text(page("scan", [section]))
+    cardrisk.track(model, report, register="scan", store=f"sqlite:///{planted.tmp}/mlflow.db")
+    yield "everything on disk", planted.tmp
+
+
+@surface("the command line at DEBUG: scores, quarantine, hints and refusals")
+def command_line(planted: Planted) -> Iterator[Any]:
+    model = _model(planted)
+    model.save(planted.tmp / "bundle")
+    given = planted.tmp.parent / f"{planted.tmp.name}-input"
+    given.mkdir()
+    broken = planted.submissions.astype(object).where(planted.submissions.notna(), "")
+    broken.iloc[::7, broken.columns.get_loc("face_value")] = "-1"
+    # codes in the wrong column, mangled and with formulas in front: what leaves of them is the rule alone
+    broken.iloc[1::7, broken.columns.get_loc("submitted_at")] = broken["card_secret"].iloc[1::7]
+    broken.iloc[2::7, broken.columns.get_loc("channel")] = "=" + broken["card_no"].iloc[2::7]
+    broken.to_csv(given / "cards.csv", index=False)
+    lines = planted.submissions[["card_no", "card_secret"]].head(500)
+    lines.to_csv(given / "codes.txt", sep=" ", index=False, header=False)
+    said = io.StringIO()
+    root = logging.getLogger()
+    level = root.level
+    with mock.patch.dict(os.environ, CARDRISK_KEY=KEY), redirect_stdout(said), redirect_stderr(said):
+        root.setLevel(logging.DEBUG)
+        try:
+            out = str(planted.tmp / "scores.csv")
+            main(["score", str(given / "cards.csv"), "--model", str(planted.tmp / "bundle"), "--out", out])
+            main(["check", str(given / "codes.txt"), "--kind", "china_mobile"])
+            main(["score", str(given / "codes.txt"), "--kind", "no such kind", "--out", f"{planted.tmp}/batch.parquet"])
+            main(["score", str(given), "--out", out])
+        finally:
+            root.setLevel(level)
+    yield "said", said.getvalue()
+    yield "written", planted.tmp
+    yield "read back", pd.read_csv(out).to_csv()
