@@ -190,7 +190,7 @@ class Probabilities:
         margin = squeezed / one.item()
         one[0] = -abs(margin)
         half = np.exp(one, out=one).item()
-        return (1.0 if margin >= 0 else half) / (1.0 + half)
+        return float((1.0 if margin >= 0 else half) / (1.0 + half))
 
     def _shares(self, row: Floats) -> Floats:
         """`CauseShares.shares` of one card."""
