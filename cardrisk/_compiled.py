@@ -1,14 +1,24 @@
 """The one typed door to numba: compiled functions are cached on disk and keep their Python types.
 
-``compiled`` is strict IEEE arithmetic (no fast-math): the same inputs give the same bits on every road.
+``compiled`` is strict IEEE arithmetic (no fast-math): the same inputs give the same bits on every road. Numba's
+disk cache notices a change of a function's own file only; here it notices a change anywhere in the rooms that the
+file belongs to or imports from, so that no process runs machine code of an older constant or callee.
 """
 
+import hashlib
+import re
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_ROOT: Final = Path(__file__).resolve().parent
+_IMPORTED: Final = re.compile(rb"^\s*from cardrisk\.(\w+)", re.MULTILINE)
 
 
 def compiled(function: F) -> F:
@@ -24,4 +34,28 @@ def compiled(function: F) -> F:
     callable
         The compiled dispatcher, typed like ``function``.
     """
-    return cast(F, numba.njit(cache=True, nogil=True, fastmath=False)(function))
+    made = numba.njit(cache=True, nogil=True, fastmath=False)(function)
+    file = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    if file is not None:  # absent where numba compiles nothing, as under NUMBA_DISABLE_JIT
+        file._source_stamp = (file._source_stamp, _stamp(_source_of(function)))
+    return cast(F, made)
+
+
+def _source_of(function: Callable[..., Any]) -> Path:
+    return Path(sys.modules[function.__module__].__file__ or __file__)
+
+
+@cache
+def _stamp(source: Path) -> str:
+    """Digest of every file in the rooms that ``source`` belongs to or imports from."""
+    own = source.resolve()
+    rooms = {name.decode() for name in _IMPORTED.findall(own.read_bytes())}
+    if own.is_relative_to(_ROOT):
+        rooms.add(own.relative_to(_ROOT).parts[0].removesuffix(".py"))
+    return hashlib.sha256("".join(_room(room) for room in sorted(rooms)).encode()).hexdigest()
+
+
+@cache
+def _room(name: str) -> str:
+    files = sorted((_ROOT / name).rglob("*.py")) or [_ROOT / f"{name}.py"]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files if file.exists())).hexdigest()

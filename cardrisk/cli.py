@@ -1,6 +1,7 @@
 """The command line: one subcommand a job, no logic of its own.
 
-Exit 0 done, 1 done but somebody should look (rows quarantined, hints given, no promotion, an alarm), 2 unusable
+Exit 0 done, 1 done but somebody should look (rows quarantined, hints given, no promotion, an alarm,
+a replay that differs), 2 unusable
 input, said in one line.
 """
 
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--verbose", action="store_true", help="log at DEBUG on standard error")
         return sub.add_argument
 
-    for fill in (_demo, _generate, _train, _evaluate, _score, _check, _report, _promote, _monitor):
+    for fill in (_demo, _generate, _train, _evaluate, _score, _check, _report, _promote, _monitor, _replay):
         fill(command)
     return parser
 
@@ -203,6 +204,14 @@ def _monitor(command: Callable[[str, str], Add]) -> None:
     add("--history", default=None, metavar="DATA", help="earlier tables that fed the scores")
     add("--maturity", type=float, default=21.0, metavar="DAYS", help="age at which an answer is final (default: 21)")
     add("--tz", default=None)
+
+
+def _replay(command: Callable[[str, str], Add]) -> None:
+    add = command("replay", "Run a past decision again from its record and compare it bit for bit.")
+    add("submission", metavar="SUBMISSION", help="submission_id of the card")
+    add("--store", required=True, metavar="URL", help="where its history lives, such as sqlite:///history.db")
+    add("--model", default=None, help="bundle folder or models:/name@alias (default: the shipped bundle)")
+    add("--history", action="store_true", help="compute its features again from the store's history too")
 
 
 if __name__ == "__main__":

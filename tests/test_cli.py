@@ -146,5 +146,5 @@ def test_help_is_quick_and_every_command_is_described(capsys) -> None:
         main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for name in ("demo", "generate", "train", "evaluate", "score", "check", "report", "promote", "monitor"):
+    for name in ("demo", "generate", "train", "evaluate", "score", "check", "report", "promote", "monitor", "replay"):
         assert name in text
