@@ -58,14 +58,18 @@ class Paths(NamedTuple):
         SPLIT records, tree after tree, in the order of the model's text.
     starts
         int64, trees + 1: where each tree's splits start, and the end.
+    deep
+        bool, one per tree: whether some path asks for more than 2 * POINTS features.
     points, weights
-        float64, (blocks, POINTS): quadrature over [0, 1].
+        float64, (rows, POINTS): quadrature over [0, 1]; the first row is the rule of trees that are not deep, the
+        others together are that of the deep ones.
     expected
         float64, one per output: the mean raw score over the training rows.
     """
 
     splits: npt.NDArray[np.void]
     starts: npt.NDArray[np.int64]
+    deep: Flags
     points: Array
     weights: Array
     expected: Array
@@ -111,9 +115,9 @@ def _trace(
 @compiled
 def _trace_all(
     nodes: Nodes, roots: Int32s, columns: Int32s, cover: Int32s, parent: Int32s, above: Int32s, share: Array
-) -> int:
-    """`_trace` for every tree; the largest of its answers."""
-    most = 0
+) -> Int32s:
+    """`_trace` for every tree; return the answers."""
+    most = np.zeros(roots.shape[0] - 1, np.int32)
     latest = np.full(columns[:, 0].max() + 1, -1, np.int32)
     left, feature = np.zeros(nodes.shape[0], np.int32), np.zeros(nodes.shape[0], np.int32)
     for tree in range(roots.shape[0] - 1):
@@ -122,7 +126,7 @@ def _trace_all(
             if nodes[p].column != 0:
                 left[p] = np.int64(nodes[p].left) - first
                 feature[p] = columns[abs(nodes[p].column), 0]
-        found = _trace(
+        most[tree] = _trace(
             end - first,
             left[first:end],
             feature[first:end],
@@ -132,7 +136,6 @@ def _trace_all(
             above[first:end],
             share[first:end],
         )
-        most = max(most, found)
     return most
 
 
@@ -178,18 +181,18 @@ def trace(tables: Tables, covers: npt.NDArray[np.int32], outputs: int) -> Paths:
         raise ModelError("contributions need every node's training count, got one that is 0; train the model again")
     parent, above, share = np.full(size, -1, np.int32), np.full(size, -1, np.int32), np.ones(size)
     most = _trace_all(tables.nodes, roots, tables.columns, cover, parent, above, share)
-    if most > MAX_FEATURES_ON_PATH:
-        raise ModelError(f"contributions allow {MAX_FEATURES_ON_PATH} features on a path, got {most}; limit max_depth")
-    blocks = max(1, -(-most // (2 * POINTS)))
-    points, weights = np.polynomial.legendre.leggauss(blocks * POINTS)
+    largest = int(most.max())
+    if largest > MAX_FEATURES_ON_PATH:
+        raise ModelError(
+            f"contributions allow {MAX_FEATURES_ON_PATH} features on a path, got {largest}; limit max_depth"
+        )
+    rules = [np.polynomial.legendre.leggauss(POINTS)]
+    deep = most > 2 * POINTS
+    if deep.any():
+        rules.append(np.polynomial.legendre.leggauss(-(-largest // (2 * POINTS)) * POINTS))
+    points, weights = (np.concatenate(both).reshape(-1, POINTS) for both in zip(*rules, strict=True))
     splits, starts = _splits(tables, parent, above, share)
-    return Paths(
-        splits,
-        starts,
-        ((points + 1.0) / 2.0).reshape(blocks, POINTS),
-        (weights / 2.0).reshape(blocks, POINTS),
-        _expected(tables, cover, outputs),
-    )
+    return Paths(splits, starts, deep, (points + 1.0) / 2.0, weights / 2.0, _expected(tables, cover, outputs))
 
 
 @compiled
@@ -210,7 +213,7 @@ def _go_down(
 
     ``factor`` is what turns the sum over the leaves below into the feature's contribution: (o - z) divided by the
     feature's factor, less what the same feature's previous split counts for these leaves. Where o is 0 it is
-    -1 / (1 - t), whatever the share: ``lost``, while ``rest`` is 1 - t. np.divide spares a test for zero: no divisor is.
+    -1 / (1 - t), whatever the share: ``lost``; ``rest`` is 1 - t. np.divide spares a test for zero: no divisor is.
     """
     for i in range(np.uint64(splits.shape[0])):
         split = splits[i]
@@ -277,6 +280,7 @@ def contribution_rows(
     words: Words,
     splits: Nodes,
     starts: Longs,
+    deep: Flags,
     points: Array,
     weights: Array,
     expected: Array,
@@ -290,7 +294,7 @@ def contribution_rows(
         float64 (n, features).
     nodes, roots, columns, words
         `layout.Tables`.
-    splits, starts, points, weights, expected
+    splits, starts, deep, points, weights, expected
         `Paths`.
     out
         float64 (n, outputs, features + 1), overwritten; the last entry is the expected raw score.
@@ -308,7 +312,8 @@ def contribution_rows(
         fill_columns(rows[row], columns, filled)
         for tree in range(roots.shape[0] - 1):
             root, here = np.uint64(roots[tree]), splits[starts[tree] : starts[tree + 1]]
-            for block in range(points.shape[0]):
+            first, end = (1, points.shape[0]) if deep[tree] else (0, 1)
+            for block in range(first, end):
                 for k in range(POINTS):
                     product[0, k] = weights[block, k]
                 at, share, none = points[block], rest[block], lost[block]

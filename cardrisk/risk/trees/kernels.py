@@ -83,13 +83,14 @@ def step(node: np.uint64, column: np.int32, nodes: Nodes, filled: Array, words: 
     """Return the node after ``node``, of any kind."""
     if column >= 0:
         return numeric_step(node, column, nodes, filled)
-    left = np.uint64(nodes[node].left)
-    category = np.int64(filled[np.uint64(-column)])
-    start = np.int64(nodes[node].threshold)
-    if category < 0 or category >> 5 >= np.int64(words[start]):
-        return left + np.uint64(1)
-    in_set = (np.int64(words[start + 1 + (category >> 5)]) >> (category & 31)) & 1
-    return left + np.uint64(1 - in_set)
+    # Choices rather than branches: whether a category lies beyond the set is anybody's guess. -1 wraps beyond any set.
+    category = np.uint64(np.int64(filled[np.uint64(-column)]))
+    start = np.uint64(nodes[node].threshold)
+    word = category >> np.uint64(5)
+    within = word < np.uint64(words[start])
+    at = start + (word + np.uint64(1) if within else np.uint64(0))
+    in_set = (np.uint64(words[at]) >> (category & np.uint64(31))) & np.uint64(within)
+    return np.uint64(nodes[node].left) + np.uint64(1) - in_set
 
 
 @compiled

@@ -44,7 +44,8 @@ def test_more_features_on_a_path_than_one_block_of_points(features: int) -> None
     settings = {"objective": "regression", "verbose": -1, "num_threads": 1, "num_leaves": 300, "min_data_in_leaf": 1}
     booster = lightgbm.train(settings | {"feature_fraction_bynode": 0.2}, lightgbm.Dataset(X, y), 5)
     ensemble = Ensemble.from_booster(booster)
-    assert ensemble.paths.points.shape[0] >= 2
+    assert ensemble.paths.deep.any()
+    assert ensemble.paths.points.shape[0] >= 3
     assert_close(booster, ensemble, X[:50])
 
 
