@@ -45,9 +45,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, key: Callable[[], bytes]) -> 
     cut = world.submissions["submitted_at"].min().floor("D") + pd.Timedelta(days=14)
     early = (world.submissions["submitted_at"] < cut).to_numpy()
     settings = {"rounds": 30, "cause_rounds": 3, "num_leaves": 15}
-    model = cardrisk.train(
-        world.submissions[early], world.outcomes, as_of=cut, key=key, params=settings, threads=1
-    )
+    model = cardrisk.train(world.submissions[early], world.outcomes, as_of=cut, key=key, params=settings, threads=1)
     bundle = tmp_path_factory.mktemp("tiny") / "bundle"
     model.save(bundle)
     late = world.submissions[~early].reset_index(drop=True)
