@@ -69,3 +69,32 @@ def command_line(planted: Planted) -> Iterator[Any]:
     yield "said", said.getvalue()
     yield "written", planted.tmp
     yield "read back", pd.read_csv(out).to_csv()
+
+
+@surface("an executed notebook that takes in, looks at and scores cards, and fails once")
+def notebook(planted: Planted) -> Iterator[Any]:
+    import nbclient
+    import nbformat
+
+    given = planted.tmp.parent / f"{planted.tmp.name}-input"
+    given.mkdir()
+    planted.submissions.head(1_000).to_parquet(given / "cards.parquet")
+    cells = [
+        f"import pandas as pd, cardrisk\nkey = lambda: {KEY!r}.encode()",
+        "from cardrisk.codes import Secret, check, intake; intake",
+        f"cards = pd.read_parquet({str(given / 'cards.parquet')!r}); len(cards)",
+        "intake(cards, key=key)",
+        "cardrisk.score(cards, key=key)",
+        "cardrisk.score(cards.assign(submitted_at=cards['card_secret']), key=key)['rule'].value_counts()",
+        "Secret(cards['card_secret'].dropna().iloc[0])",
+        "[check(card) for card in cards.head(50).to_dict('records')]",
+        "cardrisk.score(cards.drop(columns='submitted_at'), key=key)",
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbclient.NotebookClient(book, timeout=300, allow_errors=True).execute()
+    outputs = [cell.outputs for cell in book.cells]
+    # every cell shows something but the first, and only the last one fails: a scan of nothing would find nothing
+    assert [bool(shown) for shown in outputs[1:]] == [True] * (len(cells) - 1)
+    assert [any(o.output_type == "error" for o in shown) for shown in outputs] == [False] * (len(cells) - 1) + [True]
+    yield "shown", str(outputs)
