@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cardrisk.errors import StoreError
 from cardrisk.features import FeatureSet, LiveHistory
-from cardrisk.features.live.layout import TIME
-from cardrisk.features.stores.base import CARD, Entry, Store
+from cardrisk.features.live.history import batches_of
+from cardrisk.features.stores.base import CARD, Store
 
 Card: TypeAlias = Mapping[str, Any]
 Row: TypeAlias = NDArray[np.float64]
@@ -44,39 +44,7 @@ class History(LiveHistory):
         """
         if len(cards) == 1:
             return [self.take(cards[0], moment)]
-        with self._lock:
-            return self._together(cards, moment)
-
-    def _together(self, cards: Sequence[Card], moment: int) -> list[tuple[Row, int]]:
-        self.store.extend([Entry.card(moment, card) for card in cards])
-        missing = {card["submission_id"] for card in cards}
-        for entry in self.store.since(self.seen):
-            self._apply(entry)
-            if entry.kind == CARD:
-                missing.discard(entry.row["submission_id"])
-            if not missing:
-                break
-        at = max(moment, self.now)
-        batches = batches_of(cards)
-        return [(self.row(card, at, batches.get(card.get("batch_id"), (card,))), at) for card in cards]
-
-    def knows(self, name: str) -> bool:
-        """Whether a card of this ``submission_id`` is history."""
-        return name in self.state.by_id
-
-    def moment_of(self, name: str) -> int | None:
-        """Return the moment from which a card counts; None where it is not history."""
-        number = self.state.by_id.get(name)
-        return None if number is None else int(self.state.cards[number & (len(self.state.cards) - 1), TIME])
-
-
-def batches_of(cards: Sequence[Card]) -> dict[Any, list[Card]]:
-    """Cards by the batch they were handed in with; those of no batch are left out."""
-    batches: dict[Any, list[Card]] = {}
-    for card in cards:
-        if card.get("batch_id") is not None:
-            batches.setdefault(card["batch_id"], []).append(card)
-    return batches
+        return self.take_together(cards, moment)
 
 
 def as_of(name: str, features: FeatureSet, store: Store) -> tuple[Card, Row, int]:
@@ -106,7 +74,7 @@ def as_of(name: str, features: FeatureSet, store: Store) -> tuple[Card, Row, int
             if entry.moment != before.now:
                 cards = []
             cards.append(entry.row)
-        before._apply(entry)
+        before.follow(entry)
     if found is None:
         raise StoreError("expected a card of the history, got a submission_id that it does not hold")
     return found, before.row(found, moment, batches_of(cards).get(found.get("batch_id"), (found,))), moment

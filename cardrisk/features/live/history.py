@@ -6,7 +6,7 @@ card is read at its own moment or now, whichever is later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from threading import RLock
 from types import TracebackType
 from typing import Any
@@ -20,7 +20,7 @@ from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import FeatureSet
 from cardrisk.features.finish import finish_rows, round_single
 from cardrisk.features.live.context import Rings, request_fact
-from cardrisk.features.live.layout import layout_of
+from cardrisk.features.live.layout import TIME, layout_of
 from cardrisk.features.live.state import LiveState, grade_of
 from cardrisk.features.live.values import Row, known_at, micros, number_of, plain
 from cardrisk.features.plan import plan_of
@@ -64,11 +64,16 @@ class LiveHistory:
         self._out = np.zeros((1, len(self.layout.features)))
         self.refresh()
 
-    def refresh(self) -> None:
-        """Take in what other processes wrote to the same store."""
+    def refresh(self, until: Set[str] | None = None) -> None:
+        """Take in what other processes wrote to the same store; only as far as all cards of ``until``, where given."""
+        missing = None if until is None else set(until)
         with self._lock:
             for entry in self.store.since(self.seen):
                 self._apply(entry)
+                if missing is not None and entry.kind == CARD:
+                    missing.discard(plain(entry.row.get("submission_id")))
+                    if not missing:
+                        break
 
     def observe(self, card: Row, at: object = None) -> int:
         """Let a submission become history.
@@ -181,6 +186,49 @@ class LiveHistory:
                 self._apply(own, slots)
             return found, t
 
+    def take_together(self, cards: Sequence[Row], at: object) -> list[tuple[F64, int]]:
+        """Read cards of one moment and let all of them become history, in one step no other writer can come between.
+
+        Parameters
+        ----------
+        cards
+            Those of one ``batch_id`` were handed in together; one without is alone.
+        at
+            Their moment; where later events are known already, the latest of those counts.
+
+        Returns
+        -------
+        list of (row, moment)
+            As :meth:`take` gives them, in order.
+
+        Raises
+        ------
+        StoreError
+            They could not be stored; then none of them is history.
+        """
+        moment = micros(at)
+        with self._lock:
+            self.store.extend([Entry.card(moment, card) for card in cards])
+            self.refresh(until={name for card in cards if (name := plain(card.get("submission_id"))) is not None})
+            t = max(moment, self.now)
+            batches = batches_of(cards)
+            return [(self.row(card, t, batches.get(plain(card.get("batch_id")), (card,))), t) for card in cards]
+
+    def follow(self, entry: Entry) -> None:
+        """Take in an event of another store's journal, in its order; nothing is stored."""
+        with self._lock:
+            self._apply(entry)
+
+    def knows(self, submission_id: str) -> bool:
+        """Whether a card of this ``submission_id`` is history."""
+        return submission_id in self.state.by_id
+
+    def moment_of(self, submission_id: str) -> int | None:
+        """Return the moment from which a card counts, in microseconds; None where it is not history."""
+        with self._lock:
+            number = self.state.by_id.get(submission_id)
+            return None if number is None else int(self.state.cards[number & (len(self.state.cards) - 1), TIME])
+
     def _read(self, card: Row, slots: list[int], t: int, together: Sequence[Row]) -> F64:
         raw = self._raw[0]
         self.state.read(slots, t, raw)
@@ -246,3 +294,13 @@ class LiveHistory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def batches_of(cards: Sequence[Row]) -> dict[Any, list[Row]]:
+    """Return cards by the batch they were handed in with; those of no batch are left out."""
+    batches: dict[Any, list[Row]] = {}
+    for card in cards:
+        batch = plain(card.get("batch_id"))
+        if batch is not None:
+            batches.setdefault(batch, []).append(card)
+    return batches
