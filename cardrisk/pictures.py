@@ -3,7 +3,7 @@
 Colours mean the same everywhere: blue the model, grey the base rate or the document, orange the ceiling.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -140,17 +140,160 @@ def daily_rates(days: pd.Series, failed: Floats, channel: pd.Series) -> "Figure"
     return made
 
 
+def folds(table: pd.DataFrame) -> "Figure":
+    """Average precision of each model on the time after it, with 95 % intervals, beside screening and ceiling.
+
+    Parameters
+    ----------
+    table
+        The frame ``folds`` of a prequential evaluation.
+    """
+    made, axes = figure("Each model on the time after it", width=7.2)
+    at, name = np.arange(len(table)), "average_precision"
+    value = table[name].to_numpy(np.float64)
+    low, high = (table[f"{name}_{side}"].fillna(table[name]).to_numpy(np.float64) for side in ("low", "high"))
+    around = [np.maximum(value - low, 0.0), np.maximum(high - value, 0.0)]
+    axes.errorbar(at, value, yerr=around, fmt="o-", color=MODEL, capsize=3, label="model")
+    for other, colour, style in (("ceiling", CEILING, "-"), ("screening", GREY, "-"), ("base", GREY, "--")):
+        if table[f"{other}_{name}"].notna().any():
+            axes.plot(at, table[f"{other}_{name}"], color=colour, linestyle=style, linewidth=1.2, label=other)
+    axes.set_xticks(at, [f"from {start:%m-%d}" for start in table["start"]])
+    axes.set(ylim=(0, 1), ylabel="average precision")
+    axes.legend(frameon=False, ncols=2)
+    return made
+
+
+def beside(summary: pd.DataFrame) -> "Figure":
+    """Average precision and recalls of the model, with 95 % intervals, beside screening and ceiling.
+
+    Parameters
+    ----------
+    summary
+        The frame of an evaluation.
+    """
+    made, axes = figure("Beside the document's screening and the ceiling", width=7.6)
+    chosen = summary[summary["measure"].str.startswith(("average_precision", "auc", "recall"))].reset_index(drop=True)
+    at = np.arange(len(chosen))
+    for shift, name, colour in ((-0.25, "screening", GREY), (0.0, "model", MODEL), (0.25, "ceiling", CEILING)):
+        if chosen[name].notna().any():
+            axes.bar(at + shift, chosen[name].fillna(0.0), width=0.24, color=colour, label=name)
+    value = chosen["model"].to_numpy(np.float64)
+    low, high = (chosen[side].fillna(chosen["model"]).to_numpy(np.float64) for side in ("low", "high"))
+    around = [np.maximum(value - low, 0.0), np.maximum(high - value, 0.0)]
+    axes.errorbar(at, value, yerr=around, fmt="none", color="black", linewidth=1)
+    axes.set_xticks(at, [name.replace("_", " ").replace(" at ", "\nat ") for name in chosen["measure"]], fontsize=8)
+    axes.set(ylim=(0, 1.02))
+    axes.legend(frameon=False, ncols=3)
+    return made
+
+
+def segment_bias(table: pd.DataFrame, most: int = 18) -> "Figure":
+    """Mean probability beside failure rate, with 95 % intervals, in the largest segments.
+
+    Parameters
+    ----------
+    table
+        The frame ``segments`` of an evaluation.
+    most
+        Segments shown at most.
+    """
+    shown = table.head(most).iloc[::-1]
+    made, axes = figure("Calibration by channel, family and tenure", width=8.0, height=1.2 + 0.28 * max(len(shown), 1))
+    at = np.arange(len(shown))
+    rate = shown["rate"].to_numpy(np.float64)
+    around = [rate - shown["rate_low"].to_numpy(np.float64), shown["rate_high"].to_numpy(np.float64) - rate]
+    axes.errorbar(rate, at, xerr=np.maximum(around, 0.0), fmt="o", color=GREY, markersize=4, label="failed")
+    axes.plot(shown["p_mean"], at, "D", color=MODEL, markersize=5, label="stated")
+    names = shown[["channel", "family", "tenure"]].astype(str).agg(", ".join, axis=1)
+    axes.set_yticks(at, [f"{name} ({count:,})" for name, count in zip(names, shown["count"], strict=True)], fontsize=8)
+    axes.set(xlim=(0, None), xlabel="share of cards")
+    axes.legend(frameon=False)
+    return made
+
+
+def confusion(table: pd.DataFrame) -> "Figure":
+    """Likeliest cause against the real one, as shares of each real cause.
+
+    Parameters
+    ----------
+    table
+        The frame ``causes`` of an evaluation: ``actual, predicted, count``.
+    """
+    made, axes = figure("Causes: predicted against real", width=7.6, height=6.4)
+    counts = table.pivot_table(index="actual", columns="predicted", values="count", aggfunc="sum", fill_value=0)
+    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False).index]
+    share = counts.to_numpy(np.float64) / counts.sum(axis=1).to_numpy(np.float64)[:, None]
+    axes.grid(visible=False)
+    axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    for (y, x), value in np.ndenumerate(share):
+        if value >= 0.005:
+            ink = "white" if value > 0.5 else "black"
+            axes.annotate(f"{value:.0%}", (x, y), ha="center", va="center", fontsize=7, color=ink)
+    axes.set_xticks(range(len(counts.columns)), list(counts.columns), rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(range(len(counts)), [f"{n} ({c:,})" for n, c in counts.sum(axis=1).items()], fontsize=8)
+    axes.set(xlabel="predicted", ylabel="real")
+    return made
+
+
+def incident_delays(table: pd.DataFrame) -> "Figure":
+    """How many failures of each incident passed before the first one was flagged, and the share flagged in all.
+
+    Parameters
+    ----------
+    table
+        The frame ``incidents`` of an evaluation.
+    """
+    shown = table.iloc[::-1]
+    made, axes = figure("Incidents: share of failures flagged", width=7.6, height=1.2 + 0.34 * max(len(shown), 1))
+    axes.barh(shown["incident"].astype(str), shown["flagged"].fillna(0.0), color=MODEL, height=0.6)
+    rows = zip(shown["delay_minutes"], shown["missed_before"], shown["failed"], strict=True)
+    for y, (delay, missed, failed) in enumerate(rows):
+        said = "never flagged" if np.isnan(delay) else f"first after {delay:,.0f} min and {missed} of {failed} failures"
+        axes.annotate(said, (0.01, y), va="center", fontsize=8)
+    axes.set(xlim=(0, 1), xlabel="share of the incident's failed cards at or above the 15 % review threshold")
+    return made
+
+
+def days(table: pd.DataFrame) -> "Figure":
+    """Stated probability and failure rate by day.
+
+    Parameters
+    ----------
+    table
+        The frame ``days`` of an evaluation.
+    """
+    made, axes = figure("Stated and observed failures by day", width=8.0, height=3.6)
+    axes.plot(table["day"], table["rate"], "o-", color=GREY, markersize=3, label="failed")
+    axes.plot(table["day"], table["p_mean"], "o-", color=MODEL, markersize=3, label="stated")
+    axes.set(ylim=(0, None), ylabel="share of cards")
+    axes.legend(frameon=False)
+    made.autofmt_xdate(rotation=30)
+    return made
+
+
 def evaluation_pictures(report: Any) -> "dict[str, Figure]":
-    """The pictures of an evaluation: calibration and precision-recall, by file name."""
+    """The pictures of an evaluation by file name: those whose frames hold rows."""
     scored = report.frames["scored"]
     failed = scored["failed"].to_numpy(np.float64)
     known = ~np.isnan(failed)
     p_fail = scored["p_fail"].to_numpy(np.float64)[known]
     ceiling = scored["ceiling"].to_numpy(np.float64)[known] if "ceiling" in scored else None
-    return {
+    pictures = {
         "calibration": calibration(failed[known], p_fail),
         "precision_recall": precision_recall(failed[known], p_fail, ceiling),
     }
+    drawn: dict[str, tuple[str, Callable[[pd.DataFrame], Figure]]] = {
+        "beside": ("summary", beside),
+        "segments": ("segments", segment_bias),
+        "causes": ("causes", confusion),
+        "incidents": ("incidents", incident_delays),
+        "days": ("days", days),
+        "folds": ("folds", folds),
+    }
+    for name, (frame, draw) in drawn.items():
+        if len(report.frames.get(frame, ())):
+            pictures[name] = draw(report.frames[frame])
+    return pictures
 
 
 def _curve(failed: Floats, score: Floats) -> tuple[Floats, Floats]:

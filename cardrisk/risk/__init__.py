@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from cardrisk.risk.evaluation import Evaluation, evaluate
     from cardrisk.risk.locate import load_model
     from cardrisk.risk.model import RiskModel
+    from cardrisk.risk.rolling import prequential
     from cardrisk.risk.training import train
 
 _HOME = {
@@ -16,10 +17,11 @@ _HOME = {
     "RiskModel": "cardrisk.risk.model",
     "evaluate": "cardrisk.risk.evaluation",
     "load_model": "cardrisk.risk.locate",
+    "prequential": "cardrisk.risk.rolling",
     "train": "cardrisk.risk.training",
 }
 
-__all__ = ["CardRiskClassifier", "Evaluation", "RiskModel", "evaluate", "load_model", "train"]
+__all__ = ["CardRiskClassifier", "Evaluation", "RiskModel", "evaluate", "load_model", "prequential", "train"]
 
 
 def __getattr__(name: str) -> Any:

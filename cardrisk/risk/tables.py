@@ -3,7 +3,7 @@
 Correctness: no column of a card's number or secret is left, and nothing that became known at or after ``as_of``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,15 @@ class Tables:
     history: tuple[pd.DataFrame, pd.DataFrame] | None
     moments: npt.NDArray[np.int64]
     end: int
+
+    def until(self, moment: int) -> "Tables":
+        """The same cards with the answers known before a moment (microseconds), which becomes the end."""
+        seen = self.outcomes[microseconds(self.outcomes["answered_at"]) < moment]
+        return replace(self, outcomes=seen, end=moment)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Tables":
+        """The cards at ``rows`` (positions), with all answers."""
+        return replace(self, submissions=self.submissions.iloc[rows], moments=self.moments[rows])
 
 
 def prepare(
