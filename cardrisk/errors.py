@@ -9,7 +9,7 @@
     │   ├── TimeZoneError                naive times and no zone given
     │   └── ScenarioError                a world that contradicts itself
     ├── ModelError (ValueError)          a model cannot be used
-    │   ├── BundleError                  a bundle failed verification; nothing of it was parsed
+    │   ├── BundleError                  a bundle failed verification, or its content is malformed
     │   └── FeatureMismatchError         the model needs columns that were not given
     ├── KeyMaterialError (ValueError)    the token key is missing, too short, or unknown
     ├── StoreError (RuntimeError)        a history store cannot be read or written
@@ -48,7 +48,11 @@ class ModelError(CardriskError, ValueError):
 
 
 class BundleError(ModelError):
-    """A bundle failed verification; nothing of it reached a parser."""
+    """A bundle failed verification, or what it holds is not a model.
+
+    Digests are compared before anything is parsed. What carries a good digest, and a good seal where a key is given, is
+    read by this library's own parser, which checks every number before it is used; no native parser is involved.
+    """
 
 
 class FeatureMismatchError(ModelError):

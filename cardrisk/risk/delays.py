@@ -6,15 +6,23 @@ censored at their age (Kaplan & Meier 1958); so a young table does not read as o
 """
 
 from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cardrisk.errors import InputError
 from cardrisk.facts import MATURITY
-from cardrisk.risk.labels import DAY, NEVER, microseconds
+from cardrisk.risk.labels import DAY, DISPUTE, NEVER, Labels, microseconds
 
-HORIZON = int(MATURITY.value * DAY)
+Floats = npt.NDArray[np.float64]
+Treatment = Literal["model", "weights", "cut", "none"]
+"""What is done about labels that may still change; see `treat`."""
+
+HORIZON: Final = int(MATURITY.value * DAY)
+CUT: Final = 3 * DAY
+"""Answers younger than this, microseconds, are no labels where the treatment is a cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,50 @@ class Flips:
         steps = np.concatenate([[1.0], self.survival])
         left = steps[np.searchsorted(self.ages, age, side="right")]
         return np.where(age >= HORIZON, 0.0, 1.0 - np.minimum(steps[-1] / left, 1.0))
+
+
+def treat(labels: Labels, curve: Flips, now: int, how: Treatment = "model") -> tuple[Floats, Floats]:
+    """Targets and weights of cards whose labels may still change.
+
+    Parameters
+    ----------
+    labels
+        Labels as of ``now``.
+    curve
+        The flip curve as of ``now``.
+    now
+        Microseconds UTC.
+    how
+        ``model``: a success counts as a failure by the chance that it still flips. ``weights``: a success weighs the
+        chance that it stays, a disputed card as many as will be like it (importance weights in the manner of Yasui et
+        al. 2020, "A feedback shift correction in predicting conversion rates under delayed feedback"). ``cut``:
+        answers of the last three days are left out. ``none``:
+        labels as they stand.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        float64 (cards,): target in [0, 1], NaN where there is no label; weight.
+
+    Raises
+    ------
+    InputError
+        If the treatment does not exist.
+    """
+    if how not in get_args(Treatment):
+        raise InputError(f"expected a treatment of delays, one of {', '.join(get_args(Treatment))}; got {how!r}")
+    age = np.maximum(now - labels.answered, 0)
+    weight = np.ones(len(age))
+    if how == "none":
+        return labels.failed, weight
+    if how == "cut":
+        return np.where(age < CUT, np.nan, labels.failed), weight
+    chance = np.where(labels.failed == 0.0, curve.chance(age), 0.0)
+    if how == "model":
+        return np.where(labels.failed == 0.0, chance, labels.failed), weight
+    disputed = (labels.failed == 1.0) & (labels.source == DISPUTE)
+    to_come = chance.sum() / disputed.sum() if disputed.any() else 0.0
+    return labels.failed, np.where(disputed, 1.0 + to_come, 1.0 - chance)
 
 
 def flips(outcomes: pd.DataFrame, as_of: int | None = None) -> Flips:

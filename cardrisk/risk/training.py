@@ -155,6 +155,7 @@ def train_on(
     declared: "FeatureSet | None" = None,
     as_of: int | None = None,
     propensity: "pd.Series[float] | None" = None,
+    delay: delays.Treatment = "model",
 ) -> RiskModel:
     """Train on features that are computed already; `train` is the road to it.
 
@@ -168,6 +169,8 @@ def train_on(
         How to grow the trees.
     declared, as_of, propensity
         As in `train`; ``as_of`` in microseconds.
+    delay
+        What is done about labels that may still change; see `delays.treat`.
 
     Returns
     -------
@@ -178,7 +181,7 @@ def train_on(
     InputError
         As `train`.
     """
-    data = _labelled(frame, tables, as_of, propensity)
+    data = _labelled(frame, tables, as_of, propensity, delay)
     columns = Columns.learn(data.frame)
     matrix = columns.matrix(data.frame)
     fit, held = _parts(data, tables)
@@ -213,23 +216,26 @@ class _Places:
 
 
 def _labelled(
-    frame: pd.DataFrame, tables: Tables, as_of: int | None, propensity: "pd.Series[float] | None"
+    frame: pd.DataFrame,
+    tables: Tables,
+    as_of: int | None,
+    propensity: "pd.Series[float] | None",
+    delay: delays.Treatment = "model",
 ) -> TrainingData:
     """Cards with a label, with the chance of a later flip in the target; refuses tables without two classes."""
     ids = tables.submissions["submission_id"]
     labels = labels_of(ids, tables.outcomes, as_of)
-    rows = np.flatnonzero(labels.known)
-    bad = int(np.nansum(labels.failed))
+    now = tables.end if as_of is None else as_of
+    target, weight = delays.treat(labels, delays.flips(tables.outcomes, as_of), now, delay)
+    rows = np.flatnonzero(~np.isnan(target))
+    bad = int(np.nansum(labels.failed[rows]))
     if not len(rows) or bad in (0, len(rows)):
         got = "no answered card" if not len(rows) else f"{len(rows)} answered cards, {bad} of them failed"
         raise InputError(f"expected answered cards with both successes and failures, got {got}; give more outcomes")
     kept = labels.take(rows)
-    now = tables.end if as_of is None else as_of
-    chance = delays.flips(tables.outcomes, as_of).chance(np.maximum(now - kept.answered, 0))
-    target = np.where(kept.failed == 1.0, 1.0, chance)
-    weight = _weights(ids.iloc[rows], propensity)
+    weight = weight[rows] * _weights(ids.iloc[rows], propensity)
     groups = repair.hindsight(tables.submissions.iloc[rows], kept)
-    return TrainingData(frame.iloc[rows], tables.moments[rows], kept, target, weight, groups)
+    return TrainingData(frame.iloc[rows], tables.moments[rows], kept, target[rows], weight, groups)
 
 
 def _weights(ids: "pd.Series[str]", propensity: "pd.Series[float] | None") -> Floats:

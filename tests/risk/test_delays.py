@@ -1,8 +1,12 @@
 import numpy as np
 import pandas as pd
+import pytest
 
-from cardrisk.risk.delays import HORIZON, answer_gap, flips
-from cardrisk.risk.labels import DAY, NEVER
+from cardrisk.errors import InputError
+from cardrisk.risk.delays import HORIZON, Flips, answer_gap, flips, treat
+from cardrisk.risk.labels import DAY, DISPUTE, GATEWAY, NEVER, Labels
+
+NOW = 100 * DAY
 
 
 def world(count: int, share: float, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -63,3 +67,36 @@ def test_gap_is_a_quantile_of_the_answered_and_is_capped():
     assert answer_gap(moments, answered) == 98
     assert answer_gap(moments, answered, cap=10) == 10
     assert answer_gap(moments, np.full(101, NEVER)) == 0
+
+
+def labels(failed, ages, sources):
+    answered = NOW - (np.array(ages) * DAY).astype(np.int64)
+    nothing = np.full(len(failed), -1, np.int16)
+    return Labels(np.array(failed, float), nothing, answered, np.array(sources, np.int8))
+
+
+CURVE = Flips(np.array([2 * DAY]), np.array([0.9]))
+"""One success in ten flips, two days after its answer."""
+
+
+def test_treatments_of_labels_that_may_still_change():
+    given = labels([0, 0, 1, 1, np.nan], [0, 5, 1, 4, 0], [GATEWAY, GATEWAY, DISPUTE, GATEWAY, GATEWAY])
+    target, weight = treat(given, CURVE, NOW, "model")
+    np.testing.assert_allclose(target, [0.1, 0, 1, 1, np.nan])
+    np.testing.assert_allclose(weight, 1)
+    target, weight = treat(given, CURVE, NOW, "weights")
+    np.testing.assert_allclose(target, given.failed)
+    np.testing.assert_allclose(weight[:4], [0.9, 1, 1.1, 1])
+    np.testing.assert_allclose(treat(given, CURVE, NOW, "cut")[0], [np.nan, 0, np.nan, 1, np.nan])
+    np.testing.assert_allclose(treat(given, CURVE, NOW, "none")[0], given.failed)
+
+
+def test_model_and_weights_expect_the_same_failures():
+    given = labels([0] * 50 + [1] * 5, [0] * 50 + [3] * 5, [GATEWAY] * 50 + [DISPUTE] * 5)
+    sums = [(target * weight).sum() for target, weight in (treat(given, CURVE, NOW, h) for h in ("model", "weights"))]
+    assert sums[0] == pytest.approx(sums[1])
+
+
+def test_an_unknown_treatment_is_named():
+    with pytest.raises(InputError, match="treatment of delays, one of model, weights, cut, none; got 'hope'"):
+        treat(labels([0], [0], [GATEWAY]), CURVE, NOW, "hope")
