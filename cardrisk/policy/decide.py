@@ -1,30 +1,19 @@
 """One card, one action: the least expected loss among the actions open to that card.
 
-For an action ``a`` on a card bought at price ``v`` with margin ``m`` and cause probabilities ``p_c``::
-
-    paid(a)    = v * sum_c p_c (1 - mends[a, c] - stops[a, c]) lost_c
-    earned(a)  = (1 - leaves_a) * (sound + sum_c p_c mends[a, c])         sound: good or retryable
-    loss(a)    = cost_a + paid(a) + m * (sound + sum_c p_c max_b mends[b, c] - earned(a))
-
-Sums run in the order of ``CAUSES`` in compiled code, so one card and a million give the same bits. A card
-whose ``p_fail`` is not known is held: never accepted, never blamed. Where the causes are not known, the card is
-taken to fail in the document's shares.
+Correct when every row gets what :mod:`cardrisk.policy.choose` gives its card alone, and what an exploring policy lets
+through is drawn from the card's own id.
 """
 
-import hashlib
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cardrisk._compiled import compiled
-from cardrisk.facts import CAUSE_SHARES, CAUSES, RETRYABLE
+from cardrisk.facts import CAUSES
+from cardrisk.policy.choose import BIND, Terms, choose, lot
 from cardrisk.policy.costs import ACTIONS, STOPPED, Costs
 
-_HOLD: Final = ACTIONS.index("hold")
-_GOOD: Final = np.array([cause in RETRYABLE for cause in CAUSES])
-JOINT_SHARE: Final = ("bound_to_account", "not_activated", "insufficient_balance")
 _IS_STOPPED: Final = np.array([action in STOPPED for action in ACTIONS])
 
 
@@ -56,28 +45,16 @@ def decide(
     """
     costs = costs or Costs()
     p_fail = probabilities["p_fail"].to_numpy(np.float64)
-    p_cause = _by_cause(probabilities)
+    p_cause = np.array(probabilities[[f"p_{cause}" for cause in CAUSES]], dtype=np.float64, order="C")
     price, margin = amounts(cards, costs)
-    action, loss = _choose(
-        p_fail,
-        p_cause,
-        price,
-        margin,
-        open_actions(cards, kinds_that_bind),
-        costs.fixed(),
-        costs.mended(),
-        costs.stopped(),
-        costs.lost(),
-        costs.turned_away(),
-        _GOOD,
-        _HOLD,
-    )
+    may = open_actions(cards, kinds_that_bind)
+    action, loss = choose(p_fail, p_cause, price, margin, may, *Terms.of(costs))
     propensity = np.where(_IS_STOPPED[action], 0.0, 1.0)
     if costs.explore > 0.0:
-        may = _IS_STOPPED[action] & (price <= costs.explore_limit) & ~np.isnan(p_fail)
-        lucky = may & (_draws(cards["submission_id"]) < costs.explore)
+        may_pass = _IS_STOPPED[action] & (price <= costs.explore_limit) & ~np.isnan(p_fail)
+        lucky = may_pass & (np.array([lot(name) for name in cards["submission_id"]]) < costs.explore)
         action = np.where(lucky, ACTIONS.index("accept"), action)
-        propensity = np.where(may, costs.explore, propensity)
+        propensity = np.where(may_pass, costs.explore, propensity)
     return pd.DataFrame(
         {
             "decision": pd.array(np.array(ACTIONS, dtype=object)[action], dtype="str"),
@@ -86,21 +63,6 @@ def decide(
         },
         index=probabilities.index,
     )
-
-
-def _by_cause(probabilities: pd.DataFrame) -> NDArray[np.float64]:
-    given = np.array(probabilities[[f"p_{cause}" for cause in CAUSES]], dtype=np.float64, order="C")
-    unknown = np.isnan(given).any(axis=1)
-    given[unknown] = probabilities["p_fail"].to_numpy(np.float64)[unknown, None] * _DOCUMENT
-    return given
-
-
-def _document_shares() -> NDArray[np.float64]:
-    """The document's shares of failures in the order of ``CAUSES``, its joint share split evenly."""
-    shares = {**CAUSE_SHARES.value, **dict.fromkeys(JOINT_SHARE, CAUSE_SHARES.value["bound_or_part_spent"] / 3)}
-    known = np.array([shares.get(cause, 0.0) for cause in CAUSES])
-    total: NDArray[np.float64] = known / known.sum()
-    return total
 
 
 def amounts(cards: pd.DataFrame, costs: Costs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -115,7 +77,7 @@ def open_actions(cards: pd.DataFrame, kinds_that_bind: frozenset[str] | None) ->
     """Which actions make sense for which card; shape ``(rows, actions)``."""
     allowed = np.ones((len(cards), len(ACTIONS)), dtype=np.bool_)
     if kinds_that_bind is not None and "card_kind" in cards:
-        allowed[:, ACTIONS.index("bind_first")] = cards["card_kind"].isin(kinds_that_bind).to_numpy()
+        allowed[:, BIND] = cards["card_kind"].isin(kinds_that_bind).to_numpy()
     return allowed
 
 
@@ -123,57 +85,3 @@ def _column(cards: pd.DataFrame, name: str) -> NDArray[np.float64]:
     if name not in cards:
         return np.full(len(cards), np.nan)
     return cards[name].to_numpy(np.float64, na_value=np.nan)
-
-
-def _draws(ids: pd.Series) -> NDArray[np.float64]:
-    """Uniform draws that depend on the id alone: a retry of the same card gets the same draw."""
-    raw = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8, person=b"explore").digest() for i in ids)
-    return np.frombuffer(raw, dtype="<u8") / 2.0**64
-
-
-_DOCUMENT: Final = _document_shares()
-
-
-@compiled
-def _choose(  # one loop over cards, actions and causes: the formula above, in its order
-    p_fail: NDArray[np.float64],
-    p_cause: NDArray[np.float64],
-    price: NDArray[np.float64],
-    margin: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
-    fixed: NDArray[np.float64],
-    mended: NDArray[np.float64],
-    stopped: NDArray[np.float64],
-    lost: NDArray[np.float64],
-    leaves: NDArray[np.float64],
-    good: NDArray[np.bool_],
-    hold: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    rows, causes = p_cause.shape
-    action = np.full(rows, hold, np.int64)
-    least = np.full(rows, np.nan, np.float64)
-    for i in range(rows):
-        if np.isnan(p_fail[i]):
-            continue
-        sound = 1.0 - p_fail[i]
-        could = 0.0
-        for c in range(causes):
-            if good[c]:
-                sound += p_cause[i, c]
-            else:
-                could += p_cause[i, c] * mended[:, c].max()
-        for a in range(fixed.shape[0]):
-            if not allowed[i, a]:
-                continue
-            paid = 0.0
-            saved = 0.0
-            for c in range(causes):
-                paid += p_cause[i, c] * (1.0 - mended[a, c] - stopped[a, c]) * lost[c]
-                if not good[c]:
-                    saved += p_cause[i, c] * mended[a, c]
-            earned = (1.0 - leaves[a]) * (sound + saved)
-            loss = fixed[a] + price[i] * paid + margin[i] * (sound + could - earned)
-            if np.isnan(least[i]) or loss < least[i]:
-                least[i] = loss
-                action[i] = a
-    return action, least

@@ -118,12 +118,12 @@ def _evidence(model: RiskModel, features: pd.DataFrame, language: Language, top:
         dict(zip(features.columns, row, strict=True)) for row in features.itertuples(index=False, name=None)
     ]
     return [
-        _one(weight[place], values[place], distinct, topics, [declared[name] for name in names], row, language, top)
+        told(weight[place], values[place], distinct, topics, [declared[name] for name in names], row, language, top)
         for place, row in enumerate(rows)
     ]
 
 
-def _one(
+def told(
     weight: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
     distinct: Sequence[str],
@@ -133,7 +133,21 @@ def _one(
     language: Language,
     top: int,
 ) -> list[str]:
-    """Sentences of the strongest topics of one card, each told by its strongest feature."""
+    """Sentences of the strongest topics of one card, each told by its strongest feature.
+
+    Parameters
+    ----------
+    weight
+        float64 (topics,): what each topic adds to the card's log-odds.
+    values
+        float64 (features,): what each feature adds.
+    distinct, topics
+        The topics; the topic of each feature.
+    features, row
+        Declarations; the card's features by name.
+    language, top
+        As `reasons_for`.
+    """
     out: list[str] = []
     for number in np.argsort(-weight, kind="stable"):
         if weight[number] < SMALLEST or len(out) >= top:

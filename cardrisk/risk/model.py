@@ -17,7 +17,7 @@ import pandas as pd
 from cardrisk.errors import BundleError, FeatureMismatchError
 from cardrisk.facts import CAUSES
 from cardrisk.risk import bundle, document
-from cardrisk.risk.calibrate import sigmoid
+from cardrisk.risk.chances import Chances, chances
 from cardrisk.risk.document import ModelCard
 from cardrisk.risk.trees import Ensemble, parse
 
@@ -142,6 +142,11 @@ class RiskModel:
         """Twelve hexadecimal digits that name the content; equal for signed and unsigned copies."""
         return bundle.content_digest(self.files)[:12]
 
+    @cached_property
+    def chances(self) -> Chances:
+        """What turns the trees' raw scores into probabilities, for compiled code."""
+        return Chances.of(self.card.calibration, self.card.shares)
+
     @property
     def needed(self) -> tuple[str, ...]:
         """Features that must be given to `predict`."""
@@ -224,12 +229,11 @@ class RiskModel:
     def _probabilities(
         self, matrix: npt.NDArray[Any], slope: Floats | float, offset: Floats | float, threads: int
     ) -> Floats:
-        raw = self.fail.raw(matrix, threads=threads)
-        p_fail = sigmoid(self.card.calibration.margin(raw, slope, offset))
-        scores = None if self.cause is None else self.cause.raw(matrix, threads=threads)
-        out = np.empty((len(matrix), len(P_COLUMNS)))
-        out[:, 0] = p_fail
-        out[:, 1:] = self.card.shares.shares(scores, len(matrix)) * p_fail[:, None]
+        count = len(matrix)
+        scores = np.empty((count, 0)) if self.cause is None else self.cause.raw(matrix, threads=threads)
+        out = np.empty((count, len(P_COLUMNS)))
+        slopes, offsets = (np.array(np.broadcast_to(part, count), np.float64) for part in (slope, offset))
+        chances(self.fail.raw(matrix, threads=threads), scores, slopes, offsets, *self.chances, out)
         return out
 
     def _group_maps(self, frame: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cardrisk.facts import CAUSES
-from cardrisk.kinds import KINDS
 from cardrisk.policy import Costs, decide
 from cardrisk.risk import RiskModel
+from cardrisk.scoring.given import KINDS_THAT_BIND
 from cardrisk.tables import Checked
 
 P_CAUSES: Final = tuple(f"p_{cause}" for cause in CAUSES)
@@ -28,7 +28,6 @@ COLUMNS: Final = (
     "rule",
     "model_version",
 )
-KINDS_THAT_BIND: Final = frozenset(name for name, kind in KINDS.items() if kind.binds)
 
 
 def judge(model: RiskModel, features: pd.DataFrame, cards: pd.DataFrame, costs: Costs | None) -> pd.DataFrame:

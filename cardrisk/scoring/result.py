@@ -4,13 +4,23 @@ Correct when every card handed in gets exactly one, whatever happened: scored, r
 reason why it could not be scored; the last two are never accepted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Self
+
+Later = Callable[[], tuple[str, ...]]
+
+
+class _Unread:
+    """Room for reasons that nobody has read yet."""
+
+    __slots__ = ("_later",)
+
+    _later: "Later"
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Score(_Unread):
     """The answer for one card.
 
     Attributes
@@ -26,7 +36,7 @@ class Score:
     decision, expected_loss, propensity
         The action, its expected loss in yuan, and the probability with which the policy lets the card through.
     reasons
-        For the reviewer, strongest first.
+        For the reviewer, strongest first; worked out at the first reading.
     rule
         The rule that quarantined the card, else null.
     model_version
@@ -47,6 +57,24 @@ class Score:
     rule: str | None
     model_version: str
     degraded: str | None = None
+
+    def deferring(self, later: Later) -> Self:
+        """Let ``later`` work the reasons out at their first reading; for whoever has just made this answer."""
+        _REASONS.__delete__(self)
+        _LATER.__set__(self, later)
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """Work the reasons out: called for what has no value yet."""
+        if name != "reasons":
+            raise AttributeError(f"a Score has no {name!r}")
+        found = self._later()
+        _REASONS.__set__(self, found)
+        return found
+
+
+_REASONS: Final[Any] = vars(Score)["reasons"]
+_LATER: Final[Any] = vars(_Unread)["_later"]
 
 
 def held(card: Mapping[str, Any], version: str, *, rule: str | None = None, degraded: str | None = None) -> Score:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cardrisk.risk import RiskModel
 from cardrisk.risk.evidence import topic
-from cardrisk.risk.explain import TOP, Language, _one
+from cardrisk.risk.explain import TOP, Language, told
 
 
 class Why:
@@ -38,4 +38,4 @@ class Why:
         """
         values = self._trees.contributions(inputs[None, :])[0, self._places]
         weight = (values[None, :] @ self._member)[0]
-        return _one(weight, values, self._distinct, self._topics, self._features, features, self._language, TOP)
+        return told(weight, values, self._distinct, self._topics, self._features, features, self._language, TOP)

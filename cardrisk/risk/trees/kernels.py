@@ -134,20 +134,20 @@ def four_numeric_leaves(at: tuple, nodes: Nodes, filled: tuple) -> tuple:  # typ
 
 
 @compiled
-def raw_row(row: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Words, out: Array) -> None:
-    """Add up the trees for one row.
+def sum_trees(filled: Array, nodes: Nodes, roots: Int32s, words: Words, out: Array) -> None:
+    """Add up some trees for one row.
 
     Parameters
     ----------
-    row
-        float64, one value per feature.
-    nodes, roots, columns, words
+    filled
+        float64, what `fill_columns` made of the row.
+    nodes, words
         `layout.Tables`.
+    roots
+        Where the trees start, and the end: all of `layout.Tables.roots`, or a stretch of it.
     out
         float64, one entry per output; overwritten with raw scores.
     """
-    filled = np.empty(columns.shape[0])
-    fill_columns(row, columns, filled)
     out[:] = 0.0
     trees, outputs = roots.shape[0] - 1, out.shape[0]
     numeric = words.shape[0] == NO_SETS
@@ -167,6 +167,24 @@ def raw_row(row: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Wor
         tree += 4
     for last in range(tree, trees):
         out[last % outputs] += nodes[leaf_of(np.uint64(roots[last]), nodes, filled, words)].threshold
+
+
+@compiled
+def raw_row(row: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Words, out: Array) -> None:
+    """Add up the trees for one row.
+
+    Parameters
+    ----------
+    row
+        float64, one value per feature.
+    nodes, roots, columns, words
+        `layout.Tables`.
+    out
+        float64, one entry per output; overwritten with raw scores.
+    """
+    filled = np.empty(columns.shape[0])
+    fill_columns(row, columns, filled)
+    sum_trees(filled, nodes, roots, words, out)
 
 
 @compiled

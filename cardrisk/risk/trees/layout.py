@@ -169,3 +169,23 @@ def _positions(group: Group, roots: Longs, left: Longs) -> tuple[Longs, Longs]:
         at[group.split_start[group.tree[inner]] + child[inner]] = position[inner]
         leaves[group.leaf_start[group.tree[~inner]] + ~child[~inner]] = position[~inner]
     return at, leaves
+
+
+def join(first: Tables, second: Tables) -> Tables:
+    """Return the trees of both over the same features, those of ``first`` first; each column is filled once."""
+    columns = {(int(feature), int(treatment)): k for k, (feature, treatment) in enumerate(first.columns)}
+    place = [columns.setdefault((int(feature), int(treatment)), len(columns)) for feature, treatment in second.columns]
+    nodes = second.nodes.copy()
+    column = second.nodes["column"]
+    nodes["column"] = np.sign(column) * np.array(place, np.int32)[np.abs(column)]
+    nodes["left"] += len(first.nodes)
+    if first.words.size > NO_SETS:
+        nodes["threshold"][column < 0] += first.words.size
+    sets = [tables.words for tables in (first, second) if tables.words.size > NO_SETS]
+    words = np.concatenate(sets) if sets else first.words
+    return Tables(
+        np.concatenate([first.nodes, nodes]),
+        np.concatenate([first.roots[:-1], second.roots + len(first.nodes)]).astype(np.int32),
+        np.array(list(columns), np.int32),
+        words,
+    )
