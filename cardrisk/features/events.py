@@ -86,8 +86,7 @@ class Cards:
         if name == "moment":
             return self.time
         if name not in self.found:
-            how, column = name.split(" ", 1)
-            self.found[name] = self.arrange(np.concatenate([_read(part, how, column) for part in self.parts]))
+            self.found[name] = self.arrange(np.concatenate([number_of(part, name) for part in self.parts]))
         return self.found[name]
 
     def code(self, column: str) -> tuple[I32, int]:
@@ -108,7 +107,9 @@ def column_of(part: pd.DataFrame, column: str) -> pd.Series:
     return pd.Series(np.full(len(part), np.nan), dtype=object)
 
 
-def _read(part: pd.DataFrame, how: str, column: str) -> I64:
+def number_of(part: pd.DataFrame, name: str) -> I64:
+    """Return a whole-number fact of each row: ``cents|time|micro|flag COLUMN``; ``NULL`` where unknown."""
+    how, column = name.split(" ", 1)
     if column not in part:
         return np.full(len(part), NULL)
     if how == "time":

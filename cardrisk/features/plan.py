@@ -129,7 +129,7 @@ def plan_of(features: FeatureSet) -> Plan:
         others = tuple(slot for slot in slots if slot.key != keys[home])
         borrowed[home] = others
         foreign.update(dict.fromkeys(others))
-        ends[home] = _finish(members, own[-1], others)
+        ends[home] = ending(members, own[-1], others)
     lenders: dict[str, list[Slot]] = {}
     for slot in foreign:
         lenders.setdefault(name_of(slot.key), []).append(slot)
@@ -187,7 +187,8 @@ def _streams(slots: list[Slot]) -> list[tuple[str, tuple[tuple[str, str], ...], 
     return [(source, tuple(sorted(names)), windows) for (source, _, windows), names in merged.items()]
 
 
-def _finish(members: list[tuple[Feature, Recipe]], own: KeyPlan, others: tuple[Slot, ...]) -> Finish:
+def ending(members: list[tuple[Feature, Recipe]], own: KeyPlan, others: tuple[Slot, ...]) -> Finish:
+    """Lay out how features end from one key's columns, with the slots of others in the columns after them."""
     place = {**own.column, **{slot: own.width + i for i, slot in enumerate(others)}}
     arguments = np.zeros((len(members), ARITY), np.int64)
     for i, (_, recipe) in enumerate(members):

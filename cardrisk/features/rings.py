@@ -117,6 +117,13 @@ def look(values: I64, parent: I64, degree: I64, stats: I64, out: I64) -> None:
 
 
 @compiled
+def look_each(values: I64, places: I64, parent: I64, degree: I64, stats: I64, out: I64) -> None:
+    """Look for several cards, as `look`; ``places`` are their rows of ``values``."""
+    for i in range(places.size):
+        look(values[places[i]], parent, degree, stats, out[i])
+
+
+@compiled
 def walk(time: I64, counted: I64, values: I64, size: int, a_time: I64, a_card: I64, a_known: I64, a_failed: I64) -> I64:
     """Return cards, known and failed of every card's rings, shape (cards, 3), day after day."""
     out = np.empty((time.size, 3), np.int64)

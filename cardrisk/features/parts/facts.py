@@ -1,0 +1,118 @@
+"""Facts of a card that take other events to tell, over narrow frames: seen before, handed in together, rings.
+
+Each function takes some of the events and says which of them must come together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.features.arrays import DAY, I64, NULL
+from cardrisk.features.derived import resubmitted
+from cardrisk.features.parts.narrow import cards_in
+from cardrisk.features.parts.plan import RESUBMITTED, PartPlan
+from cardrisk.features.rings import COLUMNS, FACTS, SPAN, build, look_each
+from cardrisk.features.statistics import CARD
+from cardrisk.features.together import add_together
+
+
+def resubmitted_in(events: pd.DataFrame) -> pd.DataFrame:
+    """Return ``seq`` and ``flag resubmitted`` of events; those of one ``is card_token`` must come together."""
+    cards = cards_in(events)
+    return pd.DataFrame({"seq": cards.columns["seq"], RESUBMITTED: resubmitted(cards)})
+
+
+def requests_in(plan: PartPlan, events: pd.DataFrame) -> pd.DataFrame:
+    """Return ``seq`` and the ``request ...`` facts of events.
+
+    Events of one ``is batch_id`` and ``time`` must come together; without a batch each stands alone.
+    """
+    cards = cards_in(events)
+    add_together(cards, plan.requests)
+    return pd.DataFrame({"seq": cards.columns["seq"], **{name: cards.found[name] for name in sorted(plan.requests)}})
+
+
+def request_columns(plan: PartPlan) -> list[str]:
+    """Columns of the events that :func:`requests_in` reads."""
+    names = {"seq", "time", "asks", "counts", "is batch_id"}
+    for name in plan.requests:
+        _, what, *rest = name.split(" ", 2)
+        if what in ("distinct", "known"):
+            names.add(f"is {rest[0]}")
+        elif rest:
+            names.add(rest[0])
+    return sorted(names)
+
+
+def ring_columns() -> list[str]:
+    """Columns of the events that :func:`rings_on` reads."""
+    return ["seq", "time", "asks", "counts", *(f"is {column}" for column in COLUMNS)]
+
+
+def day_of(moments: I64) -> I64:
+    """Return the UTC day of each moment, days since 1970; unknown moments belong to the first day there is."""
+    return np.asarray(moments, np.int64) // DAY
+
+
+def rings_on(day: int, events: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """Return ``seq`` and the ring facts of the cards of one UTC day.
+
+    Parameters
+    ----------
+    day
+        Days since 1970.
+    events
+        Every event of this day and of the seven before.
+    answers
+        Answers about those of the seven days before; later ones are left unread.
+    """
+    cards = cards_in(events)
+    start = day * DAY
+    stop = int(np.searchsorted(cards.time, start))
+    first = int(np.searchsorted(cards.time, start - SPAN))
+    values, size = _values(cards.columns)
+    counted = np.where(cards.push[:, None] == 1, values, -1)
+    state = _standing(cards.columns["seq"], answers, start)
+    parent, degree = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    stats = np.zeros((size, 3), np.int64)
+    build(counted, first, stop, state, parent, degree, stats)
+    asked = np.arange(stop, int(np.searchsorted(cards.time, start + DAY)))
+    asked = asked[cards.row[asked] >= 0]
+    found = np.empty((asked.size, 3), np.int64)
+    look_each(values, asked, parent, degree, stats, found)
+    columns = {name: np.ascontiguousarray(found[:, j]) for j, name in enumerate(FACTS)}
+    return pd.DataFrame({"seq": cards.columns["seq"][asked], **columns})
+
+
+def _values(columns: dict[str, I64]) -> tuple[I64, int]:
+    """Number the values of all linking columns; equal ones of different columns differ."""
+    out = np.full((len(columns["seq"]), len(COLUMNS)), -1, np.int64)
+    size = 0
+    for j, column in enumerate(COLUMNS):
+        identity = columns[f"is {column}"]
+        known = identity != NULL
+        codes, distinct = pd.factorize(identity[known])
+        out[known, j] = codes + size
+        size += len(distinct)
+    return out, max(size, 1)
+
+
+def _standing(seq: I64, answers: pd.DataFrame, moment: int) -> I64:
+    """Return known and failed of each card as of ``moment``."""
+    state = np.zeros((seq.size, 2), np.int64)
+    time, until = answers["time"].to_numpy(), answers["until"].to_numpy()
+    stands = answers[(time < moment) & (until >= moment)]
+    order = np.argsort(seq, kind="stable")
+    about = stands["seq"].to_numpy()
+    place = np.searchsorted(seq, about, sorter=order)
+    inside = place < seq.size
+    place[inside] = order[place[inside]]
+    inside[inside] = seq[place[inside]] == about[inside]
+    state[place[inside], 0] = stands["known"].to_numpy()[inside]
+    state[place[inside], 1] = stands["failed"].to_numpy()[inside]
+    return state
+
+
+TOKEN: str = CARD.columns[0]
+"""Column whose equal values :func:`resubmitted_in` wants together."""

@@ -1,0 +1,134 @@
+"""One key's features of some of its entities: frame in, frame out.
+
+Correct when cutting the entities into parts in any way gives the bits of the whole: a part holds every event of
+its entities, so the same kernels see the same events in the same order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.features.arrays import I64, NULL, Array
+from cardrisk.features.declare import Key
+from cardrisk.features.finish import finish_rows
+from cardrisk.features.grouping import group_cards
+from cardrisk.features.parts.narrow import NarrowAnswers, NarrowCards, answers_in, cards_in, entity_of
+from cardrisk.features.parts.plan import Part
+from cardrisk.features.plan import Finish, KeyPlan
+from cardrisk.features.streams import WALKS, Walk, clock_walk
+
+BLOCK: Final = 2_048
+
+
+def events_for(part: Part, events: pd.DataFrame) -> pd.DataFrame:
+    """Return the events that belong to an entity of the part's key, with ``entity``, and only what the part reads.
+
+    Parameters
+    ----------
+    part
+        From :func:`~cardrisk.features.parts.part_plan`.
+    events
+        From :func:`~cardrisk.features.parts.events_of`, with ``flag resubmitted`` added where it is planned.
+    """
+    entity = entity_of(events, part.key)
+    names = ["seq", "time", "asks", "counts", *part.events]
+    wanted = (entity != NULL) & ((events["asks"] == 1) | (events["counts"] == 1)).to_numpy()
+    out = events[names].assign(entity=entity)
+    return out if wanted.all() else out[wanted]
+
+
+def answers_for(part: Part, answers: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers about cards in ``events`` (of :func:`events_for`), with the card's ``entity``.
+
+    ``events`` must hold every card of ``answers`` that has an entity; only what the part reads is kept.
+    """
+    names = ["seq", "rank", "time", "until", "known", "failed", *(f"is {column}" for column in part.told)]
+    sorted_seq = events["seq"].is_monotonic_increasing
+    known = events if sorted_seq else events.sort_values("seq")
+    seq, about = known["seq"].to_numpy(), answers["seq"].to_numpy()
+    place = np.minimum(np.searchsorted(seq, about), max(seq.size - 1, 0))
+    here = seq[place] == about if seq.size else np.zeros(about.size, bool)
+    return answers.loc[here, names].assign(entity=known["entity"].to_numpy()[place[here]])
+
+
+def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """Compute one key's features for some of its entities.
+
+    Parameters
+    ----------
+    part
+        The key's share of the features.
+    events, answers
+        Rows of :func:`events_for` and :func:`answers_for`, in any order: every event and every answer of each
+        entity that occurs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per event that asks: ``seq`` and ``part.columns``: finished features (float32, float64) and whole
+        numbers handed on (int64, ``NULL`` where unknown).
+    """
+    cards = cards_in(events)
+    told = answers_in(answers, cards)
+    key = Key(f"part of {part.key.name}", ("entity",), part.key.silence)
+    cards.columns["is entity"] = cards.columns["entity"]
+    groups = group_cards(cards, key)
+    walks = walks_of(cards, told, part.plan, groups_key=key)
+    out = _Result(part, groups.q_row.size)
+    raw = np.empty((BLOCK, part.plan.width), np.int64)
+    for first in range(0, groups.q_row.size, BLOCK):
+        stop = min(first + BLOCK, groups.q_row.size)
+        for walk in walks:
+            walk(first, stop, raw)
+        out.take(first, stop, raw)
+    return out.frame(cards.columns["seq"][groups.q_row])
+
+
+def walks_of(cards: NarrowCards, answers: NarrowAnswers, plan: KeyPlan, *, groups_key: Key) -> list[Walk]:
+    """Return what walks over each stream of a key's events."""
+    groups = group_cards(cards, groups_key)
+    walks = [WALKS[stream.source](cards, answers, groups, stream) for stream in plan.streams]
+    if plan.first >= 0 or plan.last >= 0:
+        walks.append(clock_walk(groups, plan.first, plan.last))
+    return walks
+
+
+class _Result:
+    """Columns of a part, filled a block at a time."""
+
+    def __init__(self, part: Part, rows: int) -> None:
+        self.part = part
+        self.ends = [only(part.end, dtype) for dtype in ("float32", "float64")]
+        self.rowwise = [np.empty((rows, len(end.features)), end.features[0].dtype) for end in self.ends if end.features]
+        self.ends = [end for end in self.ends if end.features]
+        self.places = np.array([part.plan.column[slot] for slot in part.handed], np.int64)
+        self.handed = np.empty((rows, self.places.size), np.int64)
+
+    def take(self, first: int, stop: int, raw: I64) -> None:
+        """Finish one block's features."""
+        at = np.arange(first, stop)
+        for end, rowwise in zip(self.ends, self.rowwise, strict=True):
+            finish_rows(raw, at, end.ops, end.arguments, end.constants, rowwise)
+        self.handed[first:stop] = raw[: stop - first, self.places]
+
+    def frame(self, seq: I64) -> pd.DataFrame:
+        """Return the part's result."""
+        columns: dict[str, Array] = {"seq": seq}
+        for end, rowwise in zip(self.ends, self.rowwise, strict=True):
+            columns |= {f.name: np.ascontiguousarray(rowwise[:, i]) for i, f in enumerate(end.features)}
+        names = self.part.columns[len(self.part.end.features) :]
+        columns |= {name: np.ascontiguousarray(self.handed[:, i]) for i, name in enumerate(names)}
+        return pd.DataFrame({name: columns[name] for name in ("seq", *self.part.columns)}, copy=False)
+
+
+def only(end: Finish, dtype: str) -> Finish:
+    """Return what ends in columns of one dtype."""
+    chosen = np.array([i for i, f in enumerate(end.features) if f.dtype == dtype], np.int64)
+    members = tuple(end.features[i] for i in chosen)
+    return replace(
+        end, features=members, ops=end.ops[chosen], arguments=end.arguments[chosen], constants=end.constants[chosen]
+    )

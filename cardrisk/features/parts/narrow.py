@@ -1,0 +1,212 @@
+"""Events in narrow frames: identities and whole numbers, nothing else, so that they travel and sort cheaply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool
+from cardrisk.features.columns import times
+from cardrisk.features.declare import FeatureSet, Key
+from cardrisk.features.events import GRAVITY, Answers, Cards, column_of, known_at, number_of, settle
+from cardrisk.features.parts.identity import identities, together
+from cardrisk.features.parts.plan import part_plan
+
+EVERYBODY = 1
+"""Entity of a key without columns."""
+UNKNOWN = 2
+"""Stands for "not known" where a key takes that as a value."""
+
+
+@dataclass
+class NarrowCards(Cards):
+    """Cards whose columns are identities and whole numbers already."""
+
+    columns: dict[str, I64] = field(default_factory=dict)
+
+    def number(self, name: str) -> I64:
+        """Return a whole-number fact, in time order."""
+        if name == "moment":
+            return self.time
+        return self.found[name] if name in self.found else self.columns[name]
+
+    def code(self, column: str) -> tuple[I32, int]:
+        """Return a column's codes in time order and their number."""
+        if column not in self.codes:
+            self.codes[column] = _codes(self.columns[f"is {column}"])
+        return self.codes[column]
+
+
+class NarrowAnswers(Answers):
+    """Answers whose columns are identities already, in the order of the answers."""
+
+    def code(self, column: str) -> tuple[I32, int]:
+        """Return a column's codes, one per answer, and their number."""
+        if f"is {column}" not in self.frame:
+            return np.full(self.card.size, -1, np.int32), 0
+        return _codes(self.frame[f"is {column}"].to_numpy())
+
+    def equals(self, column: str, value: str) -> Bool:
+        """Return where a text column has one value."""
+        if f"is {column}" not in self.frame:
+            return np.zeros(self.card.size, bool)
+        same: Bool = self.frame[f"is {column}"].to_numpy() == identities(pd.Series([value], dtype="str"))[0]
+        return same
+
+
+def _codes(identity: I64) -> tuple[I32, int]:
+    codes, values = pd.factorize(identity)
+    known = identity != NULL
+    return np.where(known, codes, -1).astype(np.int32), len(values)
+
+
+def events_of(frame: pd.DataFrame, seq: Array, features: FeatureSet, *, asks: bool) -> pd.DataFrame:
+    """Narrow submissions to what the features' events hold.
+
+    Parameters
+    ----------
+    frame
+        Submissions after intake, any rows of the table.
+    seq
+        Place of each row in all tables, history first: what decides between equal moments. Shape (rows,).
+    features
+        The declarations.
+    asks
+        Whether the rows want features (the table scored), or only feed them (history).
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``seq, time`` (microseconds), ``asks``, ``counts`` (1 until :func:`settled` says that an earlier row has the
+        same ``submission_id``), ``is COLUMN`` (identities) and whole numbers under their channels' names, all int64.
+    """
+    plan = part_plan(features)
+    moment = known_at(frame)
+    columns: dict[str, Array] = {
+        "seq": np.asarray(seq, np.int64),
+        "time": moment,
+        "asks": np.full(len(frame), int(asks), np.int64),
+        "counts": (moment != NULL).astype(np.int64),
+    }
+    for column in plan.identities:
+        columns[f"is {column}"] = _identities_in(frame, column)
+    for name in plan.numbers:
+        columns[name] = number_of(frame, name)
+    if "flag region_mismatch" in plan.derived:
+        columns["flag region_mismatch"] = mismatch(frame)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _identities_in(frame: pd.DataFrame, column: str) -> I64:
+    return identities(frame[column]) if column in frame else np.full(len(frame), NULL)
+
+
+def mismatch(frame: pd.DataFrame) -> I64:
+    """Return 1 where a card is used outside its region, 0 inside, ``NULL`` where either is unknown."""
+    issued, used = (identities(column_of(frame, name)) for name in ("region_issued", "region_of_use"))
+    return np.where((issued == NULL) | (used == NULL), NULL, (issued != used).astype(np.int64))
+
+
+def outcomes_of(frame: pd.DataFrame, rank: Array, features: FeatureSet) -> pd.DataFrame:
+    """Narrow answers: ``id, rank, said, heard`` (when it counts from), ``grade`` and ``is COLUMN`` identities.
+
+    Parameters
+    ----------
+    frame
+        Valid outcomes, any rows of the table.
+    rank
+        Place of each row in all outcome tables, history's first: decides between equal answers of one moment.
+    features
+        The declarations.
+    """
+    said = times(frame["answered_at"])
+    heard = np.maximum(said, times(frame["received_at"])) if "received_at" in frame else said
+    grade = np.asarray(frame["status"].map(GRAVITY).fillna(0), dtype=np.int64)
+    columns: dict[str, Array] = {"rank": np.asarray(rank, np.int64), "said": said, "heard": heard, "grade": grade}
+    for column in part_plan(features).told:
+        columns[f"is {column}"] = _identities_in(frame, column)
+    return pd.DataFrame({"id": frame["submission_id"].to_numpy(), **columns}, copy=False)
+
+
+def settled(cards: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[I64, pd.DataFrame]:
+    """Say which rows repeat an earlier one's id, and which answer of a card stands from when until when.
+
+    Parameters
+    ----------
+    cards
+        ``id, seq, time`` of every row with one of some ids, all tables.
+    outcomes
+        Rows of :func:`outcomes_of` with the same ids.
+
+    Returns
+    -------
+    repeated
+        ``seq`` of rows that are not the first of their id: they ask, but count in nobody's history.
+    answers
+        ``seq`` of the card, ``rank, time`` from which the answer counts, ``until`` (replaced from then on, or
+        ``NEVER``), ``known, failed`` and ``is COLUMN``; in order of time.
+    """
+    cards = cards.sort_values("seq", kind="stable")
+    again = (cards["id"].duplicated() & cards["id"].notna()).to_numpy()
+    first = cards[~again & (cards["time"] != NULL).to_numpy() & cards["id"].notna().to_numpy()]
+    outcomes = outcomes.sort_values("rank", kind="stable")
+    card = pd.Index(first["id"]).get_indexer(pd.Index(outcomes["id"]))
+    start = first["time"].to_numpy()[np.maximum(card, 0)] if len(first) else np.zeros(len(card), np.int64)
+    said = outcomes["said"].to_numpy()
+    moment = np.maximum(outcomes["heard"].to_numpy(), start)
+    counts = (card >= 0) & (said != NULL) & (moment <= start + HORIZON)
+    told = outcomes.drop(columns=["id", "said", "heard", "grade"]).reset_index(drop=True)
+    found = settle(card, moment, said, outcomes["grade"].to_numpy(), np.flatnonzero(counts), told)
+    frame = told.take(found.order).reset_index(drop=True)
+    later = np.append(found.time, 0)[np.minimum(found.after, found.time.size)]
+    until = np.where(found.after < found.time.size, later, found.after)
+    fixed: dict[str, Array] = {"seq": first["seq"].to_numpy()[found.card], "time": found.time, "until": until}
+    fixed |= {"known": found.known, "failed": found.failed}
+    fixed |= {str(name): column.to_numpy() for name, column in frame.items()}
+    return cards["seq"].to_numpy()[again], pd.DataFrame(fixed)
+
+
+def entity_of(events: pd.DataFrame, key: Key) -> I64:
+    """Return the identity of the entity that ``key`` names in each event, ``NULL`` where it names none."""
+    if not key.columns:
+        return np.full(len(events), EVERYBODY, np.int64)
+    columns = []
+    for column in key.columns:
+        found = events[f"is {column}"].to_numpy()
+        columns.append(np.where(found == NULL, UNKNOWN, found) if column in key.lenient else found)
+    return together(columns)
+
+
+def cards_in(events: pd.DataFrame) -> NarrowCards:
+    """Bring events of some entities into time order."""
+    seq, moment = events["seq"].to_numpy(), events["time"].to_numpy()
+    order = np.lexsort((seq, moment))
+    columns = {str(name): np.ascontiguousarray(column.to_numpy()[order]) for name, column in events.items()}
+    rows = np.where(columns["asks"] == 1, np.arange(order.size), -1)
+    time, counts = columns["time"], columns["counts"].astype(np.int32)
+    return NarrowCards([], time, np.arange(order.size), rows, counts, columns=columns)
+
+
+def answers_in(answers: pd.DataFrame, cards: NarrowCards) -> NarrowAnswers:
+    """Bring answers about cards of a part into time order, revisions linked."""
+    answers = answers.sort_values(["time", "rank"], kind="stable", ignore_index=True)
+    seq, about = cards.columns["seq"], answers["seq"].to_numpy()
+    by_seq = np.argsort(seq, kind="stable")
+    place = by_seq[np.searchsorted(seq, about, sorter=by_seq)] if about.size else np.empty(0, np.int64)
+    before, after = _chains(place)
+    known, failed = answers["known"].to_numpy(), answers["failed"].to_numpy()
+    return NarrowAnswers(
+        place, answers["time"].to_numpy(), known, failed, before, after, answers, np.arange(len(answers))
+    )
+
+
+def _chains(card: I64) -> tuple[I64, I64]:
+    """Link answers of the same card, given in time order: the one before (-1) and after (``NEVER``)."""
+    before, after = np.full(card.size, -1, np.int64), np.full(card.size, NEVER, np.int64)
+    order = np.argsort(card, kind="stable")
+    same = card[order][1:] == card[order][:-1]
+    before[order[1:][same]] = order[:-1][same]
+    after[order[:-1][same]] = order[1:][same]
+    return before, after

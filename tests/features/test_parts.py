@@ -1,0 +1,76 @@
+"""Features computed in parts are the features of the whole, bit for bit, however the table is cut."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cardrisk.features import FEATURES, compute, parts
+
+from . import cutting, worlds
+
+
+def assert_same_bits(found, expected):
+    assert list(found.columns) == list(expected.columns)
+    for name in expected.columns:
+        left, right = expected[name], found[name]
+        assert left.dtype == right.dtype, name
+        if left.dtype.kind == "f":
+            kind = f"u{left.dtype.itemsize}"
+            same = left.to_numpy().view(kind) == right.to_numpy().view(kind)
+            same |= left.isna().to_numpy() & right.isna().to_numpy()
+            assert same.all(), (name, left[~same].head(3).tolist(), right[~same].head(3).tolist())
+        else:
+            pd.testing.assert_series_equal(left, right, check_index=False)
+
+
+def trouble(seed, n=60):
+    rng = np.random.default_rng([77, seed])
+    days, entities = int(rng.choice([2, 10, 40, 200])), int(rng.choice([1, 3, 8]))
+    submissions, outcomes = worlds.tables(rng, n=n, days=days, entities=entities)
+    extra = [c for c in ("entry_method", "medium", "code_kind_fit", "photo_quality", "account_bound") if seed % 2]
+    for column in extra:
+        submissions[column] = rng.choice([0.0, 1.0, np.nan], n) if column in extra[3:] else rng.choice(["a", "b"], n)
+    return rng, submissions, outcomes
+
+
+def test_any_cut_gives_the_bits_of_the_whole(full_or):
+    for seed in range(full_or(300, 4)):
+        rng, submissions, outcomes = trouble(seed)
+        history = None
+        if seed % 3:
+            past, told = worlds.tables(rng, n=50, days=20)
+            submissions, history = submissions.copy(), (past, told)
+            submissions.loc[::7, "submission_id"] = past["submission_id"].iloc[: len(submissions.iloc[::7])].tolist()
+        expected = compute(submissions, outcomes, history=history, features=FEATURES)
+        chunks, groups = int(rng.integers(1, 9)), int(rng.integers(1, 9))
+        found = cutting.compute_cut(rng, submissions, outcomes, FEATURES, history, chunks, groups)
+        assert_same_bits(found, expected)
+
+
+def test_a_choice_of_features_needs_only_its_own_parts():
+    rng, submissions, outcomes = trouble(3)
+    few = FEATURES.select(["kind_failure_share_1h", "hour", "channel", "ring_cards", "ip_1h_count"][:4])
+    assert {part.key.name for part in parts.part_plan(few).parts} == {"kind", "all"}
+    assert_same_bits(cutting.compute_cut(rng, submissions, outcomes, few), compute(submissions, outcomes, features=few))
+
+
+@pytest.mark.parametrize("frame", ["str", "object", "category", "string[pyarrow]"])
+def test_equal_texts_are_one_identity_whatever_holds_them(frame):
+    values = pd.Series(["a", None, "卡", "a" * 30, "a" * 31, ""])
+    found = parts.identities(values.astype(frame))
+    assert (found == parts.identities(values.astype("str"))).all()
+    assert found[1] == parts.narrow.NULL
+    assert len(set(found.tolist())) == len(values)
+
+
+def test_equal_numbers_are_one_identity_and_unequal_ones_are_not():
+    whole, real = pd.Series([0, 1, 10**9]), pd.Series([-0.0, 1.0, 1e9])
+    assert (parts.identities(whole) == parts.identities(real)).all()
+    assert len(set(parts.identities(pd.Series(np.arange(100_000) / 100)).tolist())) == 100_000
+
+
+def test_combinations_depend_on_order_and_are_null_where_any_part_is():
+    one, other = parts.identities(pd.Series(["a", "b", None])), parts.identities(pd.Series(["b", "a", "c"]))
+    both = parts.together([one, other])
+    assert both[0] != both[1]
+    assert both[2] == parts.narrow.NULL
