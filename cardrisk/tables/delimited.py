@@ -49,22 +49,45 @@ def parse(text: str, name: str, contract: Contract | None = None) -> pd.DataFram
         No header line.
     """
     contracts = (contract,) if contract is not None else (SUBMISSIONS, OUTCOMES)
-    skipped, delimiter, header = _header(text, name, contracts)
-    body = _after(text, skipped)
+    skipped, delimiter, header = header_of(text, name, contracts)
+    return parse_body(_after(text, skipped), delimiter, header)
+
+
+def parse_body(body: str, delimiter: str, header: list[str]) -> pd.DataFrame:
+    """Parse delimited text whose first line is the header line, whatever that line says.
+
+    Parameters
+    ----------
+    body
+        Whole lines; a file may be cut between any two records and parsed in pieces.
+    delimiter, header
+        As `header_of` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `parse`.
+    """
     table = _fast(body, delimiter, header)
-    if table is None:
-        table = _plain(body, delimiter, header)
-    return table
+    return _plain(body, delimiter, header) if table is None else table
 
 
 def known_headers(text: str) -> set[str]:
     """Give the columns of submissions that the likeliest header line of a text names."""
-    header = _header(text, "", (SUBMISSIONS,))[2] if text.strip() else []
+    header = header_of(text, "", (SUBMISSIONS,))[2] if text.strip() else []
     return {name for label in header if (name := known_header(label, SUBMISSIONS))}
 
 
-def _header(text: str, name: str, contracts: tuple[Contract, ...]) -> tuple[int, str, list[str]]:
-    """Find the line that most headers are known of: (lines to skip, delimiter, headers)."""
+def header_of(text: str, name: str, contracts: tuple[Contract, ...]) -> tuple[int, str, list[str]]:
+    """Find the line that most headers are known of: (lines to skip, delimiter, headers).
+
+    Only the first `PREAMBLE_LINES` lines of ``text`` are looked at.
+
+    Raises
+    ------
+    UnusableFileError
+        No header line.
+    """
     lines = [line for line, _ in zip(io.StringIO(text, newline=None), range(PREAMBLE_LINES), strict=False)]
     best: tuple[int, int, int, str, list[str]] | None = None
     for place, line in enumerate(lines):

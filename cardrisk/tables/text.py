@@ -112,10 +112,14 @@ class Text(Reader):
             array = pa.array(kept(results), type=pa.large_string()).take(pa.array(places))
         else:
             array, positions, rules = self._only_odd_cells(array, zone)
-        if self.verbatim and len(rounded := rounded_codes(array)):
+        if self.verbatim and len(rounded := self.rounded(array)):
             positions = np.concatenate([positions, rounded])
             rules = [*rules, *([MANGLED.rule] * len(rounded))]
         return Parsed(to_pandas(array), positions, rules)
+
+    def rounded(self, array: Any) -> Any:
+        """Find the codes of a column that a spreadsheet rounded (see `rounded_codes`)."""
+        return rounded_codes(array)
 
     def _only_odd_cells(self, array: Any, zone: tzinfo | None) -> tuple[Any, Any, list[str]]:
         odd = ~plain(array, self.longest)
@@ -175,16 +179,33 @@ def rounded_codes(array: Any) -> Any:
     int64 array
         Positions, ascending; empty where the column gives no cause for suspicion.
     """
+    found, digits = ending_in_zeros(array)
+    return found if tells_rounding(len(found), digits) else np.empty(0, dtype=np.int64)
+
+
+def tells_rounding(found: int, digits: int) -> bool:
+    """Whether so many codes that end in zeros, of so many long ones, mean that a spreadsheet rounded the column."""
+    return found >= ROUND_AT_LEAST and found >= ROUND_SHARE * digits
+
+
+def ending_in_zeros(array: Any) -> tuple[Any, int]:
+    """Find codes with nothing but zeros beyond the 15th digit, and count the codes of more than 15 digits.
+
+    Parameters
+    ----------
+    array
+        large_string array of codes as read; parts of a column may be counted apart and added up.
+
+    Returns
+    -------
+    tuple
+        int64 positions, ascending, and the count.
+    """
     data, bounds = bytes_of(array)
-    sizes = np.diff(bounds)
-    long = sizes > EXACT_DIGITS
+    long = np.diff(bounds) > EXACT_DIGITS
     if not len(data) or not long.any():
-        return np.empty(0, dtype=np.int64)
-    suspects = np.flatnonzero(long & (data[np.maximum(bounds[1:] - 1, 0)] == ord("0")))
-    if len(suspects) < ROUND_AT_LEAST:
-        return np.empty(0, dtype=np.int64)
+        return np.empty(0, dtype=np.int64), 0
     digits = pc.match_substring_regex(array.filter(pa.array(long)), r"^\d{16,}$").to_numpy(zero_copy_only=False)
+    suspects = np.flatnonzero(long & (data[np.maximum(bounds[1:] - 1, 0)] == ord("0")))
     rounded = pc.match_substring_regex(array.take(pa.array(suspects)), r"^\d{15}0+$").to_numpy(zero_copy_only=False)
-    found = suspects[rounded.astype(bool)]
-    enough = len(found) >= ROUND_AT_LEAST and len(found) >= ROUND_SHARE * np.count_nonzero(digits)
-    return found if enough else np.empty(0, dtype=np.int64)
+    return suspects[rounded.astype(bool)], np.count_nonzero(digits)
