@@ -171,6 +171,7 @@ def _check(command: Callable[[str, str], Add]) -> None:
         help="file of `number secret` lines; - is standard input",
     )
     add("--kind", default=None, help="declared card kind")
+    add("--doubt", action="store_true", help="the card was refused: ask also about what is misread most often")
     add("--language", choices=("en", "zh"), default="en")
 
 

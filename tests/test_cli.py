@@ -139,6 +139,10 @@ def test_check_reads_standard_input_and_never_an_argument() -> None:
     assert done.returncode == 1, done.stderr
     assert done.stdout
     assert "ABCD" not in done.stdout
+    whole = "ABCD-EFGH-JKLM-NPQR\n"
+    for more, code in (([], 0), (["--doubt"], 1)):  # nothing breaks the shape: only doubt asks
+        done = subprocess.run([*run, *more], input=whole, capture_output=True, text=True)
+        assert (done.returncode, bool(done.stdout)) == (code, bool(code)), done.stderr
 
 
 def test_help_is_quick_and_every_command_is_described(capsys) -> None:

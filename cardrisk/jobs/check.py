@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cardrisk.codes.hints import Language
 
 
-def run(*, source: str, kind: str | None, language: "Language") -> int:
+def run(*, source: str, kind: str | None, language: "Language", doubt: bool = False) -> int:
     """Print hints for each line of ``number secret`` text.
 
     Returns
@@ -29,7 +29,8 @@ def run(*, source: str, kind: str | None, language: "Language") -> int:
         raw = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except IsADirectoryError:
         raise UnusableFileError(f"{source}: expected a text file, got a folder") from None
-    found = check_text(raw.decode("utf-8-sig", errors="replace").splitlines(), kind=kind, language=language)
+    lines = raw.decode("utf-8-sig", errors="replace").splitlines()
+    found = check_text(lines, kind=kind, doubt=doubt, language=language)
     for line, hints in enumerate(found, start=1):
         for hint in hints:
             sys.stdout.write(f"{line}: {hint}\n")
