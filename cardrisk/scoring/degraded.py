@@ -5,10 +5,10 @@ anew: after a failure the store is left alone for ``PAUSE`` seconds, and one cal
 """
 
 import time
-from collections.abc import Callable
 from typing import Final
 
 from cardrisk.errors import StoreError
+from cardrisk.scoring.clock import Clock
 
 STORE: Final = "store"
 DISK_FULL: Final = "disk_full"
@@ -25,9 +25,6 @@ REASONS: Final = {
 PAUSE: Final = 1.0
 """Seconds for which a store that failed is not asked again."""
 
-SET_BACK: Final = 2.0
-"""Seconds by which a clock may go backwards: time servers correct that much without harm."""
-
 TIMEOUT: Final = 0.012
 """Seconds to wait for a store whose URL names no timeout: with the rest of a call this stays below 20 ms."""
 
@@ -38,21 +35,18 @@ class Guard:
     Parameters
     ----------
     clock
-        Seconds since 1970; the host's clock unless given.
+        The host's.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._highest = clock()
         self._reason: str | None = None
         self._until = 0.0
 
     def trouble(self) -> str | None:
         """Why no card can be scored just now; None where nothing is known to be broken."""
-        now = self._clock()
-        if now < self._highest - SET_BACK:
+        if self._clock.set_back():
             return CLOCK
-        self._highest = max(self._highest, now)
         if self._reason is not None:
             if time.monotonic() < self._until:
                 return self._reason

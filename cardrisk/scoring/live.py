@@ -6,29 +6,39 @@ it got. A card that cannot be scored is held, marked with the reason.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import RLock
 from types import TracebackType
 from typing import Any, Literal, Self, overload
 
+import numpy as np
 import pandas as pd
 
 from cardrisk.codes import Intake, KeySource
 from cardrisk.errors import InputError, ModelError, StoreError
 from cardrisk.features import backfill
+from cardrisk.features.live.values import micros
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel, load_model
 from cardrisk.risk.explain import Language
 from cardrisk.scoring import forking, log
-from cardrisk.scoring.admit import History, as_of
+from cardrisk.scoring.clock import Clock
 from cardrisk.scoring.degraded import BUNDLE, Guard, bounded
-from cardrisk.scoring.judge import Judge, Reasons
-from cardrisk.scoring.ledger import Ledger, open_ledger
+from cardrisk.scoring.judge import Reasons
 from cardrisk.scoring.metrics import Metrics
 from cardrisk.scoring.record import Context, Record
 from cardrisk.scoring.result import Score, held
-from cardrisk.tables import Rejected, check_one, check_one_outcome, check_outcomes, check_submissions, known_at_one
+from cardrisk.scoring.road import Road
+from cardrisk.tables import (
+    DATED_AHEAD,
+    Rejected,
+    check_one,
+    check_one_outcome,
+    check_outcomes,
+    check_submissions,
+    known_at,
+    known_at_one,
+)
 
 Card = Mapping[str, Any]
 Start = Literal["strict", "degraded"]
@@ -46,6 +56,10 @@ class Scorer:
         scorer waits :data:`~cardrisk.scoring.degraded.TIMEOUT` seconds for it and holds the card then.
     costs, key, tz, reasons, language
         As in :func:`cardrisk.score`.
+    clock
+        Gives seconds since 1970; the host's clock unless given. A card or an answer dated more than
+        :data:`~cardrisk.scoring.clock.AHEAD` seconds ahead of it is refused under the rule ``dated_ahead``, so that
+        it cannot move history's clock for everybody. None: events of any date count, as when tables are replayed.
     start
         ``"strict"``: a model or a store that cannot be used raises. ``"degraded"``: the scorer starts all the same
         and holds every card, marked, until :meth:`reopen` succeeds.
@@ -76,22 +90,18 @@ class Scorer:
         tz: str | None = None,
         reasons: Reasons = "stopped",
         language: Language = "en",
+        clock: Callable[[], float] | None = time.time,
         start: Start = "strict",
     ) -> None:
         if reasons not in ("stopped", "all", "none"):
             raise InputError(f"reasons: expected 'stopped', 'all' or 'none', got {reasons!r}")
-        self._given: dict[str, Any] = {
-            "model": model,
-            "store": store,
-            "key": key,
-            "reasons": reasons,
-            "language": language,
-        }
-        self._given |= {"costs": costs, "tz": tz, "start": start}
+        self._given: dict[str, Any] = {"model": model, "store": store, "key": key, "reasons": reasons}
+        self._given |= {"language": language, "costs": costs, "tz": tz, "clock": clock, "start": start}
         self.costs, self.tz, self.reasons, self.language = costs or Costs(), tz, reasons, language
         self._intake = Intake(key)
         self._store = bounded(store)
-        self._guard = Guard()
+        self._clock = Clock(clock)
+        self._guard = Guard(self._clock)
         self._lock = RLock()
         self.metrics = Metrics({})
         self._down: str | None = None
@@ -105,14 +115,22 @@ class Scorer:
         forking.watch(self)
 
     def _open(self, model: "RiskModel | str | None") -> None:
-        self.model = load_model(model)
-        self._judge = Judge(self.model, self.costs, self.reasons, self.language)
-        self._history = History(self.model.features, self._store)
-        self._ledger: Ledger = open_ledger(self._history.store, self._store)
-        context = Context.of(self.model, self._judge.names, self.costs, self.reasons, self.language)
-        self._context = self._ledger.enter(context)
+        loaded = load_model(model)
+        self._road = Road(loaded, self.costs, self.reasons, self.language, self._intake, self._store)
+        context = self._road.context
         self.metrics = Metrics({"version": context.version, "model_version": context.model_version})
         self._down = None
+
+    @property
+    def model(self) -> RiskModel:
+        """The model that decides.
+
+        Raises
+        ------
+        StoreError
+            The scorer started degraded.
+        """
+        return self._up().model
 
     def __reduce__(self) -> Any:
         """Let a spawned process open the same store; a key is never pickled, nor is a history of one process."""
@@ -165,97 +183,98 @@ class Scorer:
             A time without a zone and no ``tz``.
         """
         began = time.perf_counter()
+        if isinstance(cards, Mapping):
+            score = self._one(cards)
+            self.metrics.answered((score,), time.perf_counter() - began)
+            return score
         given: Any = cards
-        alone = isinstance(given, Mapping)
-        several = [given] if alone else given
-        if isinstance(several, str | bytes) or not all(isinstance(card, Mapping) for card in several):
-            raise InputError(f"cards: expected a mapping or a list of mappings, got {type(given).__name__}")
-        out = self._score(list(several))
-        self.metrics.took(time.perf_counter() - began)
-        return out[0] if alone else out
+        several = [] if isinstance(given, str | bytes) else list(given)
+        if isinstance(given, str | bytes) or not all(isinstance(card, Mapping) for card in several):
+            raise InputError(f"cards: expected a mapping or a list of mappings, got {type(cards).__name__}")
+        scores = self._several(several)
+        self.metrics.answered(scores, time.perf_counter() - began)
+        return scores
 
-    def _score(self, cards: list[Card]) -> list[Score]:
-        out: list[Score | None] = [None] * len(cards)
+    def _one(self, given: Card) -> Score:
+        """`_several` for one card."""
+        card = check_one(given, tz=self.tz)
+        if isinstance(card, Rejected):
+            return self._held(given, rule=card.rule)
+        moment = known_at_one(card)
+        with self._lock:
+            reason = self._down or self._guard.trouble()
+            if reason is None and moment > self._clock.limit():
+                return self._held(card, rule=DATED_AHEAD)
+            if reason is None:
+                try:
+                    score = self._known(card) or self._road.alone(card, moment)
+                    self._guard.worked()
+                    log.score(score)
+                    return score
+                except StoreError as error:
+                    reason = self._failed(error)
+        return self._held(card, degraded=reason)
+
+    def _several(self, given: Sequence[Card]) -> list[Score]:
+        out: dict[int, Score] = {}
         valid: dict[int, dict[str, Any]] = {}
-        version = "" if self._down else self.model.version
-        for i, card in enumerate(cards):
+        for i, card in enumerate(given):
             found = check_one(card, tz=self.tz)
             if isinstance(found, Rejected):
-                out[i] = self._noted(held(card, version, rule=found.rule))
+                out[i] = self._held(card, rule=found.rule)
             else:
                 valid[i] = found
-        scores = self._answers(valid)
-        for i, card in valid.items():
-            out[i] = scores[card["submission_id"]]
-        return [score for score in out if score is not None]
+        scores = self._answers(valid.values())
+        out |= {i: scores[card["submission_id"]] for i, card in valid.items()}
+        return [out[i] for i in range(len(given))]
 
-    def _answers(self, cards: dict[int, dict[str, Any]]) -> dict[str, Score]:
+    def _answers(self, cards: Iterable[dict[str, Any]]) -> dict[str, Score]:
         """Answer valid cards by ``submission_id``; the first of each counts."""
         first: dict[str, dict[str, Any]] = {}
-        for card in cards.values():
+        for card in cards:
             first.setdefault(card["submission_id"], card)
         done: dict[str, Score] = {}
         with self._lock:
             reason = self._down or self._guard.trouble()
             if reason is None and first:
                 try:
-                    self._known(first, done)
-                    fresh = [card for name, card in first.items() if name not in done]
-                    for moment, group in self._moments(self._intake.together(fresh)):
-                        self._take_in(group, moment, done)
+                    self._take_in(first, done)
                     self._guard.worked()
                 except StoreError as error:
-                    reason = self._guard.failed(error)
-                    log.event("degraded", reason=reason, error=str(error))
+                    reason = self._failed(error)
         for name, card in first.items():
             if name not in done:
-                version = "" if self._down else self.model.version
-                done[name] = self._noted(held(card, version, degraded=reason))
+                done[name] = self._held(card, degraded=reason)
         return done
 
-    def _known(self, cards: Mapping[str, Card], done: dict[str, Score]) -> None:
+    def _take_in(self, cards: Mapping[str, dict[str, Any]], done: dict[str, Score]) -> None:
+        fresh = []
+        for name, card in cards.items():
+            if known_at_one(card) > self._clock.limit():
+                done[name] = self._held(card, rule=DATED_AHEAD)
+            elif (found := self._known(card)) is not None:
+                done[name] = found
+            else:
+                fresh.append(card)
+        for score in self._road.together(fresh):
+            done[str(score.submission_id)] = score
+            log.score(score)
+
+    def _known(self, card: Card) -> Score | None:
         """Answer again what was answered before."""
-        for name in cards:
-            if self._history.knows(name):
-                done[name] = (self._ledger.find(name) or self._recovered(name)).score
-                self.metrics.count("retries")
+        name = card["submission_id"]
+        if not self._road.knows(name):
+            return None
+        self.metrics.count("retries")
+        return self._road.again(name)
 
-    def _recovered(self, name: str) -> Record:
-        """Answer a card that became history just before its process died, as it would have been answered."""
-        card, row, moment = as_of(name, self.model.features, self._history.store)
-        record = Record(self._context, moment, card, row.tobytes(), self._judge.score(card, row))
-        return self._ledger.keep([record])[0]
+    def _failed(self, error: StoreError) -> str:
+        reason = self._guard.failed(error)
+        log.event("degraded", reason=reason, error=str(error))
+        return reason
 
-    def _moments(self, cards: list[dict[str, Any]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        """Cards by the moment from which they will count, in order."""
-        if len(cards) == 1:
-            yield known_at_one(cards[0]), cards
-            return
-
-        def moment(card: Card) -> int:
-            return max(known_at_one(card), self._history.now)
-
-        for at, group in groupby(sorted(cards, key=moment), key=moment):
-            yield at, list(group)
-
-    def _take_in(self, cards: list[dict[str, Any]], moment: int, done: dict[str, Score]) -> None:
-        """Read the cards of one moment, let all of them become history, and keep what was decided."""
-        records = []
-        for card, (row, at) in zip(cards, self._history.admit(cards, moment), strict=True):
-            name = card["submission_id"]
-            if self._history.moment_of(name) == at:
-                records.append(Record(self._context, at, card, row.tobytes(), self._judge.score(card, row)))
-            else:  # another process took it in first
-                records.append(self._ledger.find(name) or self._recovered(name))
-        for record in self._ledger.keep(records):
-            done[record.card["submission_id"]] = self._noted(record.score)
-
-    def _noted(self, score: Score) -> Score:
-        self.metrics.count("scores", score.decision)
-        if score.rule is not None:
-            self.metrics.count("quarantined", score.rule)
-        elif score.degraded is not None:
-            self.metrics.count("degraded", score.degraded)
+    def _held(self, card: Card, *, rule: str | None = None, degraded: str | None = None) -> Score:
+        score = held(card, "" if self._down else self._road.model.version, rule=rule, degraded=degraded)
         log.score(score)
         return score
 
@@ -278,13 +297,18 @@ class Scorer:
         if isinstance(checked, Rejected):
             raise InputError(f"answer: column {checked.column!r} breaks the rule {checked.rule}; correct it and retry")
         with self._lock:
-            self._up()
-            self._history.answer(checked)
-        self.metrics.count("answers", str(checked["status"]))
+            history = self._up().history
+            if micros(checked["answered_at"]) > self._clock.limit():
+                raise InputError(
+                    f"answer: column 'answered_at' breaks the rule {DATED_AHEAD}; correct it, or the clock of this host"
+                )
+            history.answer(checked)
+            self.metrics.count("answers", str(checked["status"]))
 
-    def _up(self) -> None:
+    def _up(self) -> Road:
         if self._down is not None:
             raise StoreError(f"the scorer started degraded ({self._down}); nothing was kept: reopen() and retry")
+        return self._road
 
     def backfill(self, submissions: pd.DataFrame, outcomes: pd.DataFrame) -> None:
         """Fill history from tables at batch speed; rows that break the contract are left out.
@@ -292,20 +316,23 @@ class Scorer:
         Parameters
         ----------
         submissions, outcomes
-            Past tables, as for :func:`cardrisk.score`'s ``history``.
+            Past tables, as for :func:`cardrisk.score`'s ``history``. Rows dated ahead of the clock are left out too.
         """
-        taken = self._intake.frame(check_submissions(submissions, tz=self.tz).valid)
+        cards = check_submissions(submissions, tz=self.tz).valid
         answers = check_outcomes(outcomes, tz=self.tz).valid
         with self._lock:
-            self._up()
-            backfill(self._history, taken, answers)
+            road = self._up()
+            limit = self._clock.limit()
+            cards = cards[known_at(cards) <= limit]
+            answers = answers[answers["answered_at"].to_numpy("datetime64[us]").astype(np.int64) <= limit]
+            backfill(road.history, self._intake.frame(cards), answers)
 
     def record(self, submission_id: str) -> tuple[Record, Context] | None:
         """Return the record of a decision and the context it was taken in; None where there is none."""
         with self._lock:
-            self._up()
-            found = self._ledger.find(submission_id)
-            context = None if found is None else self._ledger.context(found.context)
+            ledger = self._up().ledger
+            found = ledger.find(submission_id)
+            context = None if found is None else ledger.context(found.context)
         return None if found is None or context is None else (found, context)
 
     def forget(self, submitter: str) -> int:
@@ -317,10 +344,10 @@ class Scorer:
             How many events were removed.
         """
         with self._lock:
-            self._up()
-            self._ledger.forget(submitter)
-            gone = self._history.forget("submitter_id", submitter)
-        self.metrics.count("forgotten", by=gone)
+            road = self._up()
+            road.ledger.forget(submitter)
+            gone = road.history.forget("submitter_id", submitter)
+            self.metrics.count("forgotten", by=gone)
         return gone
 
     def freeze(self) -> None:
@@ -336,8 +363,7 @@ class Scorer:
     def close(self) -> None:
         """Release the store."""
         if self._down is None:
-            self._ledger.close()
-            self._history.close()
+            self._road.close()
 
     def __enter__(self) -> Self:
         return self

@@ -4,16 +4,18 @@ Correct when every event is counted once whatever thread it comes from, and the 
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from threading import Lock
 from typing import Final
+
+from cardrisk.scoring.result import Score
 
 BUCKETS: Final = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.5, 1.0)
 """Upper bounds of latencies, in seconds."""
 
 _HELP: Final = {
-    "scores": "cards answered, by decision",
+    "scores": "answers given, by decision",
     "quarantined": "cards refused, by rule",
     "retries": "cards handed in again and answered as before",
     "degraded": "cards held without a score, by reason",
@@ -44,13 +46,23 @@ class Metrics:
     def count(self, name: str, label: str = "", by: int = 1) -> None:
         """Add to a counter: one of ``scores, quarantined, retries, degraded, answers, forgotten``."""
         with self._lock:
-            self._counts[name, label] = self._counts.get((name, label), 0) + by
+            self._add(name, label, by)
 
-    def took(self, seconds: float) -> None:
-        """Note how long a call took."""
+    def answered(self, scores: Sequence[Score], seconds: float) -> None:
+        """Note the answers of one call and how long it took."""
         with self._lock:
+            for score in scores:
+                self._add("scores", score.decision)
+                if score.rule is not None:
+                    self._add("quarantined", score.rule)
+                elif score.degraded is not None:
+                    self._add("degraded", score.degraded)
             self._buckets[bisect_left(BUCKETS, seconds)] += 1
             self._seconds += seconds
+
+    def _add(self, name: str, label: str, by: int = 1) -> None:
+        key = name, label
+        self._counts[key] = self._counts.get(key, 0) + by
 
     def value(self, name: str, label: str = "") -> int:
         """Return a counter."""

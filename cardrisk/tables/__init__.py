@@ -7,10 +7,11 @@ from cardrisk.tables.check import Checked, check, check_outcomes, check_submissi
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract
 from cardrisk.tables.one import Rejected, check_one, check_one_outcome, frame_of, known_at_one
 from cardrisk.tables.read import read_cards, read_frame, read_table
-from cardrisk.tables.rules import RULES
+from cardrisk.tables.rules import DATED_AHEAD, RULES
 
 __all__ = [
     "OUTCOMES",
+    "DATED_AHEAD",
     "RULES",
     "SUBMISSIONS",
     "Checked",

@@ -15,6 +15,7 @@ TOTAL_LINE: Final = "total_line"
 RAGGED_LINE: Final = Fault("ragged_line")
 LINE_WITHOUT_SECRET: Final = Fault("line_without_secret")
 UNREADABLE_LINE: Final = Fault("unreadable_line")
+DATED_AHEAD: Final = "dated_ahead"
 
 RULES: Final = MappingProxyType(
     {
@@ -40,6 +41,7 @@ RULES: Final = MappingProxyType(
         "ambiguous_date": "day and month cannot be told apart; write year-month-day",
         "time_out_of_range": "before the year 2000 or after 2099",
         "nonexistent_local_time": "daylight saving skipped this local time",
+        DATED_AHEAD: "in service: the moment lies ahead of the host's clock",
         "ambiguous_local_time": "daylight saving repeated this local time; it names two instants",
     }
 )

@@ -8,7 +8,7 @@ import pytest
 
 import cardrisk
 from cardrisk.errors import BundleError, StoreError
-from cardrisk.scoring import degraded
+from cardrisk.scoring.clock import SET_BACK, Clock
 from cardrisk.scoring.degraded import Guard, bounded
 
 from .events import plain
@@ -32,7 +32,7 @@ def test_a_store_that_fails_holds_the_card_and_a_retry_is_scored(rows, make, mon
         raise StoreError("expected a server, got none")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "cardrisk.scoring"):
-        patch.setattr(scorer._history.store, "append", down)
+        patch.setattr(scorer._road.history.store, "append", down)
         assert is_held(scorer.score(rows[1]), "store")
         assert is_held(scorer.score(rows[2]), "store")
         assert scorer.degraded == "store"
@@ -51,7 +51,7 @@ def test_while_a_store_is_down_only_one_call_a_pause_asks_it(rows, make, monkeyp
         asked.append(1)
         raise StoreError("expected a server, got none")
 
-    monkeypatch.setattr(scorer._history.store, "append", down)
+    monkeypatch.setattr(scorer._road.history.store, "append", down)
     for _ in range(20):
         scorer.score(rows[0])
     assert len(asked) == 1
@@ -61,7 +61,7 @@ def test_a_full_disk_holds_the_card(rows, make, tmp_path) -> None:
     url = f"sqlite:///{tmp_path}/small.db"
     scorer = make(url)
     first = scorer.score(rows[0])
-    db = scorer._history.store._connection()
+    db = scorer._road.history.store._connection()
     pages = db.execute("PRAGMA page_count").fetchone()[0]
     db.execute(f"PRAGMA max_page_count = {pages}")
     reasons = {
@@ -83,23 +83,23 @@ def test_a_record_that_cannot_be_kept_is_no_answer(rows, make, durable, monkeypa
         raise StoreError("expected a server, got none")
 
     with monkeypatch.context() as patch:
-        patch.setattr(scorer._ledger, "keep", down)
+        patch.setattr(scorer._road.ledger, "keep", down)
         assert is_held(scorer.score(rows[0]), "store")
     scorer._guard._until = 0.0
     assert scorer.score(rows[0]) == other.score(rows[0])
-    assert len(scorer._history.tables()[0]) == 1
+    assert len(scorer._road.history.tables()[0]) == 1
 
 
 def test_a_clock_set_back_holds_until_it_has_caught_up(rows, make, monkeypatch) -> None:
-    scorer, now = make(), [1000.0]
-    monkeypatch.setattr(scorer, "_guard", Guard(lambda: now[0]))
+    scorer, now = make(), [2e9]
+    monkeypatch.setattr(scorer, "_guard", Guard(Clock(lambda: now[0])))
     assert scorer.score(rows[0]).degraded is None
-    now[0] -= degraded.SET_BACK / 2
+    now[0] -= SET_BACK / 2
     assert scorer.score(rows[1]).degraded is None
     now[0] -= 3600.0
     assert is_held(scorer.score(rows[2]), "clock")
     assert is_held(scorer.score([rows[0], rows[2]])[1], "clock")
-    now[0] += 3600.0 + degraded.SET_BACK
+    now[0] += 3600.0 + SET_BACK
     assert scorer.score(rows[2]).degraded is None
 
 

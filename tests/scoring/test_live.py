@@ -42,7 +42,7 @@ def test_the_store_as_tables_gives_the_same_scores(tiny, make) -> None:
         row.pop("batch_id", None)
     order = [*rows[10:20], *rows[:10], *rows[20:]]
     scores = [scorer.score(row) for row in order]
-    submissions, outcomes = scorer._history.tables()
+    submissions, outcomes = scorer._road.history.tables()
     no_answers = pd.DataFrame(columns=["submission_id", "answered_at", "status"])
     assert len(outcomes) == 0
     p = scorer.model.predict(compute(submissions, no_answers, features=scorer.model.features))
@@ -56,7 +56,7 @@ def test_a_retry_gets_the_same_answer_and_counts_once(tiny, make, url) -> None:
     assert scorer.score(a) == first
     mixed = scorer.score([a, b, b, a])
     assert mixed == [first, mixed[1], mixed[1], first]
-    assert len(scorer._history.tables()[0]) == 2
+    assert len(scorer._road.history.tables()[0]) == 2
     assert scorer.metrics.value("retries") == 2
 
 
@@ -66,7 +66,7 @@ def test_a_retry_after_a_restart_gets_the_same_answer(tiny, make, durable) -> No
     again = make(durable)
     assert [again.score(row) for row in rows] == before
     assert again.score(rows) == before
-    assert len(again._history.tables()[0]) == 12
+    assert len(again._road.history.tables()[0]) == 12
 
 
 def test_a_card_stored_without_its_answer_is_answered_as_it_would_have_been(tiny, make, durable) -> None:
@@ -75,10 +75,10 @@ def test_a_card_stored_without_its_answer_is_answered_as_it_would_have_been(tiny
     scorer, other = make(durable), make("memory://")
     expected = [other.score(row) for row in rows]
     assert [scorer.score(row) for row in rows] == expected
-    scorer._ledger.trim(2**62)
+    scorer._road.ledger.trim(2**62)
     again = make(durable)
     assert [again.score(rows[i]) for i in (0, 17, 39)] == [expected[i] for i in (0, 17, 39)]
-    assert len(again._history.tables()[0]) == 40
+    assert len(again._road.history.tables()[0]) == 40
 
 
 def test_processes_on_one_store_see_each_other(tiny, make, durable) -> None:

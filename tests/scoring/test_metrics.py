@@ -16,7 +16,7 @@ def test_text_is_of_the_format_and_adds_up() -> None:
     metrics = Metrics({"version": 'a"b\\c\nd'})
     metrics.count("scores", "accept", 3)
     for seconds in (*BUCKETS, 7.0):
-        metrics.took(seconds)
+        metrics.answered((), seconds)
     text = metrics.text()
     assert text.endswith("\n")
     assert all(LINE.fullmatch(line) for line in text.splitlines())

@@ -29,7 +29,7 @@ def test_threads_share_a_scorer(tiny, make, url, full_or) -> None:
         one = list(pool.map(scorer.score, rows * 2))
     assert one[: len(rows)] == one[len(rows) :]
     assert all(score.p_fail is not None for score in one)
-    assert len(scorer._history.tables()[0]) == len(rows)
+    assert len(scorer._road.history.tables()[0]) == len(rows)
 
 
 def work(given, rows, out):
@@ -61,7 +61,7 @@ def test_a_forked_child_scores_while_threads_of_its_parent_do(tiny, make, durabl
         stop.set()
         thread.join()
     assert found[0] == found[1] == [scorer.score(row) for row in rows]
-    assert len(scorer._history.tables()[0]) == len(rows)
+    assert len(scorer._road.history.tables()[0]) == len(rows)
 
 
 def test_a_spawned_process_opens_the_same_store(tiny, durable, tmp_path, full_or) -> None:

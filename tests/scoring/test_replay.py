@@ -45,7 +45,7 @@ def test_every_decision_is_taken_again_to_the_bit(tiny, make, url, full_or) -> N
         done = replay(*scorer.record(score.submission_id), model)
         assert done.same
         assert done.again == score
-    first = replay(*scorer.record(given[-1].submission_id), model, store=scorer._history.store)
+    first = replay(*scorer.record(given[-1].submission_id), model, store=scorer._road.history.store)
     assert first.moved == ()
 
 

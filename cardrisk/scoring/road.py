@@ -1,0 +1,127 @@
+"""The road of a valid card: intake boundary, features as of its moment, judgement, history and record.
+
+Correct when a card gets the bits that batch gives over the same events, becomes history once, and gets one answer for
+good, whatever other processes do to the same store. One thread at a time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from cardrisk.codes import Intake
+from cardrisk.features.stores.memory import MemoryStore
+from cardrisk.policy import Costs
+from cardrisk.risk import RiskModel
+from cardrisk.risk.explain import Language
+from cardrisk.scoring.admit import History, as_of
+from cardrisk.scoring.judge import Judge, Reasons
+from cardrisk.scoring.ledger import Ledger, open_ledger
+from cardrisk.scoring.record import Context, Record
+from cardrisk.scoring.result import Score
+from cardrisk.tables import known_at_one
+
+Card = Mapping[str, Any]
+
+
+class Road:
+    """A model, a policy and a store made ready.
+
+    Parameters
+    ----------
+    model, costs, reasons, language
+        What decides, and which reasons are given.
+    intake
+        The boundary.
+    store
+        URL of history and records.
+
+    Attributes
+    ----------
+    model, history, ledger
+        As opened.
+    context
+        What all decisions taken here share.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be opened.
+    """
+
+    def __init__(
+        self, model: RiskModel, costs: Costs, reasons: Reasons, language: Language, intake: Intake, store: str
+    ) -> None:
+        self.model, self._intake = model, intake
+        self._judge = Judge(model, costs, reasons, language)
+        self.history = History(model.features, store)
+        self.ledger: Ledger = open_ledger(self.history.store, store)
+        self.context = Context.of(model, self._judge.names, costs, reasons, language)
+        self._name = self.ledger.enter(self.context)
+        self._shared = not isinstance(self.history.store, MemoryStore)
+
+    def knows(self, name: str) -> bool:
+        """Whether a card of this ``submission_id`` is history."""
+        return self.history.knows(name)
+
+    def again(self, name: str) -> Score:
+        """Return the answer of a card that is history.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be read, or forgot the card meanwhile.
+        """
+        return (self.ledger.find(name) or self._recovered(name)).score
+
+    def alone(self, card: dict[str, Any], moment: int) -> Score:
+        """Read a card that is not history, let it become history, and keep what was decided.
+
+        Parameters
+        ----------
+        card
+            As ``check_one`` gives it.
+        moment
+            When it became known, in microseconds.
+
+        Raises
+        ------
+        StoreError
+            It could not be stored; or it was, and its answer could not: handed in again, it gets that answer.
+        """
+        taken = self._intake.one(card)
+        row, at = self.history.take(taken, moment)
+        return self.ledger.keep((self._record(taken, row, at),))[0].score
+
+    def together(self, cards: Sequence[dict[str, Any]]) -> Iterator[Score]:
+        """Do the same for cards handed in together, moment by moment, in the order of their moments."""
+        for moment, group in self._moments(self._intake.together(cards)):
+            read = self.history.admit(group, moment)
+            records = [self._record(card, row, at) for card, (row, at) in zip(group, read, strict=True)]
+            for record in self.ledger.keep(records):
+                yield record.score
+
+    def _record(self, card: Card, row: Any, at: int) -> Record:
+        name = card["submission_id"]
+        if self._shared and self.history.moment_of(name) != at:  # another process took it in first
+            return self.ledger.find(name) or self._recovered(name)
+        return Record(self._name, at, card, row.tobytes(), self._judge.score(card, row))
+
+    def _recovered(self, name: str) -> Record:
+        """Answer a card that became history just before its process died, as it would have been answered."""
+        card, row, moment = as_of(name, self.model.features, self.history.store)
+        record = Record(self._name, moment, card, row.tobytes(), self._judge.score(card, row))
+        return self.ledger.keep([record])[0]
+
+    def _moments(self, cards: list[dict[str, Any]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """Cards by the moment from which they will count, in order."""
+
+        def moment(card: Card) -> int:
+            return max(known_at_one(card), self.history.now)
+
+        for at, group in groupby(sorted(cards, key=moment), key=moment):
+            yield at, list(group)
+
+    def close(self) -> None:
+        """Release the store."""
+        self.ledger.close()
+        self.history.close()
