@@ -1,4 +1,8 @@
-"""THE list: every feature the default model knows, each with its reason and the claim it answers."""
+"""THE list: every feature the default model knows, each with its reason and the claim it answers.
+
+Kept by measurement on two worlds of 287,000 cards: what carried less than a fifty-thousandth of the trees' gain
+left the list unless a claim needs it told; lots without a supplier brought .004 of average precision.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,19 @@ NUMBER: Final = Key("number", ("number_token",))
 SECRET: Final = Key("secret", ("secret_token",))
 SERIAL: Final = Key("serial", ("serial_block",))
 LOT: Final = Key("lot", ("card_kind", "supplier_id", "face_value", "valid_until"), lenient=("valid_until",))
+DATE_LOT: Final = Key("date_lot", ("card_kind", "face_value", "valid_until"))
+REGION_LOT: Final = Key(
+    "region_lot", ("channel", "card_kind", "face_value", "region_issued"), lenient=("region_issued",)
+)
+SUBMITTER_LOT: Final = Key("submitter_lot", ("submitter_id", "card_kind", "face_value"))
+STORE_LOT: Final = Key("store_lot", ("store_id", "card_kind", "face_value"))
+DEALER_LOT: Final = Key("dealer_lot", ("dealer_id", "card_kind", "face_value"))
+IP_KIND: Final = Key("ip_kind", ("ip_token", "card_kind"))
 CHANNEL: Final = Key("channel", ("channel",))
-REGION: Final = Key("region", ("card_kind", "region_issued"))
 KIND_FACE: Final = Key("kind_face", ("card_kind", "face_value"))
 SUPPLIER_KIND: Final = Key("supplier_kind", ("supplier_id", "card_kind"))
 SUBMITTER_BURST: Final = Key("submitter_burst", ("submitter_id",), 10 * MINUTE)
 IP_BURST: Final = Key("ip_burst", ("ip_token",), 10 * MINUTE)
-DEVICE_BURST: Final = Key("device_burst", ("device_token",), 10 * MINUTE)
 
 
 CLAIMS: Final = {
@@ -34,9 +44,11 @@ CLAIMS: Final = {
     "forged": "C12",
     "expired": "C5",
     "already_used": "C13",
+    "bad_format": "C14",
+    "batch_invalid": "C9",
     "region_mismatch": "C15",
+    "wrong_face_value": "C9",
     "issuer_busy": "C11",
-    "rate_limited": "C8",
 }
 """The claim behind each cause that is counted."""
 
@@ -132,28 +144,26 @@ def _people() -> Iterator[Feature]:
         (SUBMITTER, "C14", "People who mistype or cheat do it again."),
         (SUPPLIER, "C12", "Forged and expired stock comes from few suppliers."),
     ):
-        yield from _counts(key, ("1h", "1d", "7d", "30d", "life"), claim, why)
+        yield from _counts(key, ("1h", "1d", "7d", "30d"), claim, why)
         yield from _answers(key, ("1d", "7d", "30d", "life"), claim, why)
         yield feature("mean", key, "30d", of="face_value", why="The usual amount.", claim=claim)
         yield feature("since_last", key, why="Idle entities that return.", claim=claim)
         yield feature("since_first", key, why="New entities have no record.", claim=claim)
         yield feature("regularity", key, "7d", why="Machines hand in at even steps.", claim="C12")
-        yield feature("pace", key, "1h", why="Faster than their own past.", claim="C12")
         yield feature("unanswered", key, "life", why="Much is still open.", claim=claim)
         yield feature("flag_share", key, "7d", of="region_mismatch", why="Diversion repeats.", claim="C15")
-        yield feature("distinct", key, "1d", of="card_kind", why="Mixed stock.", claim="C12")
         yield from _dumping(key)
         yield from _causes(key, "30d", ("mistyped", "forged", "expired", "already_used", "region_mismatch"))
     yield feature("flag_share", SUBMITTER, "7d", of="resubmitted", why="Tries a card again.", claim="C8")
     yield feature("sum", SUBMITTER, "7d", of="face_value", why="Money at stake.", claim="C12")
-    yield feature("distinct", SUBMITTER, "7d", of="device_token", why="Many devices.", claim="C12")
+    yield from _causes(SUBMITTER, "30d", ("bad_format", "wrong_face_value"))
     for key, claim, why in (
         (DEALER, "C7", "Some dealers tamper."),
         (STORE, "C14", "Some shops type carelessly."),
     ):
-        yield from _counts(key, ("1d", "30d"), claim, why)
+        yield from _counts(key, ("1d",), claim, why)
         yield from _answers(key, ("7d", "30d", "life"), claim, why)
-        yield from _causes(key, "30d", ("mistyped", "already_used", "region_mismatch"))
+        yield from _causes(key, "30d", ("mistyped", "region_mismatch"))
 
 
 def _lots() -> Iterator[Feature]:
@@ -167,13 +177,32 @@ def _lots() -> Iterator[Feature]:
         yield from _answers(key, ("1d", "7d"), claim, why)
         yield feature("since_first", key, why="A lot that is new.", claim=claim)
         yield from _dumping(key)
+    for key in (SERIAL, LOT, SUPPLIER_KIND):
         yield from _causes(key, "7d", ("forged", "expired", "already_used"))
+    yield from _causes(SERIAL, "7d", ("bad_format", "mistyped"))
+    yield feature("known", LOT, "1d", why="How much the shares rest on.", claim="C5")
     for key in (BATCH, SUPPLIER_KIND):
         yield feature(
             "surprise", key, "7d", of="code_secret_surprise", why="Secrets less random than an issuer's.", claim="C12"
         )
-    for key in (SERIAL, LOT):
-        yield feature("distinct", key, "7d", of="submitter_id", why="One lot, many hands.", claim="C12")
+    yield feature("distinct", LOT, "7d", of="submitter_id", why="One lot, many hands.", claim="C12")
+
+
+def _lots_without_supplier() -> Iterator[Feature]:
+    """Lots as they show where no supplier is named: in shops, and in what people and resellers hand in."""
+    for key, windows, claim, why in (
+        (SUBMITTER_LOT, ("7d",), "C12", "One person's stock of one sort."),
+        (REGION_LOT, ("1d", "7d"), "C15", "Stock of one sort and region, whoever brings it."),
+        (IP_KIND, ("1d", "7d"), "C8", "One address's stock of one kind."),
+        (DATE_LOT, ("7d",), "C5", "Stock of one sort and date, whoever brings it."),
+        (STORE_LOT, ("7d",), "C7", "A tampered lot in one shop."),
+        (DEALER_LOT, ("7d",), "C7", "A tampered lot in one dealer's shops."),
+    ):
+        yield from _answers(key, windows, claim, why)
+    for key in (SUBMITTER_LOT, REGION_LOT, IP_KIND):
+        yield feature("since_first", key, why="A lot that is new.", claim="C12")
+    for key in (SUBMITTER_LOT, REGION_LOT, DATE_LOT):
+        yield from _causes(key, "7d", ("forged", "already_used"))
 
 
 def _places() -> Iterator[Feature]:
@@ -183,14 +212,12 @@ def _places() -> Iterator[Feature]:
     ):
         yield from _counts(key, ("1h", "1d", "7d"), "C8", why)
         yield from _answers(key, ("1h", "7d"), "C8", why)
-        yield feature("cause", key, "1h", of="rate_limited", why="The lock is on now.", claim="C8")
-        yield feature("distinct", key, "1d", of="submitter_id", why="Shared by many people.", claim="C12")
         yield feature("since_last", key, why="Pace of submission.", claim="C8")
         yield feature("regularity", key, "1d", why="Machines hand in at even steps.", claim="C8")
-    for key in (SUBMITTER_BURST, IP_BURST, DEVICE_BURST):
+    yield feature("distinct", DEVICE, "1d", of="submitter_id", why="Shared by many people.", claim="C12")
+    for key in (SUBMITTER_BURST, IP_BURST):
         yield feature("count", key, "life", why="Cards of this burst so far.", claim="C8")
         yield feature("failed", key, "life", why="Failures of this burst so far.", claim="C8")
-    yield feature("distinct", SUBMITTER_BURST, "1h", of="card_kind", why="Mixed stock.", claim="C12")
 
 
 def _codes_seen() -> Iterator[Feature]:
@@ -208,11 +235,13 @@ def _regimes() -> Iterator[Feature]:
         (KIND, "C11", "Issuers change their rules: the rate steps on a date."),
         (CHANNEL, "C4", "The platform's base rate in force."),
         (EVERYBODY, "C4", "The base rate in force."),
-        (REGION, "C15", "Regional spikes."),
         (KIND_FACE, "C9", "Amount thresholds of an issuer."),
     ):
         for window in ("1h", "1d", "7d"):
             yield feature("failure_share", key, window, why=why, claim=claim)
+    yield feature("failure_share", KIND, "30d", why="The rate that a new rule steps away from.", claim="C11")
+    yield from _causes(KIND, "1d", ("batch_invalid",))
+    yield from _causes(KIND, "7d", ("mistyped", "already_used"))
     yield feature("failed", KIND, "1h", why="Failures of the kind are piling up.", claim="C11")
     yield feature("known", KIND, "1h", why="How much the share rests on.", claim="C11")
     yield feature("cause_share", KIND, "1h", of="issuer_busy", why="An outage is on now.", claim="C11")
@@ -229,6 +258,7 @@ FEATURES: Final = FeatureSet(
         *_rings(),
         *_people(),
         *_lots(),
+        *_lots_without_supplier(),
         *_places(),
         *_codes_seen(),
         *_regimes(),

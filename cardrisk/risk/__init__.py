@@ -10,18 +10,31 @@ if TYPE_CHECKING:
     from cardrisk.risk.model import RiskModel
     from cardrisk.risk.rolling import prequential
     from cardrisk.risk.training import train
+    from cardrisk.risk.tuning import Tuned, tune
 
 _HOME = {
     "CardRiskClassifier": "cardrisk.risk.estimator",
     "Evaluation": "cardrisk.risk.evaluation",
     "RiskModel": "cardrisk.risk.model",
+    "Tuned": "cardrisk.risk.tuning",
     "evaluate": "cardrisk.risk.evaluation",
     "load_model": "cardrisk.risk.locate",
     "prequential": "cardrisk.risk.rolling",
     "train": "cardrisk.risk.training",
+    "tune": "cardrisk.risk.tuning",
 }
 
-__all__ = ["CardRiskClassifier", "Evaluation", "RiskModel", "evaluate", "load_model", "prequential", "train"]
+__all__ = [
+    "CardRiskClassifier",
+    "Evaluation",
+    "RiskModel",
+    "Tuned",
+    "evaluate",
+    "load_model",
+    "prequential",
+    "train",
+    "tune",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ feature declared monotone never moves the margin against its direction.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -92,6 +92,13 @@ class Settings:
             "verbosity": -1,
             "num_threads": self.threads or len(os.sched_getaffinity(0)),
         }
+
+
+def quicker(settings: Settings, failures: int) -> Settings:
+    """A fifth of the rounds at four times the learning rate: nearly the same map for a sixth of the time."""
+    params, rounds = settings.for_size(failures)
+    rate = min(4.0 * float(params["learning_rate"]), 0.3)
+    return replace(settings, params={**settings.params, "learning_rate": rate, "rounds": max(20, rounds // 5)})
 
 
 def grow_fail(

@@ -76,7 +76,14 @@ class Calibration:
         return self.groups.get(name, (0.0, 0.0))
 
 
-def fit(margin: Floats, target: Floats, group: npt.NDArray[np.object_], weight: Floats | None = None) -> Calibration:
+def fit(
+    margin: Floats,
+    target: Floats,
+    group: npt.NDArray[np.object_],
+    weight: Floats | None = None,
+    *,
+    alike: float = 1.0,
+) -> Calibration:
     """Fit a calibration on cards that the trees have not seen.
 
     Parameters
@@ -89,6 +96,8 @@ def fit(margin: Floats, target: Floats, group: npt.NDArray[np.object_], weight: 
         Group name per card.
     weight
         Weight per card; None: 1.
+    alike
+        How many cards share one fate, as those of a batch do: a group's evidence is divided by it.
 
     Returns
     -------
@@ -107,7 +116,7 @@ def fit(margin: Floats, target: Floats, group: npt.NDArray[np.object_], weight: 
         return flat
     for number, name in enumerate(names):
         rows = place == number
-        groups[str(name)] = _fit_group(base[rows], target[rows], weight[rows])
+        groups[str(name)] = _fit_group(base[rows], target[rows], weight[rows] / alike)
     return Calibration(a, b, c, groups)
 
 

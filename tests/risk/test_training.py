@@ -192,7 +192,8 @@ def test_propensities_bring_back_what_the_policy_mostly_stops(handbook):
     let_through = ~risky | (np.random.default_rng(0).random(4_000) < 0.1)
     propensity = pd.Series(np.where(risky, 0.1, 1.0), index=submissions["submission_id"])
     seen = outcomes[let_through]
-    frame = features_of(learn(submissions, outcomes), submissions, outcomes)
+    tables = prepare(submissions, outcomes, key=KEY)
+    frame = compute(tables.submissions, tables.outcomes)
     truth = (outcomes["status"] == "failed").mean()
     plain = learn(submissions, seen).predict(frame)["p_fail"].mean()
     weighted = learn(submissions, seen, propensity=propensity).predict(frame)["p_fail"].mean()
