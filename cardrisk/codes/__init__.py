@@ -6,7 +6,8 @@ back into one.
 
 from cardrisk.codes import uniformity
 from cardrisk.codes.anomalies import ANOMALIES, Anomaly
-from cardrisk.codes.gate import RAW, TOKENS, Intake, NoKeyWarning, intake, intake_one
+from cardrisk.codes.boundary import RAW
+from cardrisk.codes.gate import Intake, NoKeyWarning, intake, intake_one
 from cardrisk.codes.hints import Hint, Hints, check
 from cardrisk.codes.keys import Key, KeyRing, KeySource
 from cardrisk.codes.limits import CallerLimit
@@ -14,6 +15,7 @@ from cardrisk.codes.rotation import rekey, translation
 from cardrisk.codes.sealed import Secret
 from cardrisk.codes.shapes import kinds_of_shape
 from cardrisk.codes.text import check_text, read_batch
+from cardrisk.codes.tokens import TOKENS
 
 __all__ = [
     "ANOMALIES",

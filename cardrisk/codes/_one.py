@@ -3,17 +3,18 @@
 Correct when each card gets the values the table road gives it; both call the same compiled facts and hashes.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cardrisk._compiled import compiled
 from cardrisk.codes import entities
 from cardrisk.codes._anomalies import NULL, card_facts
 from cardrisk.codes._sha256 import hmac_many
 from cardrisk.codes.anomalies import ANOMALIES, NAMES, PER_CARD
+from cardrisk.codes.boundary import RAW
 from cardrisk.codes.normalise import (
     CASE,
     CLASSES,
@@ -29,7 +30,17 @@ from cardrisk.codes.normalise import (
 )
 from cardrisk.codes.sealed import Sealed
 from cardrisk.codes.shapes import NO_SHAPE, ShapeTable
-from cardrisk.codes.tokens import BLOCK_TAIL, FIELDS, SHORTEST_BLOCK, TOKEN_BYTES, Hasher
+from cardrisk.codes.tokens import (
+    ALPHABET,
+    BLOCK_TAIL,
+    FIELDS,
+    SHORTEST_BLOCK,
+    TOKEN_BYTES,
+    TOKEN_TEXT,
+    TOKENS,
+    Hasher,
+    base64url,
+)
 from cardrisk.codes.uniformity import tail_tables
 from cardrisk.codes.values import as_text
 
@@ -41,12 +52,12 @@ _READ: Final[list[dict[int, Any]]] = [
     for a in ANOMALIES[:PER_CARD]
 ]
 _ALONE: Final = dict.fromkeys(NAMES[PER_CARD:])
-_FLAGS: Final = np.arange(256, dtype=np.uint8).reshape(256, 1)
-_EACH: Final[NDArray[np.int32]] = np.arange(len(FIELDS), dtype=np.int32)
-_PAD: Final = bytes(-TOKEN_BYTES % 3)
-"""Zeros after each token, so that base64 of many in a row falls into rows of whole characters."""
-_ROW: Final = (TOKEN_BYTES + len(_PAD)) // 3 * 4
-_TEXT: Final = 22
+_COUNT: Final = len(FIELDS)
+_ALL: Final = (1 << _COUNT) - 1
+_CODED: Final = sum(1 << FIELDS.index(field) for field in ("number", "secret", "card"))
+_LINE_FEED: Final = 10
+_MOST_FACTS: Final = 4_096
+_MARK: Final = ord("?")
 
 
 class OneCard(Sealed):
@@ -105,55 +116,150 @@ def split_at(length: int, row: int, table: ShapeTable) -> int:
     return ways[0] if len(ways) == 1 else -1
 
 
-def facts_and_tokens(
-    codes: OneCard, card: Mapping[str, Any], table: ShapeTable, hashers: list[Hasher]
-) -> tuple[dict[str, Any], list[list[str | None]]]:
-    """Return one card's facts by name, and its tokens in ``FIELDS`` order under each key; ``None`` where unknown.
+class Desk(Sealed):
+    """Kinds and keys made ready for card after card; safe to share between threads.
 
-    The facts about cards handed in together are unknown here. All that is hashed lies in one run of bytes
-    (address, device, number, separator, secret), of which each token takes a stretch.
+    Parameters
+    ----------
+    table
+        The kinds' shapes.
+    hashers
+        By the suffix of the columns that their tokens get.
+    keyed
+        Whether number, secret and card get tokens.
     """
-    ip, device = as_text(card.get("client_ip")), as_text(card.get("device_id"))
-    address = b"" if ip is None else entities.address(ip).encode()
-    handset = b"" if device is None else entities.device(device).encode()
-    number, secret = codes.number, codes.secret
-    data = np.frombuffer(bytearray(b"%b%b%b\x1f%b" % (address, handset, number, secret)), np.uint8)
-    a = len(address)
-    b = a + len(handset)
-    c = b + len(number)
-    d = c + 1
-    e = d + len(secret)
-    at = np.array((0, a, b, d, b, b, a, b, c, e, e, max(b, c - BLOCK_TAIL)), np.int64)
+
+    __slots__ = ("_facts", "_hashers", "_table", "_wanted")
+
+    def __init__(self, table: ShapeTable, hashers: Mapping[str, Hasher], *, keyed: bool) -> None:
+        self._table, self._wanted = table, _ALL if keyed else _ALL & ~_CODED
+        self._hashers = [
+            (hasher, tuple(name + suffix for name in TOKENS), np.frombuffer(f"{hasher.key_id}.".encode(), np.uint8))
+            for suffix, hasher in hashers.items()
+        ]
+        self._facts: dict[bytes, dict[str, Any]] = {}
+
+    def take(self, card: Mapping[str, Any], codes: OneCard) -> dict[str, Any]:
+        """Return a card without codes, with tokens and facts; ``None`` where unknown.
+
+        The facts about cards handed in together are unknown here. All that is hashed lies in one run of bytes
+        (address, device, number, separator, secret), of which each token takes a stretch; behind it is room for what
+        the compiled code answers.
+        """
+        ip, device = as_text(card.get("client_ip")), as_text(card.get("device_id"))
+        address = b"" if ip is None else entities.address(ip).encode()
+        handset = b"" if device is None else entities.device(device).encode()
+        a = len(address)
+        b = a + len(handset)
+        c = b + len(codes.number)
+        e = c + 1 + len(codes.secret)
+        given = b"%b%b%b\x1f%b" % (address, handset, codes.number, codes.secret)
+        out = dict(card)
+        for column in RAW:
+            out.pop(column, None)
+        facts = b""
+        for hasher, names, head in self._hashers:
+            sheet = bytearray(given + bytes(PER_CARD + _COUNT * (len(head) + TOKEN_TEXT + 1)))
+            inner, before = hasher.of_card(codes.kind)
+            data, shapes = np.frombuffer(sheet, np.uint8), self._table[:4]
+            states = inner, hasher.outer, before
+            known = read_card(
+                data, a, b, c, e, codes.flags, codes.row, self._wanted, head, tail_tables(), *shapes, *states
+            )
+            facts = bytes(sheet[e : e + PER_CARD])
+            tokens = iter(sheet[e + PER_CARD :].decode("ascii").split("\n"))
+            if known == _ALL:
+                out |= zip(names, tokens, strict=False)
+            else:
+                out |= [(name, next(tokens) if known >> i & 1 else None) for i, name in enumerate(names)]
+        out |= self._facts.get(facts) or self._read(facts)
+        return out
+
+    def _read(self, found: bytes) -> dict[str, Any]:
+        """Return facts by name; they are coarse, so most cards share theirs with others."""
+        if len(self._facts) >= _MOST_FACTS:
+            self._facts.clear()
+        values = np.frombuffer(found, np.int8).tolist()
+        facts = {name: read[value] for name, read, value in zip(NAMES, _READ, values, strict=False)} | _ALONE
+        self._facts[found] = facts
+        return facts
+
+
+@compiled
+def _has_mark(data: NDArray[np.uint8], first: int, last: int) -> bool:
+    """Whether a character of a code could not be read."""
+    for at in range(first, last):  # noqa: SIM110 - compiled
+        if data[at] == _MARK:
+            return True
+    return False
+
+
+@compiled
+def _known(data: NDArray[np.uint8], a: int, b: int, c: int, e: int, row: int, alphabet: NDArray[np.int8]) -> int:
+    """Return as bits, in ``FIELDS`` order, what is known and wholly read."""
+    numbered = c > b and not _has_mark(data, b, c)
+    secured = e > c + 1 and not _has_mark(data, c + 1, e)
+    if c > b and e > c + 1:
+        card = numbered and secured
+    else:  # a kind that has no published shape for the other field is whole without it
+        card = (numbered or secured) and row >= 0 and alphabet[row, 1 if numbered else 0] == NO_SHAPE
+    block = c - b >= SHORTEST_BLOCK and not _has_mark(data, b, c - BLOCK_TAIL)
+    return (a > 0) | (b > a) << 1 | numbered << 2 | secured << 3 | card << 4 | block << 5
+
+
+@compiled
+def read_card(
+    sheet: NDArray[np.uint8],
+    a: int,
+    b: int,
+    c: int,
+    e: int,
+    flags: int,
+    row: int,
+    wanted: int,
+    head: NDArray[np.uint8],
+    tails: NDArray[np.float64],
+    lengths: NDArray[np.uint64],
+    alphabet: NDArray[np.int8],
+    letters_first: NDArray[np.int8],
+    issuer: NDArray[np.int32],
+    inner: NDArray[np.uint32],
+    outer: NDArray[np.uint32],
+    before: NDArray[np.int64],
+) -> int:
+    """Read one card's facts and tokens; return as bits, in ``FIELDS`` order, which tokens it has.
+
+    Parameters
+    ----------
+    sheet
+        Address up to ``a``, device up to ``b``, number up to ``c``, a separator, the secret up to ``e``; then, written
+        here, ``PER_CARD`` facts as int8 and its tokens, each with a line feed.
+    flags, row
+        What was cleaned from either field; the kind's row of the shape table, -1 where unknown.
+    wanted
+        As bits, which tokens it may have.
+    head
+        What every token begins with.
+    tails, lengths, alphabet, letters_first, issuer
+        As in ``card_facts``.
+    inner, outer, before
+        States of the key, see ``Hasher.of_card``.
+    """
+    data = sheet[:e]
     out = np.empty((1, PER_CARD), np.int8)
-    row = table.rows[codes.row]
-    spans = at[2:3], at[8:9], data, at[3:4], at[9:10]
-    card_facts(data, *spans, _FLAGS[codes.flags], row, *table[:4], tail_tables(), out)
-    facts = {name: read[value] for name, read, value in zip(NAMES, _READ, out[0].tolist(), strict=False)}
-    known = (*map(bool, (address, handset)), *_known(codes, table))
-    return facts | _ALONE, [_texts(data, at, codes.kind, known, hasher) for hasher in hashers]
-
-
-def _known(codes: OneCard, table: ShapeTable) -> tuple[bool, bool, bool, bool]:
-    """Tell which of number, secret, card and serial block are known and wholly read."""
-    number, secret = codes.number, codes.secret
-    numbered, secured = bool(number) and b"?" not in number, bool(secret) and b"?" not in secret
-    block = len(number) >= SHORTEST_BLOCK and b"?" not in number[:-BLOCK_TAIL]
-    if number and secret:
-        return numbered, secured, numbered and secured, block
-    # A kind that has no published shape for the other field is whole without it.
-    whole = codes.row >= 0 and table.alphabet[codes.row, 1 if numbered else 0] == NO_SHAPE
-    return numbered, secured, whole and (numbered or secured), block
-
-
-def _texts(
-    data: NDArray[np.uint8], at: NDArray[np.int64], kind: str, known: tuple[bool, ...], hasher: Hasher
-) -> list[str | None]:
-    inner, before = hasher.of_card(kind)
-    out = np.empty((len(FIELDS), TOKEN_BYTES), np.uint8)
-    hmac_many(data, at[:6], at[6:], _EACH, inner, hasher.outer, before, out)
-    raw = out.tobytes()
-    whole = _PAD.join([raw[i : i + TOKEN_BYTES] for i in range(0, len(raw), TOKEN_BYTES)]) + _PAD
-    text = base64.urlsafe_b64encode(whole).decode()
-    return [
-        f"{hasher.key_id}.{text[_ROW * i : _ROW * i + _TEXT]}" if is_known else None for i, is_known in enumerate(known)
-    ]
+    n0, n1, s0, s1 = np.array((b,)), np.array((c,)), np.array((c + 1,)), np.array((e,))
+    cleaned, kind = np.array((flags,)).astype(np.uint8), np.array((row,)).astype(np.int32)
+    card_facts(data, n0, n1, data, s0, s1, cleaned, kind, lengths, alphabet, letters_first, issuer, tails, out)
+    for k in range(PER_CARD):
+        sheet[e + k] = np.uint8(out[0, k])
+    bits = _known(data, a, b, c, e, row, alphabet) & wanted
+    start, stop = np.array((0, a, b, c + 1, b, b)), np.array((a, b, c, e, e, max(b, c - BLOCK_TAIL)))
+    digests, known = np.empty((_COUNT, TOKEN_BYTES), np.uint8), np.empty(_COUNT, np.bool_)
+    hmac_many(data, start, stop, np.arange(_COUNT).astype(np.int32), inner, outer, before, digests)
+    text = sheet[e + PER_CARD :].reshape(_COUNT, -1)
+    for i in range(_COUNT):
+        known[i] = bits >> i & 1
+        text[i, : head.shape[0]] = head
+        text[i, -1] = _LINE_FEED
+    base64url(digests, known, ALPHABET, head.shape[0], text)
+    return bits

@@ -6,9 +6,12 @@ the guard, anything of the codes inside.
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from cardrisk.errors import CardriskError, InputError
+
+RAW: Final = ("card_no", "card_secret", "client_ip", "device_id")
+"""Columns that never pass the boundary."""
 
 P = ParamSpec("P")
 R = TypeVar("R")

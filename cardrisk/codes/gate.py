@@ -18,23 +18,20 @@ from numpy.typing import NDArray
 from cardrisk.codes import _pairing, entities, tokens
 from cardrisk.codes._anomalies import NULL, card_facts
 from cardrisk.codes._clean import clean
-from cardrisk.codes._one import OneCard, facts_and_tokens, read_one
+from cardrisk.codes._one import Desk, OneCard, read_one
 from cardrisk.codes._progression import QUARTERS, progression
 from cardrisk.codes.anomalies import ANOMALIES, NAMES, PER_CARD
-from cardrisk.codes.boundary import guarded
+from cardrisk.codes.boundary import RAW, guarded
 from cardrisk.codes.keys import Key, KeyRing, KeySource, resolve
 from cardrisk.codes.sealed import Codes, Sealed, Texts
 from cardrisk.codes.shapes import LONGEST_KIND, canonical_kind, shape_table
+from cardrisk.codes.tokens import TOKENS
 from cardrisk.codes.uniformity import tail_tables
 from cardrisk.codes.values import as_text, columns_of
 from cardrisk.kinds import KINDS, CardKind
 from cardrisk.tables import known_at, known_at_one
 from cardrisk.tables.arrow import to_pandas
 
-RAW: Final = ("card_no", "card_secret", "client_ip", "device_id")
-"""Columns that never pass the boundary."""
-TOKENS: Final = ("ip_token", "device_token", "number_token", "secret_token", "card_token", "serial_block")
-"""Columns that leave it in their stead; null where unknown."""
 NEXT: Final = "_next"
 """Suffix of the tokens under the next key, while rotating."""
 
@@ -52,6 +49,9 @@ class Intake(Sealed):
         Where the token key comes from; ``None`` asks the environment.
     kinds
         Card kinds by name; a platform's own come from :func:`cardrisk.kinds.load`.
+    shared
+        Where there is no key: the random one that several processes of one job share, so that address, device and
+        serial tokens hold inside that job; nobody is warned then.
 
     Raises
     ------
@@ -64,9 +64,11 @@ class Intake(Sealed):
         There is no key.
     """
 
-    def __init__(self, key: KeySource | None = None, kinds: Mapping[str, CardKind] = KINDS) -> None:
+    def __init__(
+        self, key: KeySource | None = None, kinds: Mapping[str, CardKind] = KINDS, *, shared: KeyRing | None = None
+    ) -> None:
         ring = resolve(key)
-        if ring is None:
+        if ring is None and shared is None:
             warnings.warn(
                 "no token key (CARDRISK_KEY): duplicate features are null and address, device and serial tokens "
                 "hold inside this process only; make a key with "
@@ -75,7 +77,7 @@ class Intake(Sealed):
                 stacklevel=3,
             )
         self._keyed = ring is not None
-        ring = ring or _process_ring()
+        ring = ring or shared or _process_ring()
         self._hashers = {"": tokens.Hasher(ring.current)}
         if ring.next is not None:
             self._hashers[NEXT] = tokens.Hasher(ring.next)
@@ -83,6 +85,7 @@ class Intake(Sealed):
         self._table = shape_table(list(self._kinds.values()))
         self._rows = {name: row for row, name in enumerate(self._kinds)}
         self._names: dict[str, str] = {}
+        self._desk = Desk(self._table, self._hashers, keyed=self._keyed)
 
     @guarded
     def frame(self, submissions: pd.DataFrame) -> pd.DataFrame:
@@ -111,26 +114,18 @@ class Intake(Sealed):
             The same cards without codes, with the columns of :func:`intake`; ``None`` where unknown.
         """
         codes = [self._read(card) for card in cards]
-        found = [self._one(card, each) for card, each in zip(cards, codes, strict=True)]
+        found = [self._desk.take(card, each) for card, each in zip(cards, codes, strict=True)]
         return self._with_steps(found, codes, _groups_of(cards)) if len(cards) > 2 else found
 
+    @guarded
     def one(self, card: Mapping[str, Any]) -> dict[str, Any]:
         """Take in one card; see :func:`intake_one`."""
-        return self.together([card])[0]
+        return self._desk.take(card, self._read(card))
 
     def _read(self, card: Mapping[str, Any]) -> OneCard:
         kind = as_text(card.get("card_kind"))
         name = "" if kind is None else self._name(kind)
         return read_one(card, name, self._rows.get(name, -1), self._table)
-
-    def _one(self, card: Mapping[str, Any], codes: OneCard) -> dict[str, Any]:
-        out = {column: value for column, value in card.items() if column not in RAW}
-        facts, found = facts_and_tokens(codes, card, self._table, list(self._hashers.values()))
-        for suffix, values in zip(self._hashers, found, strict=True):
-            if not self._keyed:
-                values[2:5] = [None] * 3
-            out |= zip([name + suffix for name in TOKENS] if suffix else TOKENS, values, strict=True)
-        return out | facts
 
     def _with_steps(
         self, found: list[dict[str, Any]], codes: list[OneCard], group: NDArray[np.int64]

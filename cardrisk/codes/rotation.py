@@ -11,7 +11,8 @@ stores by :func:`translation`. Tokens from before the overlap stay as they are a
 
 import pandas as pd
 
-from cardrisk.codes.gate import NEXT, TOKENS
+from cardrisk.codes.gate import NEXT
+from cardrisk.codes.tokens import TOKENS
 from cardrisk.errors import KeyMaterialError
 
 

@@ -23,15 +23,18 @@ from cardrisk.codes.keys import Key
 from cardrisk.codes.sealed import Codes, Sealed, Texts
 
 TOKEN_BYTES: Final = 16
+TOKEN_TEXT: Final = 22
+"""Characters of a token after the key's id."""
 FIELDS: Final = ("ip", "device", "number", "secret", "card", "block")
 """What is tokenised, in the order of the columns."""
+TOKENS: Final = ("ip_token", "device_token", "number_token", "secret_token", "card_token", "serial_block")
+"""The columns: what leaves the boundary in the stead of codes; null where unknown."""
 BLOCK_TAIL: Final = 3
 """Characters: numbers that differ only in their last three share a serial block, a thousand cards of one run."""
 SHORTEST_BLOCK: Final = 6
 """Characters: a shorter number has no serial block."""
 _MOST_STATES: Final = 4_096
-_TEXT: Final = 22
-_ALPHABET: Final = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
+ALPHABET: Final = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
 
 
 def prefix(field: str, kind: str) -> bytes:
@@ -56,7 +59,7 @@ def token(key: Key, field: str, kind: str, code: str) -> str:
     """
     message = prefix(field, kind) + code.encode("utf-8", "surrogatepass")
     digest = hmac.digest(key.reveal(), message, "sha256")[:TOKEN_BYTES]
-    return f"{key.id}.{base64.urlsafe_b64encode(digest).decode()[:_TEXT]}"
+    return f"{key.id}.{base64.urlsafe_b64encode(digest).decode()[:TOKEN_TEXT]}"
 
 
 class Hasher(Sealed):
@@ -125,11 +128,11 @@ class Hasher(Sealed):
 def texts(digests: NDArray[np.uint8], key_id: str, known: NDArray[np.bool_]) -> pa.Array:
     """Write digests (n, 16) as token texts, null where ``known`` is false."""
     head = np.frombuffer(f"{key_id}.".encode(), np.uint8)
-    width = head.size + _TEXT
+    width = head.size + TOKEN_TEXT
     count = int(np.count_nonzero(known))
     data = np.empty((count, width), np.uint8)
     data[:, : head.size] = head
-    _base64(digests, known, _ALPHABET, head.size, data)
+    base64url(digests, known, ALPHABET, head.size, data)
     offsets = np.zeros(known.size + 1, np.int64)
     np.cumsum(known * np.int64(width), out=offsets[1:])
     mask = pa.py_buffer(np.packbits(known, bitorder="little"))
@@ -139,7 +142,7 @@ def texts(digests: NDArray[np.uint8], key_id: str, known: NDArray[np.bool_]) -> 
 
 
 @compiled
-def _base64(
+def base64url(
     digests: NDArray[np.uint8],
     known: NDArray[np.bool_],
     alphabet: NDArray[np.uint8],
