@@ -33,6 +33,7 @@ def main() -> int:
             limit_concurrency=settings.at_once,
             backlog=settings.at_once,
             timeout_keep_alive=30,
+            timeout_worker_healthcheck=60,  # a worker may have to compile before it serves
             timeout_graceful_shutdown=settings.drain_seconds,
         )
     return 0

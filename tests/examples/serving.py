@@ -49,7 +49,7 @@ class Service:
         self.url = f"http://127.0.0.1:{port}"
         self.http = httpx.Client(base_url=self.url, timeout=60)
 
-    def wait(self, seconds=120):
+    def wait(self, seconds=250):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             with suppress(httpx.HTTPError):
@@ -104,19 +104,23 @@ class Zygote:
         self.made = []
 
     def start(self, keys=None, wait=True, **settings):
-        port = free_port()
-        log = str(self.folder / f"service-{len(self.made)}.log")
         given = {"model": self.bundle, "callers": "open", "shared": self.folder / f"shared-{len(self.made)}"} | settings
         environ = {f"CARDRISK_SERVICE_{name.upper()}": str(value) for name, value in given.items()}
+        service = self.fork(free_port(), environ, keys)
+        if wait:
+            service.wait()
+        return service
+
+    def fork(self, port, environ, keys=None):
+        """Start a service, or a consumer where the port is 0."""
+        log = self.folder / f"service-{len(self.made)}.log"
+        log.touch()
         if not self.made:
             assert self.process.stdout.readline() == "ready\n", (self.folder / "zygote.log").read_text()
-        self.process.stdin.write(json.dumps({"port": port, "environ": environ, "log": log}) + "\n")
+        self.process.stdin.write(json.dumps({"port": port, "environ": environ, "log": str(log)}) + "\n")
         self.process.stdin.flush()
         service = Service(int(self.process.stdout.readline()), port, log, keys)
         self.made.append(service)
-        Path(log).touch()
-        if wait:
-            service.wait()
         return service
 
     def close(self):

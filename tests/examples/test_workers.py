@@ -13,6 +13,8 @@ import pytest
 
 from tests.examples.serving import ROOT, Service, card, environment, free_port, history
 
+pytestmark = pytest.mark.timeout(600)  # a worker of its own may have to compile anew
+
 
 def children(pid):
     return [int(number) for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -44,7 +46,7 @@ def two(tiny, tmp_path_factory):
     assert lines.count('"event": "stopped"') >= 2
 
 
-def wait_for(holds, seconds=120):
+def wait_for(holds, seconds=250):
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until

@@ -6,20 +6,31 @@ A service started so is a real server in a process of its own; it only need not 
 import json
 import os
 import sys
+from typing import Any
 
 import cardrisk
 from examples.intake_service import app, logs
 from examples.intake_service.worker import _warm
 
 
-def serve(port: int, environ: dict[str, str], log: str) -> None:
+def become(told: dict[str, Any]) -> None:
+    """Become a service, or a consumer where no port is named, until killed."""
+    os.setsid()
+    for file in (1, 2):
+        os.dup2(os.open(told["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), file)
+    os.environ.update(told["environ"])
+    if told["port"]:
+        serve(told["port"], told["environ"])
+    else:
+        from examples.stream_consumer.__main__ import main as consume
+
+        consume()
+
+
+def serve(port: int, environ: dict[str, str]) -> None:
     """Become a service, until killed."""
     import uvicorn
 
-    os.setsid()
-    for file in (1, 2):
-        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), file)
-    os.environ.update(environ)
     uvicorn.run(
         app.App(),
         host="127.0.0.1",
@@ -42,7 +53,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             try:
-                serve(told["port"], told["environ"], told["log"])
+                become(told)
             finally:
                 os._exit(1)
         print(child, flush=True)
