@@ -1,0 +1,269 @@
+"""The service example over HTTP beside ``mlflow models serve`` and beside a bare server around the same trees.
+
+Prints, from one run on one machine, requests a second, latencies and the server's processor time a request: the service
+with one and two workers over SQLite and Redis, ``mlflow models serve`` of the same failure trees, and uvicorn around
+``Booster.predict`` on one row with two workers and nothing else. One client loads all of them over connections kept
+alive, in a process of its own, on the same cores: its share is printed too. The check: every request is answered with
+status 200, none degraded, and every card stands in history once.
+
+Run: ``python benchmarks/service.py [--small] [--model DIR] [--only PART ...]``; a model is trained into DIR where there
+is none.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import cardrisk
+from benchmarks.serving import KEY, model_of, plain
+from cardrisk.features.stores.base import CARD, open_store
+from examples.intake_service import load
+
+ROOT = Path(__file__).parents[1]
+BARE = """
+import json, lightgbm as lgb, numpy as np
+boosters = [lgb.Booster(model_file=name) for name in json.loads(open("boosters.json").read())]
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        while True:
+            told = (await receive())["type"]
+            await send({"type": told + ".complete"})
+            if told == "lifespan.shutdown":
+                return
+    body = (await receive())["body"]
+    row = np.array([json.loads(body)["row"]], np.float64)
+    found = [booster.predict(row, num_threads=1).tolist() for booster in boosters]
+    out = json.dumps(found).encode()
+    size = b"%d" % len(out)
+    headers = [(b"content-type", b"application/json"), (b"content-length", size)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": out})
+"""
+
+
+class Bench:
+    """Cards, history and a model, and a folder to work in."""
+
+    def __init__(self, folder: Path, small: bool, model: Path | None) -> None:
+        days, scale = (9, 0.002) if small else (15, 0.006)
+        world = cardrisk.generate(days=days, scale=scale, seed=5)
+        cut = world.submissions["submitted_at"].min().floor("D") + pd.Timedelta(days=days * 2 // 3)
+        early = (world.submissions["submitted_at"] < cut).to_numpy()
+        self.folder, self.past, self.answers = folder, world.submissions[early], world.outcomes
+        self.answers = self.answers[self.answers["answered_at"] < cut]
+        late = world.submissions[~early].reset_index(drop=True).head(400 if small else 6_000)
+        self.bundle = model or folder / "bundle"
+        if not self.bundle.exists():
+            model_of(self.past, world.outcomes, 40 if small else 400).save(self.bundle)
+        rows = [plain(row) for row in late.to_dict("records")]
+        self.cards = [{name: _text(value) for name, value in row.items()} for row in rows]
+        self.seconds = 5.0 if small else 15.0
+        self.peer = 40 if small else 400
+
+    def filled(self, store: str) -> str:
+        """Put the past into a store; returns its URL."""
+        with cardrisk.Scorer(str(self.bundle), store=store, key=lambda: KEY) as scorer:
+            scorer.backfill(self.past, self.answers)
+        return store
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], listens: int, folder: Path, **environ: str) -> Iterator[int]:
+    """Run a server until the end of the block; gives its process number."""
+    with (folder / "log").open("a") as log:
+        server = subprocess.Popen(
+            command, cwd=folder, env=os.environ | environ, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        _wait(listens, server, folder / "log")
+        yield server.pid
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait(15)
+
+
+def _wait(listens: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(2_400):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", listens)) == 0:
+                return
+        if server.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise SystemExit(f"a server did not start:\n{log.read_text()[-2_000:]}")
+
+
+def spent(pid: int) -> float:
+    """Processor seconds of a process and all its children alive."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + sum(spent(int(child)) for child in below)
+
+
+def _ask(bodies: list[bytes], listens: int, connections: int, seconds: float) -> load.Result:
+    return load._runner()(load.load("127.0.0.1", listens, bodies, connections, seconds))
+
+
+def measured(bodies: list[bytes], pid: int, listens: int, connections: int, seconds: float, warm: int) -> str:
+    """Load a server from another process and say what it did; raises where an answer was none."""
+    with get_context("spawn").Pool(1) as pool:
+        for _ in range(2):  # both workers, and whatever is made at the first request
+            pool.apply(_ask, (bodies[:warm], listens, connections, seconds))
+        before = spent(pid)
+        result = pool.apply(_ask, (bodies[warm:], listens, connections, seconds))
+    each = (spent(pid) - before) / max(1, len(result.latencies)) * 1e6
+    if set(result.statuses) != {200} or result.marked:
+        raise SystemExit(f"not every request was answered: {result}")
+    return f"{result.rate:7,.0f}/s  p50 {result.at(0.5):7.2f} ms  p99 {result.at(0.99):7.2f} ms  server {each:6.0f} us a request, client {result.processor / result.seconds:4.0%} of a core"  # noqa: E501
+
+
+def service(bench: Bench, store: str, workers: int) -> str:
+    """Measure the service; the check is that history holds every card once."""
+    listens = port()
+    settings = {"store": store, "callers": "open", "model": str(bench.bundle), "port": str(listens), "clock": "given"}
+    settings |= {"workers": str(workers), "rate": "1e6", "burst": "1000000"}
+    environ = {f"CARDRISK_SERVICE_{name.upper()}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "examples.intake_service"]
+    bodies = [load.request("/score", card) for card in bench.cards]
+    with running(command, listens, bench.folder, **environ, CARDRISK_KEY=KEY.decode(), PYTHONPATH=str(ROOT)) as pid:
+        time.sleep(3.0 if workers > 1 else 0.5)  # the second worker's start
+        said = measured(bodies, pid, listens, 8 * workers, bench.seconds, 100)
+    if not store.startswith("memory"):
+        journal = open_store(store)
+        names = [entry.row["submission_id"] for entry in journal.since(0) if entry.kind == CARD]
+        journal.close()
+        if len(names) != len(set(names)) or not {card["submission_id"] for card in bench.cards[:200]} <= set(names):
+            raise SystemExit("history does not hold every card once: nothing above would mean anything")
+    return said
+
+
+def bare(bench: Bench) -> str:
+    """Measure uvicorn around the trees' own library."""
+    folder = bench.folder / "bare"
+    folder.mkdir()
+    files = [
+        str(path.resolve()) for path in sorted(bench.bundle.glob("*.txt")) if path.name in ("fail.txt", "cause.txt")
+    ]
+    (folder / "boosters.json").write_text(json.dumps(files))
+    (folder / "bare.py").write_text(BARE)
+    listens = port()
+    command = [sys.executable, "-m", "uvicorn", "bare:app", "--port", str(listens), "--workers", "2"]
+    with running([*command, "--no-access-log", "--log-level", "warning"], listens, folder) as pid:
+        time.sleep(3.0)
+        bodies = [load.request("/", {"row": _row(bench, i).tolist()}) for i in range(len(bench.cards))]
+        return measured(bodies, pid, listens, 16, bench.seconds, 100)
+
+
+def _row(bench: Bench, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).random(_booster(bench).num_feature())
+
+
+_BOOSTERS: dict[Path, Any] = {}
+
+
+def _booster(bench: Bench) -> Any:
+    import lightgbm as lgb
+
+    if bench.bundle not in _BOOSTERS:
+        _BOOSTERS[bench.bundle] = lgb.Booster(model_file=str(bench.bundle / "fail.txt"))
+    return _BOOSTERS[bench.bundle]
+
+
+def mlflow_serves(bench: Bench) -> str:
+    """Measure ``mlflow models serve`` of the failure trees."""
+    import mlflow
+
+    path = bench.folder / "mlflow-model"
+    booster = _booster(bench)
+    mlflow.lightgbm.save_model(booster, path, pip_requirements=[])
+    listens = port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(path), "-p", str(listens)]
+    environ = {"MLFLOW_TRACKING_URI": f"sqlite:///{bench.folder}/mlflow.db"}
+    with running([*command, "--env-manager", "local", "--workers", "2"], listens, bench.folder, **environ) as pid:
+        time.sleep(8.0)
+        names = booster.feature_name()
+        bodies = [
+            load.request("/invocations", {"dataframe_split": {"columns": names, "data": [_row(bench, i).tolist()]}})
+            for i in range(bench.peer)
+        ]
+        return measured(bodies, pid, listens, 8, bench.seconds, 16)
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str | None]:
+    """Run a Redis server of the benchmark's own; None where it is not installed."""
+    program = shutil.which("redis-server")
+    if program is None:
+        yield None
+        return
+    listens = port()
+    command = [program, "--port", str(listens), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with running([*command, "--appendonly", "yes"], listens, folder):
+        yield f"redis://127.0.0.1:{listens}/0"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="fewer trees and requests")
+    parser.add_argument("--model", type=Path, help="a bundle; trained there where there is none")
+    parser.add_argument("--only", nargs="+", choices=("sqlite", "redis", "memory", "bare", "mlflow"), help="parts")
+    given = parser.parse_args()
+    parts = given.only or ["memory", "sqlite", "redis", "bare", "mlflow"]
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name), given.small, given.model)
+        print(f"{len(bench.past):,} cards of history, up to {len(bench.cards):,} requests each; {os.cpu_count()} cores")
+        if "memory" in parts:
+            print(f"service, memory, 1 worker     {service(bench, 'memory://', 1)}", flush=True)
+        for workers in (1, 2):
+            if "sqlite" in parts:
+                store = bench.filled(f"sqlite:///{name}/history-{workers}.db?timeout=5")
+                print(f"service, SQLite, {workers} worker(s)  {service(bench, store, workers)}", flush=True)
+            if "redis" in parts:
+                with redis_server(bench.folder) as url:
+                    if url is None:
+                        print("service, Redis: redis-server is not installed")
+                        continue
+                    store = bench.filled(f"{url}?prefix=w{workers}&timeout=5")
+                    print(f"service, Redis, {workers} worker(s)   {service(bench, store, workers)}", flush=True)
+        if "bare" in parts:
+            print(f"bare Booster.predict, 2 w.    {bare(bench)}", flush=True)
+        if "mlflow" in parts:
+            print(f"mlflow models serve, 2 w.     {mlflow_serves(bench)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
