@@ -1,0 +1,258 @@
+"""``cardrisk score --engine spark``: files in, files out, as the local engine writes them.
+
+Correct when the two files have the bytes that the local engine writes, and appear whole or not at all.
+
+Workers read their share of the files themselves, so the files must lie where every worker finds them; codes never
+pass through Spark's own memory.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cardrisk.errors import InputError
+from cardrisk.jobs.progress import Steps
+from cardrisk.jobs.spark import road
+from cardrisk.jobs.spark.parcels import SCHEMA, to_arrow
+from cardrisk.jobs.spark.session import one_line, session
+from cardrisk.jobs.spark.take import hear, take
+from cardrisk.jobs.spark.work import Bundle, Work, key_place
+from cardrisk.risk import load_model
+from cardrisk.tables import SUBMISSIONS, atomic_writes, read_cards
+from cardrisk.tables.headers import match_headers
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from cardrisk.codes import KeySource
+    from cardrisk.jobs.batch.inputs import Inputs
+    from cardrisk.jobs.batch.source import Unit
+    from cardrisk.risk.explain import Language
+    from cardrisk.scoring.batch import Reasons
+
+UNIT_BITS: Final = 36
+"""A row's number: which unit of the input, then which row of it."""
+_TABLES: Final = (".parquet", ".pq", ".csv", ".tsv", ".tab")
+_WRITTEN: Final = 100_000
+"""Rows that come to the driver together."""
+
+
+def run(
+    *,
+    cards: str,
+    model: str | None,
+    history: str | None,
+    out: str,
+    tz: str | None = None,
+    encoding: str | None = None,
+    kind: str | None = None,
+    face_value: float | None = None,
+    submitter: str | None = None,
+    submitted_at: str | None = None,
+    reasons: "Reasons" = "stopped",
+    language: "Language" = "en",
+    engine: str = "spark",
+    key: "KeySource | None" = None,
+    tasks: int | None = None,
+) -> int:
+    """Score ``cards`` against ``history`` on Spark and write ``out`` and ``out.quarantine``.
+
+    Parameters
+    ----------
+    cards, model, history, out, tz, encoding, kind, face_value, submitter, submitted_at, reasons, language, engine
+        As in :func:`cardrisk.jobs.score.run`.
+    key, tasks
+        As in :func:`cardrisk.jobs.spark.score`.
+
+    Returns
+    -------
+    int
+        0 all rows scored, 1 some quarantined.
+
+    Raises
+    ------
+    MissingExtraError
+        PySpark or Java is not there.
+    InputError
+        The input, the history or the output path cannot be used; nothing has been written then.
+    """
+    from cardrisk.jobs.score import _say
+
+    target = Path(out)
+    if target.suffix not in (".parquet", ".csv"):
+        raise InputError(f"--out: expected a name ending in .parquet or .csv, got {target.name!r}")
+    steps = Steps(3)
+    with steps.step("read"):
+        bundle = Bundle.of(load_model(model))
+        work = Work(bundle.declared, key_place(key), tz, bundle, None, reasons, language)
+        text = {"kind": kind, "face_value": face_value, "submitter": submitter, "submitted_at": submitted_at}
+        whole = _whole(cards, encoding, text)
+        spark = session()
+        groups = max(4, spark.sparkContext.defaultParallelism) if tasks is None else tasks
+        tables, ignored = _tables(spark, work, groups, cards, history, encoding, whole)
+    with steps.step("score"):
+        result = road.travel(tables, work, groups)
+    try:
+        with steps.step("write"):
+            told = one_line(lambda: _write(result.table, target, ignored))
+    finally:
+        result.table.unpersist()
+    _say(told, target)
+    return 1 if told.rows > told.scored else 0
+
+
+def _whole(cards: str, encoding: str | None, text: dict[str, Any]) -> pd.DataFrame | None:
+    """Batch text is small, and taken in by the driver."""
+    path = Path(cards)
+    if any(value is not None for value in text.values()) or (path.is_file() and path.suffix.lower() not in _TABLES):
+        return read_cards(cards, encoding=encoding, **text)
+    return None
+
+
+def _tables(
+    spark: "SparkSession",
+    work: Work,
+    groups: int,
+    cards: str,
+    history: str | None,
+    encoding: str | None,
+    whole: pd.DataFrame | None,
+) -> tuple[road.Tables, list[str]]:
+    """Return what goes in, and headers that are kept out."""
+    from cardrisk.jobs.batch.inputs import inputs_of
+    from cardrisk.jobs.batch.source import unit_header
+
+    inputs = inputs_of(cards, history, encoding)
+    if whole is not None:
+        units = _units(inputs, work, ("history", "outcomes"))
+        header = list(whole.columns)
+        start = _here(spark, work, groups, whole)
+    else:
+        units = _units(inputs, work, ("history", "submissions", "outcomes"))
+        header = unit_header(units["submissions"][0])
+        start = _starting(spark, units["submissions"], work, asks=True, groups=groups)
+    ignored = match_headers(header, SUBMISSIONS).ignored  # refuses a table without the columns it needs
+    past = _starting(spark, units["history"], work, asks=False, groups=groups) if units.get("history") else None
+    told = [_over(spark, units["outcomes"], _hearing(units["outcomes"], work, groups))] if "outcomes" in units else []
+    return road.Tables(start, past, told), ignored
+
+
+def _units(inputs: "Inputs", work: Work, tables: tuple[str, ...]) -> dict[str, list["Unit"]]:
+    """Cut files where workers can read them apart."""
+    from cardrisk.jobs.batch.inputs import Inputs
+
+    wanted = tuple((table, path.resolve()) for table, path in inputs.files if table in tables)
+    found: dict[str, list[Unit]] = {}
+    for unit in Inputs(wanted, inputs.encoding).units(work.chunk // 4):
+        found.setdefault(unit.table, []).append(unit)
+    return found
+
+
+def _here(spark: "SparkSession", work: Work, groups: int, frame: pd.DataFrame) -> road.Taking:
+    def start(rounded: frozenset[str]) -> "DataFrame":
+        rows = np.arange(len(frame))
+        parcels = to_arrow(take(work, frame, rows, 0, asks=True, groups=groups, rounded=rounded))
+        return spark.createDataFrame(parcels, SCHEMA)
+
+    return start
+
+
+def _starting(spark: "SparkSession", units: list["Unit"], work: Work, *, asks: bool, groups: int) -> road.Taking:
+    def start(rounded: frozenset[str]) -> "DataFrame":
+        def parcels(at: int) -> Iterator[pa.Table]:
+            for sub, frame, rows in _pieces(units[at], at, work.chunk):
+                place = at << 24 | sub
+                yield to_arrow(take(work, frame, rows, place, asks=asks, groups=groups, rounded=rounded))
+
+        return _over(spark, units, parcels)
+
+    return start
+
+
+def _hearing(units: list["Unit"], work: Work, groups: int) -> Callable[[int], Iterator[pa.Table]]:
+    def parcels(at: int) -> Iterator[pa.Table]:
+        for sub, frame, rows in _pieces(units[at], at, work.chunk):
+            yield to_arrow(hear(work, frame, rows, at << 24 | sub, groups=groups))
+
+    return parcels
+
+
+def _pieces(unit: "Unit", at: int, size: int) -> Iterator[tuple[int, pd.DataFrame, Any]]:
+    from cardrisk.jobs.batch.source import pieces
+
+    row = at << UNIT_BITS
+    for sub, frame in enumerate(pieces(unit, size, together=False)):
+        yield sub, frame.reset_index(drop=True), np.arange(row, row + len(frame))
+        row += len(frame)
+
+
+def _over(spark: "SparkSession", units: list["Unit"], parcels: Callable[[int], Iterator[pa.Table]]) -> "DataFrame":
+    """Read every unit in a task of its own."""
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for at in batch["id"].to_pylist():
+                for table in parcels(at):
+                    yield from table.to_batches()
+
+    return spark.range(0, len(units), numPartitions=len(units)).mapInArrow(run, SCHEMA)
+
+
+def _write(table: "DataFrame", target: Path, ignored: list[str]) -> Any:
+    """Bring the result to the driver piece by piece, in order, and write both files."""
+    from cardrisk.jobs.batch.output import SCHEMA as WRITTEN
+    from cardrisk.jobs.batch.output import Output
+    from cardrisk.jobs.batch.run import Told
+    from cardrisk.jobs.score import quarantine_of
+
+    offsets = _offsets(table)
+    rows, scored, broken = 0, 0, dict[str, int]()
+    pieces = sum(1 for _ in offsets) + (offsets[-1][1] if offsets else 0) // _WRITTEN
+    ordered = table.repartitionByRange(max(pieces, 1), "row").sortWithinPartitions("row")
+    with atomic_writes(target, quarantine_of(target)) as (scores, rules):
+        output = Output(scores, rules, target.suffix)
+        for blob in ordered.mapInArrow(_blobs, "data binary").toLocalIterator():
+            part = pa.ipc.open_stream(bytes(blob["data"])).read_all()
+            refused = _refused(part, offsets)
+            output.add(part.select(WRITTEN.names).cast(WRITTEN), refused)
+            rows += part.num_rows
+            scored += part.num_rows - part["p_fail"].null_count
+            for rule, count in refused["rule"].value_counts().items():
+                broken[str(rule)] = broken.get(str(rule), 0) + int(count)
+        output.close()
+    return Told(rows, scored, broken, ignored)
+
+
+def _offsets(table: "DataFrame") -> list[tuple[int, int]]:
+    """Unit, and the position after its last row, of each unit."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    counts = table.groupBy(F.shiftright("row", UNIT_BITS).alias("unit")).count().collect()
+    found, position = [], 0
+    for unit, count in sorted((int(row["unit"]), int(row["count"])) for row in counts):
+        position += count
+        found.append((unit, position))
+    return found
+
+
+def _refused(part: pa.Table, offsets: list[tuple[int, int]]) -> pd.DataFrame:
+    frame = part.select(["row", "rule", "column", "value"]).filter(pc.is_valid(part["rule"])).to_pandas()
+    stops = dict(offsets)
+    starts = {unit: (stops[offsets[i - 1][0]] if i else 0) for i, (unit, _) in enumerate(offsets)}
+    unit = frame["row"] >> UNIT_BITS
+    position = (frame["row"] & (1 << UNIT_BITS) - 1) + unit.map(starts).astype("int64")
+    refused: pd.DataFrame = frame.assign(row=position)
+    return refused
+
+
+def _blobs(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        yield pa.record_batch({"data": pa.array([sink.getvalue().to_pybytes()], pa.binary())})

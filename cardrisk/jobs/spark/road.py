@@ -1,0 +1,226 @@
+"""The road of a table over the cluster: which task follows which.
+
+Correct when the scores and features of a table equal, bit for bit, those of one process over the same rows.
+
+Raw columns are read by the first task and never shuffled, cached or written; what is kept between tasks (on disk,
+until the result stands) is tokens, coarse facts, identities and whole numbers.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pandas as pd
+
+from cardrisk.errors import InputError, KeyMaterialError
+from cardrisk.features.parts import RESUBMITTED, part_plan
+from cardrisk.jobs.spark import ends, tasks
+from cardrisk.jobs.spark.deal import Deal, deal
+from cardrisk.jobs.spark.parcels import LOAD, SCHEMA, on_arrow, unpacked
+from cardrisk.jobs.spark.rounded import rounded_in
+from cardrisk.jobs.spark.session import one_line
+from cardrisk.jobs.spark.take import IDS, ROW, hearing, taking
+from cardrisk.jobs.spark.work import Work
+from cardrisk.tables.check import Checked, check_outcomes, check_submissions
+from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Frames: TypeAlias = "list[DataFrame]"
+Taking: TypeAlias = "Callable[[frozenset[str]], DataFrame]"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What goes in.
+
+    Attributes
+    ----------
+    cards
+        The first task over the rows that want an answer.
+    history
+        The first task over the rows that feed history alone; may be none.
+    outcomes
+        Outcomes, as parcels.
+    """
+
+    cards: Taking
+    history: "Taking | None"
+    outcomes: Frames
+
+
+@dataclass(frozen=True)
+class Result:
+    """What comes out.
+
+    Attributes
+    ----------
+    table
+        The result, computed and persisted; ``unpersist()`` gives its disk back.
+    load
+        ``stage, task, pid, rows``: how the work spread.
+    """
+
+    table: "DataFrame"
+    load: pd.DataFrame
+
+
+def submissions_in(df: "DataFrame", work: Work, groups: int, *, asks: bool, order: str | None = None) -> Taking:
+    """Return what starts the first task over a table of submissions, once it is known which columns were rounded.
+
+    Raises
+    ------
+    InputError
+        The headers or ``order`` cannot be used.
+    """
+    _headers(df, SUBMISSIONS)
+    rows = _numbered(df, SUBMISSIONS, order)
+    return lambda rounded: rows.mapInArrow(taking(work, asks=asks, groups=groups, rounded=rounded), SCHEMA)
+
+
+def outcomes_in(df: "DataFrame", work: Work, groups: int, *, later: int, order: str | None = None) -> "DataFrame":
+    """Start the first task over a table of outcomes; ``later`` is added to their places.
+
+    Raises
+    ------
+    InputError
+        The headers or ``order`` cannot be used.
+    """
+    _headers(df, OUTCOMES)
+    return _numbered(df, OUTCOMES, order).mapInArrow(hearing(work, later=later, groups=groups), SCHEMA)
+
+
+def _headers(df: "DataFrame", contract: Contract) -> Checked:
+    """Let the contract see the headers, so that a missing column is refused before any work."""
+    empty = pd.DataFrame({name: pd.Series(dtype="str") for name in df.columns})
+    return (check_submissions if contract is SUBMISSIONS else check_outcomes)(empty)
+
+
+def _numbered(df: "DataFrame", contract: Contract, order: str | None) -> "DataFrame":
+    """Number the rows, and leave behind what neither is a column of the contract nor can say what a line is."""
+    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql.types import StringType
+
+    from cardrisk.tables.headers import known_header
+
+    if order is not None and order not in df.columns:
+        raise InputError(f"order: expected one of the table's columns, got {order!r}")
+    kinds = {field.name: field.dataType for field in df.schema.fields}
+    unread = [n for n, kind in kinds.items() if known_header(n, contract) is None and not isinstance(kind, StringType)]
+    number = F.monotonically_increasing_id() if order is None else F.col(f"`{order}`").cast("long")
+    return df.withColumn(ROW, number).drop(*unread)
+
+
+@contextmanager
+def _kept(stack: ExitStack) -> Iterator[Callable[["DataFrame"], "DataFrame"]]:
+    """Give a function that computes a table once and keeps it on the workers' disks until the end."""
+    from pyspark import StorageLevel
+
+    def keep(df: "DataFrame") -> "DataFrame":
+        held = df.persist(StorageLevel.DISK_ONLY)
+        stack.callback(held.unpersist)
+        held.count()
+        return held
+
+    yield keep
+
+
+def travel(tables: Tables, work: Work, groups: int) -> Result:
+    """Take tables down the whole road.
+
+    Parameters
+    ----------
+    tables
+        What goes in.
+    work
+        Settings; with a model scores come out, without one features.
+    groups
+        How many tasks work beside each other.
+
+    Raises
+    ------
+    CardriskError
+        As on one process, and where the workers have no token key or several.
+    """
+    return one_line(lambda: _travel(tables, work, groups))
+
+
+def _travel(tables: Tables, work: Work, groups: int) -> Result:
+    from pyspark import StorageLevel
+
+    with ExitStack() as stack, _kept(stack) as keep:
+        taken = _union([_taken(start, keep) for start in (tables.cards, tables.history) if start is not None])
+        dealt = _deal(taken, work, groups)
+        ids = _of(taken, IDS)
+        settled = keep(_meet([ids, *tables.outcomes], groups, tasks.settle, work))
+        asked = _meet([_of(taken, "events", "sealed"), _chunked(settled)], groups, tasks.ask_facts, work, dealt)
+        facts = keep(_meet([asked], groups, tasks.tell_facts, work, dealt))
+        sent = [_of(taken, "events"), _chunked(settled), _of(facts, RESUBMITTED, "steps")]
+        parts = _meet(sent, groups, tasks.ask_parts, work, dealt)
+        features = keep(_meet([parts], groups, tasks.tell_parts, work, dealt))
+        final = _union([_of(taken, "cards", "rest"), _of(settled, "dropped"), _chunked(facts), _chunked(features)])
+        schema, end = (
+            (ends.score_schema(), ends.scoring) if work.bundle else (ends.feature_schema(work.features), ends.featuring)
+        )
+        grouped = final.repartition(groups, "place").groupBy("place")
+        table = grouped.applyInArrow(end(work), schema[0]).persist(StorageLevel.DISK_ONLY)
+        table.count()
+        return Result(table, _load(taken, settled, facts, features))
+
+
+def _taken(start: Taking, keep: "Callable[[DataFrame], DataFrame]") -> "DataFrame":
+    """Take a table in; once more where codes turn out to have been rounded, which only the whole column tells."""
+    found = keep(start(frozenset()))
+    told = [unpacked(bytes(row["data"])) for row in _of(found, "rounding").select("data").collect()]
+    rounded = rounded_in(pd.concat(told)) if told else frozenset()
+    if not rounded:
+        return found
+    found.unpersist()
+    return keep(start(rounded))
+
+
+def _union(frames: "Iterable[DataFrame]") -> "DataFrame":
+    return reduce(lambda one, other: one.unionByName(other), frames)
+
+
+def _of(df: "DataFrame", *names: str) -> "DataFrame":
+    return df.where(df["name"].isin(*names))
+
+
+def _chunked(df: "DataFrame") -> "DataFrame":
+    """Parcels for chunks: all but those that tell of the work itself."""
+    return df.where(~df["name"].startswith(LOAD))
+
+
+def _meet(frames: "Iterable[DataFrame]", groups: int, work: Callable[..., Any], *settings: Any) -> "DataFrame":
+    """Bring parcels of one place together and let a task work on them."""
+    together = _union(frames).repartition(groups, "place").groupBy("place")
+    return together.applyInArrow(on_arrow(work, *settings), SCHEMA)
+
+
+def _deal(taken: "DataFrame", work: Work, groups: int) -> Deal:
+    """Ask the chunks what they hold, and cut the work accordingly."""
+    told = [unpacked(bytes(row["data"])) for row in _of(taken, "counted").select("data").collect()]
+    nothing = pd.DataFrame({"part": [], "bucket": [], "events": []}, dtype="int64").assign(key="")
+    counted = pd.concat([nothing, *told], ignore_index=True)
+    keys = sorted(set(counted["key"]) - {""})
+    if len(keys) > 1:
+        raise KeyMaterialError(
+            f"Spark workers: expected one token key, got {len(keys)} (ids {', '.join(keys)}); give all the same"
+        )
+    summed: pd.DataFrame = counted.groupby(["part", "bucket"])["events"].sum().reset_index()
+    return deal(part_plan(work.features), summed, groups)
+
+
+def _load(*stages: "DataFrame") -> pd.DataFrame:
+    """How many rows each task worked on, and in which process."""
+    found = []
+    for stage in stages:
+        rows = stage.where(stage["name"].startswith(LOAD) | (stage["name"] == "events"))
+        found += [tuple(row) for row in rows.select("name", "place", "pid", "rows").collect()]
+    table = pd.DataFrame(found, columns=["stage", "task", "pid", "rows"])
+    table["stage"] = table["stage"].str.removeprefix(f"{LOAD} ").replace("events", "intake")
+    return table
