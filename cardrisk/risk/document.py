@@ -18,6 +18,11 @@ from cardrisk.risk.encode import Columns
 
 MAX_BYTES: Final = 4 << 20
 MAX_DEPTH: Final = 12
+MAX_VALUES: Final = 60_000
+"""Most commas, colons and brackets: a card of 250 features has 3,000. Python objects are many times the size of the few
+bytes that name them, so their number is bounded before a parser makes any."""
+
+_ALL_BUT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def _shares(part: dict[str, Any]) -> CauseShares:
 def _json(content: bytes) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         _refuse(f"expected at most {MAX_BYTES} bytes, got {len(content)}")
-    _check_depth(content)
+    _check_shape(content)
     try:
         body = json.loads(
             content.decode("ascii"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_small_int
@@ -151,16 +156,15 @@ def _json(content: bytes) -> dict[str, Any]:
     return body
 
 
-def _check_depth(content: bytes) -> None:
-    """Refuse deep nesting before a recursive parser sees it; text inside strings only counts too much."""
+def _check_shape(content: bytes) -> None:
+    """Refuse deep or wide nesting before a parser sees it; text inside strings only counts too much."""
+    if sum(content.count(mark) for mark in (b",", b":", b"[", b"{")) > MAX_VALUES:
+        _refuse(f"expected at most {MAX_VALUES} values")
     depth = 0
-    for byte in content:
-        if byte in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                _refuse(f"expected at most {MAX_DEPTH} levels")
-        elif byte in b"]}":
-            depth -= 1
+    for byte in content.translate(None, _ALL_BUT_BRACKETS):
+        depth = depth + 1 if byte in b"[{" else max(depth - 1, 0)
+        if depth > MAX_DEPTH:
+            _refuse(f"expected at most {MAX_DEPTH} levels")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -53,7 +54,10 @@ def changed(*path, to):
         (b'{"a": 1, "a": 2}', "a key stands twice"),
         (b'{"a": NaN}', "NaN is not a number"),
         (b'{"a": ' + b"9" * 5_000 + b"}", "more than 20 digits"),
-        (b"[" * 100_000, "at most 12 levels"),
+        (b"[" * 5_000, "at most 12 levels"),
+        (b"]" * 100 + b"[" * 50, "at most 12 levels"),
+        (b'["]",' * 20_000, "at most 60000 values|not valid JSON"),
+        (b"[" + b"[]," * 1_000_000 + b"[]]", "at most 60000 values"),
         (b" " * (5 << 20), "expected at most"),
         (changed("features", to=["x", "x"]), "distinct names in features"),
         (changed("features", to=[1, 2, 3]), "expected text in features"),
@@ -76,6 +80,27 @@ def changed(*path, to):
 def test_anything_else_is_refused(content, match):
     with pytest.raises(BundleError, match=match):
         parse(content)
+
+
+HOSTILE = [
+    b'{"a":[' + b"[]," * 1_000_000 + b"[]]}",
+    b'{"features":[' + b"1," * 1_500_000 + b"1]}",
+    b'{"a":[' + b"[]," * 29_000 + b"[]]}" + b" " * 3_900_000,
+    b'{"features":["' + b"x" * 4_000_000 + b'"]}',
+    b'{"about":{' + b",".join(b'"%d":{}' % number for number in range(14_000)) + b"}}",
+    b'["]",' * 10_000,
+    b"9" * 4_000_000,
+]
+
+
+@pytest.mark.parametrize("content", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_card_costs_twice_its_size_and_a_fixed_rest_at_most(content):
+    tracemalloc.start()
+    with pytest.raises(BundleError):
+        parse(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= 2 * len(content) + (16 << 20)
 
 
 def test_random_damage_gives_a_card_or_a_typed_error(full_or):

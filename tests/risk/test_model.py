@@ -2,6 +2,8 @@ import io
 import json
 import subprocess
 import sys
+import tracemalloc
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -116,6 +118,24 @@ def test_signed_but_malformed_bundles_give_a_typed_error(trained, tmp_path, full
     assert refused > 0
 
 
+def test_loading_a_malformed_bundle_costs_its_bytes_and_twice_as_much_at_most(trained, tmp_path, full_or):
+    """The files themselves are held while they are parsed; the rest is what objects of a small model take."""
+    model, _ = trained
+    random = np.random.default_rng(1)
+    for number in range(full_or(300, 12)):
+        name = sorted(model.files)[number % len(model.files)]
+        content = bytearray(model.files[name])
+        content[random.integers(len(content))] = int(random.choice(list(b"0123456789 -=")))
+        resaved(model, tmp_path / "b", **{name: bytes(content) + b" 9" * 200_000})
+        size = sum(path.stat().st_size for path in (tmp_path / "b").iterdir())
+        tracemalloc.start()
+        with suppress(BundleError):
+            RiskModel.load(tmp_path / "b", key=SIGNING)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 3 * size + (2 << 20)
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
@@ -143,6 +163,8 @@ def test_trees_must_fit_the_columns(trained, tmp_path):
 
 AUDIT = """
 import sys
+import tracemalloc
+from contextlib import suppress
 import cardrisk.risk.model, cardrisk.risk.locate, cardrisk.risk.trees, numpy
 seen = []
 def hook(event, args):
