@@ -3,24 +3,31 @@
 Correct means: `check_one` gives what `check_submissions` gives for a table of that one card.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from cardrisk.errors import InputError, TimeZoneError
 from cardrisk.tables.cells import Fault, safely
+from cardrisk.tables.choices import Choice
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
 from cardrisk.tables.headers import Headers, match_headers
 from cardrisk.tables.instants import EPOCH, MICROSECOND
+from cardrisk.tables.money import Money
+from cardrisk.tables.numbers import Number
+from cardrisk.tables.reader import Reader
 from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
-from cardrisk.tables.times import zone_of
+from cardrisk.tables.text import Text, is_plain
+from cardrisk.tables.times import Time, zone_of
 
 _Read: TypeAlias = Callable[[object, tzinfo | None], Any]
+_Columns: TypeAlias = tuple[tuple[str, int, Any, Any, _Read], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,48 +85,107 @@ def check_one_outcome(outcome: Mapping[str, Any], *, tz: str | tzinfo | None = N
     return _check_one(outcome, OUTCOMES, tz)
 
 
-@cache
-def _plan(contract: Contract) -> tuple[tuple[tuple[str, _Read], ...], tuple[str, ...], tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
     """What does not depend on the card: readers in order, required columns, entities."""
-    readers = tuple((column.name, column.reader.one) for column in contract.columns)
-    return readers, contract.required, contract.entities
+
+    readers: tuple[tuple[str, _Read], ...]
+    required: tuple[str, ...]
+    entities: tuple[str, ...]
+    quick: _Columns
+    """Name, which of the quick roads its cells may take, what that road needs to know, and the reader."""
+    of_names: dict[tuple[str, ...], _Columns | None] = field(default_factory=dict)
+    """The part of ``quick`` for the names that a card has, in contract order; None: a name is no column."""
+
+
+@cache
+def _plan(contract: Contract) -> _Plan:
+    return _Plan(
+        tuple((column.name, column.reader.one) for column in contract.columns),
+        contract.required,
+        contract.entities,
+        tuple((column.name, *_quick(column.reader), column.reader.one) for column in contract.columns),
+    )
+
+
+_SLOW, _TEXT, _WORD, _TIME, _MONEY, _NUMBER = range(6)
+_ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?Z", re.ASCII)
+_SHAPES: Final = 1_024
+"""How many different sets of names are kept at hand; cards of one service have a few."""
+
+
+def _quick(reader: Reader) -> tuple[int, Any, Any]:
+    """Return which quick road a reader's cells may take, and what that needs to know."""
+    if isinstance(reader, Choice):
+        return _WORD, {value: value for value in reader.exact}, None
+    if isinstance(reader, Text):
+        return (_WORD, reader.words, None) if reader.words else (_TEXT, reader.longest, None)
+    if isinstance(reader, Time):
+        return _TIME, None, None
+    if isinstance(reader, Money):
+        return _MONEY, 0.0, reader.most
+    return (_NUMBER, reader.low, reader.high) if isinstance(reader, Number) else (_SLOW, None, None)
 
 
 def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None) -> dict[str, Any] | Rejected:
     zone = None if tz is None else zone_of(tz)
-    clean = _clean(given, contract, zone) if type(given) is dict else None
+    clean = _clean(given, _plan(contract), zone) if type(given) is dict else None
     return _judged(given, contract, zone) if clean is None else clean
 
 
-def _clean(given: dict[str, Any], contract: Contract, zone: tzinfo | None) -> dict[str, Any] | None:
-    """Read a card under canonical names that breaks no rule; None for any other, which `_judged` reads again."""
-    readers, required, entities = _plan(contract)
-    checked = {}
+def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str, Any] | None:
+    """Read a card under canonical names that breaks no rule; None for any other, which `_judged` reads again.
+
+    A cell that is what its column wants is taken here at once, as its reader would take it.
+    """
+    names = tuple(given)
+    columns = plan.of_names[names] if names in plan.of_names else _of_names(names, plan)
     try:
-        for name, one in readers:
-            if name in given:
-                value = checked[name] = one(given[name], zone)
-                if type(value) is Fault:
-                    return None
+        checked = None if columns is None else _cells(given, columns, zone)
     except Exception:
         return None
-    if len(checked) != len(given):
+    if checked is None or any(checked.get(name) is None for name in plan.required):
         return None
-    for name in required:
-        if checked.get(name) is None:
+    if plan.entities and all(checked.get(name) is None for name in plan.entities):
+        return None
+    return checked
+
+
+def _cells(given: dict[str, Any], columns: _Columns, zone: tzinfo | None) -> dict[str, Any] | None:
+    checked: dict[str, Any] = {}
+    for name, road, low, high, one in columns:
+        value = given[name]
+        kind = type(value)
+        if kind is str:
+            if (road == _TEXT and len(value) <= low and is_plain(value)) or (road == _WORD and value in low):
+                checked[name] = value if road == _TEXT else low[value]
+                continue
+            if road == _TIME and _ISO.fullmatch(value):
+                value = datetime.fromisoformat(value)  # what it refuses, `_judged` looks at
+        elif kind is float and road >= _MONEY and low <= value <= high:
+            checked[name] = value if road == _NUMBER else round(value * 100.0) / 100.0
+            continue
+        value = checked[name] = one(value, zone)
+        if type(value) is Fault:
             return None
-    for name in entities:
-        if checked.get(name) is not None:
-            return checked
-    return None if entities else checked
+    return checked
+
+
+def _of_names(names: tuple[str, ...], plan: _Plan) -> _Columns | None:
+    columns = tuple(column for column in plan.quick if column[0] in names)
+    if len(plan.of_names) >= _SHAPES:
+        plan.of_names.clear()
+    found = plan.of_names[names] = columns if len(columns) == len(names) else None
+    return found
 
 
 def _judged(given: Mapping[str, Any], contract: Contract, zone: tzinfo | None) -> dict[str, Any] | Rejected:
     cells, headers = _renamed(given, contract)
     zone = zone or headers.zone
-    readers, required, entities = _plan(contract)
+    plan = _plan(contract)
+    required, entities = plan.required, plan.entities
     checked: dict[str, Any] = {}
-    for name, one in readers:
+    for name, one in plan.readers:
         value = _again(name, one, cells.get(name), headers.zones.get(name, zone))
         if type(value) is Fault:
             return _rejected(given, value.rule, name, contract)
