@@ -45,8 +45,8 @@ def read_data(folder: str | Path) -> Data:
         )
     truth = folder / "truth.parquet"
     return Data(
-        read_frame(_only(folder, "submissions")),
-        read_frame(_only(folder, "outcomes")),
+        read_frame(table_in(folder, "submissions")),
+        read_frame(table_in(folder, "outcomes")),
         pd.read_parquet(truth) if truth.exists() else None,
     )
 
@@ -59,7 +59,14 @@ def read_history(folder: str | Path | None) -> tuple[pd.DataFrame, pd.DataFrame]
     return data.submissions, data.outcomes
 
 
-def _only(folder: Path, stem: str) -> Path:
+def table_in(folder: Path, stem: str) -> Path:
+    """Return the one table of that name in a DATA folder.
+
+    Raises
+    ------
+    UnusableFileError
+        None is there, or several.
+    """
     found = [folder / f"{stem}{suffix}" for suffix in SUFFIXES if (folder / f"{stem}{suffix}").exists()]
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"

@@ -2,11 +2,20 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 BAR_WIDTH: Final = 24
+REFRESH: Final = 0.2
+"""Seconds between two pictures of a bar."""
+
+
+def _pace(count: int, total: int, seconds: float) -> str:
+    if not count or not seconds:
+        return ""
+    left = seconds * max(total - count, 0) / count
+    return f": {count:,} of {total:,}, {count / seconds:,.0f} a second, {left:,.0f} s left"
 
 
 class Steps:
@@ -40,8 +49,32 @@ class Steps:
             if self._live and self.done == self.total:
                 self._write("\r\033[K")
 
-    def _bar(self) -> str:
-        filled = BAR_WIDTH * self.done // self.total
+    @contextmanager
+    def track(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """As :meth:`step`, for work that tells how far it is: the body calls what it is given with units done.
+
+        On a terminal the line shows rate and time left of this step.
+        """
+        started, shown, count = time.perf_counter(), 0.0, 0
+
+        def done(more: int) -> None:
+            nonlocal shown, count
+            count += more
+            now = time.perf_counter()
+            if self._live and now - shown > REFRESH:
+                shown = now
+                self._write(f"\r\033[K{self._bar(count / max(total, 1))} {what}{_pace(count, total, now - started)}")
+
+        with self.step(what):
+            yield done
+
+    def note(self, text: str) -> None:
+        """Say one line."""
+        if not self.quiet:
+            self._write(f"\r\033[K{text}\n" if self._live else f"{text}\n")
+
+    def _bar(self, part: float = 0.0) -> str:
+        filled = int(BAR_WIDTH * (self.done + part) / self.total)
         return f"|{'█' * filled}{'·' * (BAR_WIDTH - filled)}|"
 
     @staticmethod

@@ -1,6 +1,12 @@
-"""Score a file: every row in goes out, scored or quarantined with the rule it broke, and outputs appear whole."""
+"""Score a file: every row in goes out, scored or quarantined with the rule it broke, and outputs appear whole.
 
+A small input is scored in memory, a large one in pieces on all cores (:mod:`cardrisk.jobs.batch`); the bytes are
+the same.
+"""
+
+import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +15,12 @@ import pandas as pd
 from cardrisk.errors import InputError
 from cardrisk.jobs.data import read_history
 from cardrisk.jobs.progress import Steps
-from cardrisk.tables import atomic_writes, quarantine, read_cards
+from cardrisk.tables import atomic_writes, read_cards
 
 if TYPE_CHECKING:
+    from cardrisk.codes import KeyRing, KeySource
+    from cardrisk.jobs.batch.context import Limits
+    from cardrisk.jobs.batch.run import Told
     from cardrisk.risk.explain import Language
     from cardrisk.scoring.batch import Reasons
 
@@ -31,8 +40,30 @@ def run(
     reasons: "Reasons" = "stopped",
     language: "Language" = "en",
     engine: str = "local",
+    workers: int | None = None,
+    limits: "Limits | None" = None,
+    key: "KeySource | None" = None,
 ) -> int:
     """Score ``cards`` against ``history`` and write ``out`` and ``out.quarantine``.
+
+    Parameters
+    ----------
+    cards
+        A Parquet, CSV or batch text file, or a folder of Parquet or CSV files.
+    model, history, tz, reasons, language, key
+        As in :func:`cardrisk.score`; ``history`` a DATA folder.
+    out
+        ``.parquet`` or ``.csv``.
+    encoding
+        Of text files.
+    kind, face_value, submitter, submitted_at
+        Of a whole batch text.
+    engine
+        ``local`` or ``spark``.
+    workers
+        Processes; None: one a core. The bytes do not depend on it.
+    limits
+        How much is held in memory; neither do they on this.
 
     Returns
     -------
@@ -44,30 +75,91 @@ def run(
     InputError
         The input, the history or the output path cannot be used; nothing has been written then.
     """
-    from cardrisk.scoring import score_checked
+    from cardrisk.jobs.batch.context import Limits
 
     target = Path(out)
     if target.suffix not in (".parquet", ".csv"):
         raise InputError(f"--out: expected a name ending in .parquet or .csv, got {target.name!r}")
+    text: dict[str, Any] = {
+        "kind": kind,
+        "face_value": face_value,
+        "submitter": submitter,
+        "submitted_at": submitted_at,
+    }
     if engine == "spark":
-        raise InputError("--engine spark: not there yet; use --engine local")
+        from cardrisk.jobs.spark import run as run_on_spark
+
+        return int(
+            run_on_spark(
+                cards=cards,
+                model=model,
+                history=history,
+                out=out,
+                tz=tz,
+                encoding=encoding,
+                reasons=reasons,
+                language=language,
+                engine=engine,
+                **text,
+            )
+        )
+    limits = limits or Limits()
+    if any(value is not None for value in text.values()) or not _large(cards, history, encoding, limits):
+        told = _in_memory(cards, model, history, target, tz, encoding, text, reasons, language, key)
+    else:
+        told = _streamed(cards, model, history, target, tz, encoding, reasons, language, limits, workers, key)
+    _say(told, target)
+    return 1 if told.rows > told.scored else 0
+
+
+def quarantine_of(target: Path) -> Path:
+    """Where the refused rows of an output stand."""
+    return target.with_name(f"{target.name}.quarantine")
+
+
+def _large(cards: str, history: str | None, encoding: str | None, limits: "Limits") -> bool:
+    """Whether the input, with its history, is more than one process should hold."""
+    from cardrisk.jobs.batch.inputs import inputs_of
+
+    if not Path(cards).exists():
+        return False
+    text = Path(cards).suffix.lower() not in {".parquet", ".pq", ".csv", ".tsv", ".tab"}
+    if Path(cards).is_file() and text and Path(cards).stat().st_size < _BATCH_TEXT:
+        return False
+    return inputs_of(cards, history, encoding).rows() > limits.small or Path(cards).is_dir()
+
+
+_BATCH_TEXT = 1 << 20
+"""Bytes; a larger text file is no batch text of at most 1,000 lines."""
+
+
+def _in_memory(
+    cards: str,
+    model: str | None,
+    history: str | None,
+    target: Path,
+    tz: str | None,
+    encoding: str | None,
+    text: dict[str, Any],
+    reasons: "Reasons",
+    language: "Language",
+    key: "KeySource | None",
+) -> "Told":
+    from cardrisk.jobs.batch.run import Told
+    from cardrisk.scoring import score_checked
+
     steps = Steps(3)
     with steps.step("read"):
         past = read_history(history)
-        given = read_cards(
-            cards,
-            encoding=encoding,
-            kind=kind,
-            face_value=face_value,
-            submitter=submitter,
-            submitted_at=submitted_at,
-        )
+        given = read_cards(cards, encoding=encoding, **text)
     with steps.step(f"score {len(given):,} cards"):
-        scores, refused = score_checked(given, model=model, history=past, tz=tz, reasons=reasons, language=language)
+        scores, refused = score_checked(
+            given, model=model, history=past, tz=tz, reasons=reasons, language=language, key=key
+        )
     with steps.step("write"):
         save(scores, refused, target)
-    _say(scores, refused, target)
-    return 1 if len(refused) else 0
+    rules = {str(rule): int(count) for rule, count in refused["rule"].value_counts().items()}
+    return Told(len(scores), int(scores["p_fail"].notna().sum()), rules, list(scores.attrs.get("ignored", [])))
 
 
 def save(scores: pd.DataFrame, refused: pd.DataFrame, target: Path) -> None:
@@ -82,25 +174,65 @@ def save(scores: pd.DataFrame, refused: pd.DataFrame, target: Path) -> None:
     target
         Parquet or CSV; the quarantine goes to the same name with ``.quarantine`` added.
     """
+    from cardrisk.jobs.batch.output import Output, table_of
+
     with atomic_writes(target, quarantine_of(target)) as (table, rules):
-        if target.suffix == ".parquet":
-            scores.to_parquet(table, index=False)
-        else:
-            flat = scores.assign(reasons=[" | ".join(texts) for texts in scores["reasons"]])
-            quarantine.harmless(flat).to_csv(table, index=False, encoding="utf-8-sig", lineterminator="\n")
-        quarantine.harmless(refused).to_csv(rules, index=False, encoding="utf-8-sig", lineterminator="\n")
+        out = Output(table, rules, target.suffix)
+        out.add(table_of(scores), refused)
+        out.close()
 
 
-def quarantine_of(target: Path) -> Path:
-    """Where the refused rows of an output stand."""
-    return target.with_name(f"{target.name}.quarantine")
+def _streamed(
+    cards: str,
+    model: str | None,
+    history: str | None,
+    target: Path,
+    tz: str | None,
+    encoding: str | None,
+    reasons: "Reasons",
+    language: "Language",
+    limits: "Limits",
+    workers: int | None,
+    key: "KeySource | None",
+) -> "Told":
+    from cardrisk.jobs.batch.inputs import inputs_of
+    from cardrisk.jobs.batch.run import STAGES, Asked, stream
+    from cardrisk.risk import load_model
+
+    asked = Asked(
+        inputs_of(cards, history, encoding),
+        target,
+        quarantine_of(target),
+        load_model(model),
+        _key(key),
+        tz,
+        reasons,
+        language,
+        limits,
+        workers or len(os.sched_getaffinity(0)),
+    )
+    return stream(asked, Steps(STAGES))
 
 
-def _say(scores: pd.DataFrame, refused: pd.DataFrame, target: Path) -> None:
-    rows, out = len(scores), int(scores["p_fail"].notna().sum())
-    lines = [f"{rows:,} rows in = {out:,} scored + {rows - out:,} quarantined; {target}"]
-    lines += [f"  {rule}: {count:,}" for rule, count in refused["rule"].value_counts().items()]
-    ignored: list[Any] = scores.attrs.get("ignored", [])
-    if ignored:
-        lines.append(f"  columns kept out: {', '.join(map(str, ignored))}")
+def _key(source: "KeySource | None") -> "KeyRing | None":
+    from cardrisk.codes import NoKeyWarning
+    from cardrisk.codes.keys import resolve
+
+    ring = resolve(source)
+    if ring is None:
+        warnings.warn(
+            "no token key (CARDRISK_KEY): duplicate features are null, and an interrupted job starts anew",
+            NoKeyWarning,
+            stacklevel=2,
+        )
+    return ring
+
+
+def _say(told: "Told", target: Path) -> None:
+    refused = told.rows - told.scored
+    lines = [f"{told.rows:,} rows in = {told.scored:,} scored + {refused:,} quarantined; {target}"]
+    by_count = sorted(told.broken.items(), key=lambda item: (-item[1], item[0]))
+    lines += [f"  {rule}: {count:,}" for rule, count in by_count]
+    if told.ignored:
+        lines.append(f"  columns kept out: {', '.join(map(str, told.ignored))}")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -195,7 +195,7 @@ def load(source: Source) -> tuple[str, bytes]:
         raise UnusableFileError(f"{name}: expected a file opened in binary mode")
     if not data.strip():
         raise UnusableFileError(f"{name}: expected a table with a header line, got an empty file")
-    _is_what_it_says(name, suffix, kind_of(data))
+    is_what_it_says(name, suffix, kind_of(data))
     return name, data
 
 
@@ -208,7 +208,21 @@ def kind_of(data: bytes) -> str:
     return "a binary file" if b"\x00" in data[:8192] and not data.startswith(_UTF16) else "text"
 
 
-def _is_what_it_says(name: str, suffix: str, kind: str) -> None:
+def is_what_it_says(name: str, suffix: str, kind: str) -> None:
+    """Refuse a file that is not what its name says.
+
+    Parameters
+    ----------
+    name, suffix
+        What to call it, and how its name ends.
+    kind
+        From `kind_of`.
+
+    Raises
+    ------
+    UnusableFileError
+        It is something else.
+    """
     expected = PARQUET if suffix in _PARQUET_NAMES else "text" if suffix in _TEXT_NAMES else None
     if kind not in {PARQUET, "text"} or (expected is not None and kind != expected):
         wanted = expected if expected == PARQUET else "a text table (CSV)"
@@ -239,7 +253,7 @@ def decoded(data: bytes, name: str, encoding: str | None) -> str:
 def _parquet(data: bytes, name: str) -> pd.DataFrame:
     try:
         table = pq.read_table(io.BytesIO(data))
-        frame: pd.DataFrame = table.to_pandas(types_mapper=_dtype, ignore_metadata=True)
+        frame: pd.DataFrame = table.to_pandas(types_mapper=column_dtype, ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         raise UnusableFileError(
             f"{name}: expected Parquet, got a damaged file ({type(error).__name__}); write it again"
@@ -247,6 +261,7 @@ def _parquet(data: bytes, name: str) -> pd.DataFrame:
     return frame
 
 
-def _dtype(kind: Any) -> Any:
+def column_dtype(kind: Any) -> Any:
+    """Give the pandas type that holds a column of a Parquet file."""
     # Text becomes pandas' own text; the rest stays Arrow's, so that an integer column with nulls is not made float.
     return pd.StringDtype(na_value=float("nan")) if pa.types.is_string(kind) else pd.ArrowDtype(kind)

@@ -208,4 +208,4 @@ def ending_in_zeros(array: Any) -> tuple[Any, int]:
     digits = pc.match_substring_regex(array.filter(pa.array(long)), r"^\d{16,}$").to_numpy(zero_copy_only=False)
     suspects = np.flatnonzero(long & (data[np.maximum(bounds[1:] - 1, 0)] == ord("0")))
     rounded = pc.match_substring_regex(array.take(pa.array(suspects)), r"^\d{15}0+$").to_numpy(zero_copy_only=False)
-    return suspects[rounded.astype(bool)], np.count_nonzero(digits)
+    return suspects[rounded.astype(bool)], int(np.count_nonzero(digits))

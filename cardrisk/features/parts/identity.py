@@ -103,6 +103,13 @@ def together(columns: list[I64]) -> I64:
     return found
 
 
+def mixed_with(numbers: I64, salt: int) -> I64:
+    """Return numbers that look random, one for each whole number and salt."""
+    out = np.empty(numbers.size, np.uint64)
+    _numbers(numbers.astype(np.uint64) ^ np.uint64(salt << 48), out)
+    return out.view(np.int64)
+
+
 def _of_one(value: Any) -> int:
     """Identity of a single object that stands in no typed column."""
     if isinstance(value, str):

@@ -1,0 +1,175 @@
+"""What every task of a job needs: where its files are, what was asked for, and the boundary with its key."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from cardrisk.codes import Intake, KeyRing
+from cardrisk.features import FeatureSet
+from cardrisk.features.arrays import I64
+from cardrisk.features.parts import PartPlan, part_plan
+from cardrisk.jobs.batch.box import Box
+from cardrisk.jobs.batch.source import Unit
+from cardrisk.risk import RiskModel, load_model
+
+MODEL: Final = "model"
+STEP_FACTS: Final = frozenset({"code_number_progression", "code_secret_progression"})
+"""Facts at the intake boundary that need all cards handed in together."""
+
+_ROW, _SUB, _UNIT = 28, 12, 20
+"""Bits of a row's place: row inside its chunk, chunk inside its unit, unit; above them 1 where the row asks."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is held in memory at a time.
+
+    Attributes
+    ----------
+    piece
+        Rows of a chunk.
+    part
+        Events of one part; more than twice that many are walked through from disk, in the order of time.
+    small
+        Rows of input and history together up to which one process works on them in memory; 0: never.
+    """
+
+    piece: int = 1 << 16
+    part: int = 400_000
+    small: int = 50_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for; equal settings over equal files make equal files.
+
+    Attributes
+    ----------
+    units
+        What is read, in order: history, then the table scored, then outcomes.
+    groups
+        Into how many groups ids and entities are cut.
+    rounded
+        Code columns that a spreadsheet rounded; None: not known yet.
+    """
+
+    units: tuple[Unit, ...]
+    limits: Limits
+    groups: int
+    tz: str | None
+    reasons: str
+    language: str
+    version: str
+    rounded: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Settings:
+        """Read what :meth:`document` gave."""
+        units = tuple(Unit(**unit) for unit in document["units"])
+        more = {"units": units, "limits": Limits(**document["limits"]), "rounded": tuple(document["rounded"])}
+        return cls(**{**document, **more})
+
+
+@dataclass
+class Context:
+    """One process's view of a job.
+
+    Parameters
+    ----------
+    folder
+        The job's folder.
+    settings
+        What was asked for.
+    key
+        Token key of the job, None without one.
+    shared
+        Without a key: the random one of this run.
+    """
+
+    folder: Path
+    settings: Settings
+    key: KeyRing | None = field(repr=False)
+    shared: KeyRing | None = field(repr=False)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """The boundary."""
+        return Intake(self.key, shared=self.shared)
+
+    @cached_property
+    def model(self) -> RiskModel:
+        """The model, from the job's own copy."""
+        return load_model(self.folder / MODEL)
+
+    @property
+    def features(self) -> FeatureSet:
+        """What the model needs."""
+        return self.model.features
+
+    @cached_property
+    def plan(self) -> PartPlan:
+        """The features, cut by key."""
+        return part_plan(self.features)
+
+    @cached_property
+    def steps(self) -> bool:
+        """Whether any feature reads facts that need all cards handed in together at the boundary."""
+        return any((feature.of or feature.name) in STEP_FACTS for feature in self.plan.handed)
+
+    def path(self, stage: str, name: object) -> Path:
+        """Where a task's file stands."""
+        return self.folder / stage / f"{name}.box"
+
+    def files(self, stage: str) -> list[Path]:
+        """Every file of a finished stage, in the order of tasks."""
+        return sorted((self.folder / stage).glob("*.box"), key=lambda path: _in_order(path.stem))
+
+    def note(self, stage: str, name: object) -> Any:
+        """What a finished task noted."""
+        box = Box(self.path(stage, name))
+        box.close()
+        return box.note
+
+    @cached_property
+    def settled(self) -> dict[str, I64]:
+        """Places of rows that are no cards of their table (``dropped``) and of those that only ask (``silent``)."""
+        found = {name: np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in ("dropped", "silent")}
+        return {name: np.asarray(array) for name, array in found.items()}
+
+
+def _in_order(stem: str) -> tuple[object, ...]:
+    return tuple(int(part) if part.lstrip("-").isdigit() else part for part in stem.split("_"))
+
+
+def place_of(unit: int, sub: int, *, asks: bool) -> int:
+    """Return the place of a chunk's first row among all rows, history first."""
+    return (int(asks) << (_ROW + _SUB + _UNIT)) | (unit << (_ROW + _SUB)) | (sub << _ROW)
+
+
+def chunk_of(seq: I64) -> I64:
+    """Return the chunk of each row."""
+    return np.asarray(seq, np.int64) >> _ROW
+
+
+def row_of(seq: I64) -> I64:
+    """Return each row's position in its chunk."""
+    return np.asarray(seq, np.int64) & ((1 << _ROW) - 1)
+
+
+def asking(seq: I64) -> I64:
+    """Return 1 for rows of the table scored, 0 for history."""
+    return np.asarray(seq, np.int64) >> (_ROW + _SUB + _UNIT)
+
+
+def unit_of(chunk: int) -> tuple[int, int]:
+    """Return a chunk's unit, and its number inside the unit."""
+    return (chunk >> _SUB) & ((1 << _UNIT) - 1), chunk & ((1 << _SUB) - 1)

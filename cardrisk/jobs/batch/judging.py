@@ -1,0 +1,131 @@
+"""The rows of one chunk, from joined features to the output's rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from cardrisk.features.arrays import I64, NULL
+from cardrisk.features.parts import Rows, requests_in
+from cardrisk.jobs.batch import taking
+from cardrisk.jobs.batch.box import Box, Writer, gather
+from cardrisk.jobs.batch.context import Context, unit_of
+from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
+from cardrisk.jobs.batch.output import SCHEMA, table_of
+from cardrisk.jobs.batch.settling import FACTS, REPAIRED, within
+from cardrisk.scoring.assemble import judge, whole
+from cardrisk.scoring.batch import _reasons
+from cardrisk.tables import Checked
+from cardrisk.tables.masks import masked
+
+JUDGED: Final = "judged"
+REPEAT: Final = "duplicate_submission_id"
+QUARANTINE: Final = ("row", "rule", "column", "value")
+
+
+def judge_chunk(context: Context, chunk: int, first_row: int, rows: int) -> None:
+    """Score one chunk of the table.
+
+    Parameters
+    ----------
+    context
+        The job.
+    chunk
+        Which one.
+    first_row
+        Position in the whole table of the chunk's first row.
+    rows
+        Its rows, quarantined ones included.
+    """
+    box = Box(context.path(taking.STAGE, unit_of(chunk)[0]))
+    cards, valid = box.read(f"cards {chunk}"), box.read(f"rows {chunk}")
+    refused, shown = box.read(f"refused {chunk}"), box.read(f"shown {chunk}")
+    box.close()
+    refused = none_refused() if refused is None else refused
+    if cards is None or valid is None:
+        cards, place = pd.DataFrame({"submission_id": pd.Series(dtype="str")}), np.empty(0, np.int64)
+    else:
+        place = valid["row"].to_numpy()
+        repeats = within((chunk << 28) + place, context.settled["dropped"]) == 1
+        if repeats.any():
+            refused = _with_repeats(refused, cards[repeats], place[repeats], shown)
+            cards, place = cards[~repeats].reset_index(drop=True), place[~repeats]
+    scores = _score(context, chunk, cards, place, refused, rows)
+    out = Writer(context.path(JUDGED, chunk))
+    out.add_table("scores", table_of(scores))
+    out.add("refused", refused[list(QUARANTINE)].assign(row=refused["row"] + first_row))
+    out.close({"scored": int(scores["p_fail"].notna().sum()), "rules": refused["rule"].value_counts().to_dict()})
+
+
+def no_scores() -> pa.Table:
+    """An output without rows."""
+    return SCHEMA.empty_table()
+
+
+def none_refused() -> pd.DataFrame:
+    """A quarantine without rows."""
+    texts = {name: pd.Series(dtype="str") for name in ("rule", "column", "value", "id")}
+    return pd.DataFrame({"row": pd.Series(dtype="int64"), **texts})
+
+
+def _with_repeats(refused: pd.DataFrame, cards: pd.DataFrame, place: I64, shown: object) -> pd.DataFrame:
+    """Add rows that repeat the id of an earlier chunk's row to those that were refused."""
+    more = pd.DataFrame({"row": place, "rule": REPEAT, "column": "submission_id"})
+    ids = cards["submission_id"].reset_index(drop=True)
+    more["value"] = pd.Series([masked(name) for name in ids], dtype="str")
+    more["id"] = ids.where(ids.str.len() <= taking.LONGEST_ID)
+    if isinstance(shown, pd.DataFrame):
+        other = shown.set_index("row").reindex(more["row"]).reset_index(drop=True)
+        written = more["row"].isin(shown["row"]).to_numpy()
+        more["value"] = more["value"].where(~written, other["value"])
+        more["id"] = more["id"].where(~written, other["id"])
+    both = pd.concat([refused, more.astype({"rule": "str", "column": "str", "value": "str", "id": "str"})])
+    return both.sort_values("row", kind="stable", ignore_index=True)
+
+
+def _score(
+    context: Context, chunk: int, cards: pd.DataFrame, place: I64, refused: pd.DataFrame, rows: int
+) -> pd.DataFrame:
+    given = pd.Series(None, index=range(rows), dtype="str")
+    given.iloc[refused["row"].to_numpy()] = refused["id"].to_numpy()
+    checked = Checked(cards, place, refused[list(QUARANTINE)], [], {})
+    features = features_of_chunk(context, chunk, cards, place)
+    judged = judge(context.model, features, cards, None)
+    settings = context.settings
+    judged["reasons"] = _reasons(context.model, features, judged, settings.reasons, settings.language)  # type: ignore[arg-type]
+    return whole(judged, checked, pd.DataFrame({"submission_id": given}))
+
+
+def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: I64) -> pd.DataFrame:
+    """Join what every key and every fact says of a chunk's rows."""
+    seq = (chunk << 28) + place
+    _repair(context, chunk, cards, seq)
+    rows = Rows(cards, seq, context.features)
+    if not len(cards):
+        return rows.finished()
+    if context.plan.requests:
+        events = events_of_chunk(context, chunk)
+        rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))
+    for stage, name in ((FACTS, "facts"), (FACTS, "seen"), (KEYED, "facts")):
+        for path in context.files(stage):
+            box = Box(path)
+            found = box.read(f"{name} {chunk}")
+            box.close()
+            if found is not None:
+                rows.add(found)
+    return rows.finished()
+
+
+def _repair(context: Context, chunk: int, cards: pd.DataFrame, seq: I64) -> None:
+    """Put facts that a second look corrected in the place of the first ones."""
+    found = gather(context.files(REPAIRED), f"steps {chunk}") if context.steps else None
+    if found is not None:
+        mine = found[within(found["seq"].to_numpy(), seq) == 1]
+        place = np.searchsorted(seq, mine["seq"].to_numpy())
+        for name in set(found.columns) - {"seq"}:
+            values = cards[name].to_numpy().copy()
+            values[place] = mine[name].to_numpy()
+            cards[name] = values

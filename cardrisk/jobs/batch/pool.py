@@ -1,0 +1,143 @@
+"""Tasks on all cores, each in a process started afresh; the token key goes with the process, never to disk."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+from cardrisk.codes import KeyRing
+from cardrisk.errors import CardriskError
+from cardrisk.jobs.batch import judging, keying, settling, taking
+from cardrisk.jobs.batch.context import Context, Settings
+
+TASKS: Final[dict[str, Callable[..., None]]] = {
+    "take": taking.take_unit,
+    "tell": taking.tell_unit,
+    "settle": settling.settle_ids,
+    "facts": settling.tell_facts,
+    "rings": settling.tell_rings,
+    "repair": settling.repair_steps,
+    "deal": keying.deal_chunk,
+    "compute": keying.compute_group,
+    "judge": judging.judge_chunk,
+}
+Task = tuple[str, tuple[Any, ...], Path]
+"""Name in ``TASKS``, arguments, and the file that stands when it is done."""
+
+Material = tuple[tuple[bytes, ...], tuple[bytes, ...]]
+"""The key and the next one, where there are any; else the random one of this run."""
+
+_HERE: dict[str, Context] = {}
+
+
+class LostWorkerError(CardriskError, RuntimeError):
+    """A worker process died, most likely for want of memory."""
+
+
+def material_of(key: KeyRing | None, shared: KeyRing | None) -> Material:
+    """Give keys as bytes: they travel to workers through a pipe."""
+    return _bytes(key), _bytes(shared)
+
+
+def _bytes(ring: KeyRing | None) -> tuple[bytes, ...]:
+    return () if ring is None else tuple(key.reveal() for key in (ring.current, ring.next) if key is not None)
+
+
+def _begin(folder: str, settings: dict[str, Any], material: Material, parent: int) -> None:
+    """Make a worker ready; it ends soon after its parent does, however that one died."""
+    warnings.simplefilter("ignore")
+    key, shared = (KeyRing(*part) if part else None for part in material)
+    _HERE["job"] = Context(Path(folder), Settings.of(settings), key, shared)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _work(name: str, arguments: tuple[Any, ...]) -> None:
+    TASKS[name](_HERE["job"], *arguments)
+
+
+class Pool:
+    """Runs tasks; with one worker in this very process.
+
+    Parameters
+    ----------
+    context
+        The job.
+    workers
+        Processes.
+    """
+
+    def __init__(self, context: Context, workers: int) -> None:
+        self._context, self._workers = context, workers
+        self._executor: ProcessPoolExecutor | None = None
+
+    def run(self, tasks: list[Task]) -> Iterator[int]:
+        """Run tasks whose files do not stand yet; gives the place of each one done, those done before first.
+
+        Raises
+        ------
+        LostWorkerError
+            A worker died.
+        """
+        open_tasks = []
+        for i, (_, _, path) in enumerate(tasks):
+            if path.exists():
+                yield i
+            else:
+                open_tasks.append(i)
+        if self._workers == 1:
+            for i in open_tasks:
+                TASKS[tasks[i][0]](self._context, *tasks[i][1])
+                yield i
+            return
+        yield from self._spread(tasks, open_tasks)
+
+    def _spread(self, tasks: list[Task], places: list[int]) -> Iterator[int]:
+        waiting = list(reversed(places))
+        running: dict[Future[None], int] = {}
+        while waiting or running:
+            while waiting and len(running) < self._workers + 1:
+                i = waiting.pop()
+                running[self._ready().submit(_work, tasks[i][0], tasks[i][1])] = i
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                try:
+                    future.result()
+                except BrokenProcessPool:
+                    raise LostWorkerError(
+                        "a worker process died, most likely for want of memory; run the same command again to go on"
+                    ) from None
+                yield running.pop(future)
+
+    def _ready(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            job = self._context
+            given = (
+                str(job.folder),
+                job.settings.document(),
+                material_of(job.key, job.shared),
+                os.getpid(),
+            )
+            self._executor = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, given)
+        return self._executor
+
+    def close(self) -> None:
+        """Stop the workers at once."""
+        if self._executor is not None:
+            for process in list((self._executor._processes or {}).values()):
+                process.terminate()
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None

@@ -1,0 +1,290 @@
+"""A job from its files to its output: stage after stage, each task once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from cardrisk._version import __version__
+from cardrisk.codes import Key, KeyRing
+from cardrisk.errors import CardriskError, UnusableFileError
+from cardrisk.jobs.batch import judging, keying, settling, taking
+from cardrisk.jobs.batch.box import Box
+from cardrisk.jobs.batch.context import MODEL, Context, Limits, Settings
+from cardrisk.jobs.batch.inputs import Inputs
+from cardrisk.jobs.batch.journal import Journal
+from cardrisk.jobs.batch.output import Output
+from cardrisk.jobs.batch.pool import Pool, Task
+from cardrisk.jobs.progress import Steps
+from cardrisk.risk import RiskModel
+from cardrisk.tables import atomic_writes
+from cardrisk.tables.text import tells_rounding
+
+STAGES: Final = 7
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a job was asked for.
+
+    Attributes
+    ----------
+    inputs
+        Files.
+    target, rules
+        Where scores and quarantine go.
+    model
+        The model.
+    key
+        Token key; None: without.
+    tz, reasons, language
+        As in :func:`cardrisk.score`.
+    limits
+        What is held in memory.
+    workers
+        Processes; the bytes do not depend on it.
+    """
+
+    inputs: Inputs
+    target: Path
+    rules: Path
+    model: RiskModel
+    key: KeyRing | None
+    tz: str | None
+    reasons: str
+    language: str
+    limits: Limits
+    workers: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of it: counts, rules broken, headers kept out."""
+
+    rows: int
+    scored: int
+    broken: dict[str, int]
+    ignored: list[str]
+
+
+def stream(asked: Asked, steps: Steps) -> Told:
+    """Score the files of a job and write its output.
+
+    Raises
+    ------
+    CardriskError
+        What was asked cannot be done; nothing is left behind then, unless a worker died: then the same command goes
+        on from where it was.
+    """
+    journal = Journal(asked.target)
+    over = False
+    try:
+        told = _Job(asked, journal, steps).run()
+        over = True
+    except CardriskError as error:
+        over = not isinstance(error, RuntimeError)
+        raise
+    finally:
+        if over:
+            journal.remove()
+        else:
+            journal.release()
+    return told
+
+
+class _Job:
+    """One run over the job's folder."""
+
+    def __init__(self, asked: Asked, journal: Journal, steps: Steps) -> None:
+        self.asked, self.journal, self.steps = asked, journal, steps
+        units = asked.inputs.units(asked.limits.piece)
+        told = sum(unit.rows for unit in units if unit.table == "outcomes")
+        rows = max(sum(unit.rows for unit in units) - told, told)
+        settings = Settings(
+            units,
+            asked.limits,
+            max(1, -(-rows // asked.limits.part)),
+            asked.tz,
+            asked.reasons,
+            asked.language,
+            asked.model.version,
+        )
+        shared = KeyRing(Key(os.urandom(32))) if asked.key is None else None
+        before = journal.begin(self._manifest(settings, shared))
+        if before is not None:
+            steps.note(f"an earlier run of this output was interrupted; {before}")
+        if not (journal.folder / MODEL).exists():
+            asked.model.save(journal.folder / MODEL)
+        rounded = journal.get("rounded.json")
+        settings = replace(settings, rounded=tuple(rounded["columns"]) if rounded else ())
+        self.context = Context(journal.folder, settings, asked.key, shared)
+        self.pool = Pool(self.context, asked.workers)
+
+    def _manifest(self, settings: Settings, shared: KeyRing | None) -> dict[str, Any]:
+        """Everything that the bytes of the job's files depend on; keys by their public names.
+
+        Without a token key the tokens of an interrupted run mean nothing any more: such a job starts anew.
+        """
+        keys = [ring and [ring.current.id, ring.next and ring.next.id] for ring in (self.asked.key, shared)]
+        return {
+            "inputs": self.asked.inputs.stamps(),
+            "settings": settings.document(),
+            "version": __version__,
+            "pandas": pd.__version__,
+            "key": keys,
+        }
+
+    def run(self) -> Told:
+        """All stages."""
+        try:
+            self._take()
+            settle, deal = self.context.settings.groups, self._chunks(asks_only=False)
+            self._stage(settling.SETTLED, "settle answers", [("settle", (g,), g) for g in range(settle)])
+            settling.gather_settled(self.context)
+            self.context.__dict__.pop("settled", None)
+            self._facts(settle)
+            chunks = [(chunk, valid) for chunk, _, valid in deal]
+            self._stage(keying.DEALT, "deal events", [("deal", (c,), c) for c, v in chunks if v], len(deal))
+            numbers = range(len(self.context.plan.parts))
+            tasks: list[tuple[str, tuple[Any, ...], object]] = [
+                ("compute", (n, g), f"{n}_{g}") for n in numbers for g in range(settle)
+            ]
+            self._stage(keying.KEYED, "compute features", tasks)
+            self._drop(keying.DEALT, settling.SETTLED)
+            self._judge()
+        finally:
+            self.pool.close()
+        return self._assemble()
+
+    def _take(self) -> None:
+        self._take_once()
+        rounded = self._rounded()
+        if set(rounded) - set(self.context.settings.rounded):
+            self._drop(taking.STAGE)
+            (self.journal.folder / f"{taking.STAGE}.done").unlink()
+            self.journal.put("rounded.json", {"columns": rounded})
+            self.pool.close()
+            self.context.settings = replace(self.context.settings, rounded=tuple(rounded))
+            self.steps.total += 1
+            self._take_once()
+        self._refuse_empty()
+
+    def _take_once(self) -> None:
+        names = {"history": "take", "submissions": "take", "outcomes": "tell"}
+        units = self.context.settings.units
+        tasks: list[tuple[str, tuple[Any, ...], object]] = [
+            (names[unit.table], (i,), i) for i, unit in enumerate(units)
+        ]
+        rows = [unit.rows for unit in units]
+        self._stage(taking.STAGE, "take in", tasks, sum(rows), rows.__getitem__)
+
+    def _notes(self) -> list[tuple[str, Any]]:
+        units = self.context.settings.units
+        return [(unit.table, self.context.note(taking.STAGE, i)) for i, unit in enumerate(units)]
+
+    def _rounded(self) -> list[str]:
+        """Code columns of which the whole tells that a spreadsheet rounded them."""
+        counts: dict[str, list[int]] = {}
+        for table, note in self._notes():
+            for name, (found, digits) in note.get("rounding", {}).items():
+                total = counts.setdefault(f"{table} {name}", [0, 0])
+                counts[f"{table} {name}"] = [total[0] + found, total[1] + digits]
+        return sorted(name for name, (found, digits) in counts.items() if tells_rounding(found, digits))
+
+    def _refuse_empty(self) -> None:
+        rows: dict[str, int] = {}
+        for unit, (_, note) in zip(self.context.settings.units, self._notes(), strict=True):
+            if unit.table != "outcomes":
+                rows[unit.path] = rows.get(unit.path, 0) + sum(count for _, count, _ in note["chunks"])
+        for path, count in rows.items():
+            if not count:
+                name = Path(path).name
+                raise UnusableFileError(f"{name}: expected a header line and at least one row, got no row")
+
+    def _chunks(self, *, asks_only: bool) -> list[tuple[int, int, int]]:
+        """Chunks in the order of rows: number, rows, valid rows."""
+        wanted = ("submissions",) if asks_only else ("history", "submissions")
+        return [tuple(chunk) for table, note in self._notes() if table in wanted for chunk in note["chunks"]]
+
+    def _facts(self, groups: int) -> None:
+        tasks: list[tuple[str, tuple[Any, ...], object]] = [("facts", (g,), f"group_{g}") for g in range(groups)]
+        if self.context.plan.rings:
+            tasks += [("rings", (day,), f"ring_{day}") for day in self._days()]
+        self._stage(settling.FACTS, "tell who belongs together", tasks)
+        if self.context.steps:
+            broken = [g for g in range(groups) if self.context.note(settling.FACTS, f"group_{g}")["broken"]]
+            self._tasks(settling.REPAIRED, [("repair", (g,), g) for g in broken], lambda i: None)
+
+    def _days(self) -> list[int]:
+        """UTC days on which cards of the table were handed in."""
+        days: set[int] = set()
+        for i, unit in enumerate(self.context.settings.units):
+            if unit.table == "submissions":
+                box = Box(self.context.path(taking.STAGE, i))
+                days |= {int(name.split(" ")[1]) for name in box.names() if name.startswith("ring ")}
+                box.close()
+        return sorted(days)
+
+    def _judge(self) -> None:
+        tasks: list[tuple[str, tuple[Any, ...], object]] = []
+        rows, first = [], 0
+        for chunk, count, _ in self._chunks(asks_only=True):
+            tasks.append(("judge", (chunk, first, count), chunk))
+            rows.append(count)
+            first += count
+        self._stage(judging.JUDGED, "score", tasks, first, rows.__getitem__)
+
+    def _stage(
+        self,
+        stage: str,
+        what: str,
+        tasks: list[tuple[str, tuple[Any, ...], object]],
+        total: int | None = None,
+        size: Callable[[int], int] = lambda i: 1,
+    ) -> None:
+        """Run the tasks of a stage that are not done; a finished stage is never looked at again."""
+        done = f"{stage}.done"
+        with self.steps.track(what, len(tasks) if total is None else total) as count:
+            if self.journal.get(done) is None:
+                self._tasks(stage, tasks, lambda i: count(size(i)))
+                self.journal.put(done, {"tasks": len(tasks)})
+
+    def _tasks(self, stage: str, tasks: list[tuple[str, tuple[Any, ...], object]], done: Callable[[int], None]) -> None:
+        (self.journal.folder / stage).mkdir(mode=0o700, exist_ok=True)
+        ready: list[Task] = [(name, given, self.context.path(stage, file)) for name, given, file in tasks]
+        for i in self.pool.run(ready):
+            done(i)
+
+    def _drop(self, *stages: str) -> None:
+        """Remove the files of stages that nobody reads any more."""
+        for stage in stages:
+            for path in (self.journal.folder / stage).glob("*.box"):
+                path.unlink()
+
+    def _assemble(self) -> Told:
+        """Put the output together, in the order of the input."""
+        rows = scored = 0
+        broken: dict[str, int] = {}
+        with (
+            self.steps.step("write"),
+            atomic_writes(self.asked.target, self.asked.rules) as (scores, rules),
+        ):
+            out = Output(scores, rules, self.asked.target.suffix)
+            out.add(judging.no_scores(), judging.none_refused()[list(judging.QUARANTINE)])
+            for chunk, count, _ in self._chunks(asks_only=True):
+                box = Box(self.context.path(judging.JUDGED, chunk))
+                refused = box.read("refused")
+                table = box.table("scores")
+                box.close()
+                out.add(table, judging.none_refused()[list(judging.QUARANTINE)] if refused is None else refused)
+                rows, scored = rows + count, scored + box.note["scored"]
+                for rule, times in box.note["rules"].items():
+                    broken[rule] = broken.get(rule, 0) + times
+            out.close()
+        ignored = next(note["ignored"] for table, note in self._notes() if table == "submissions")
+        return Told(rows, scored, broken, ignored)

@@ -1,0 +1,157 @@
+"""Facts of a card that take rows of other chunks: repeats, answers that stand, seen before, together, rings.
+
+Each task has every row of a group of ids, tokens, requests or of some days, from all chunks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.features.arrays import I64
+from cardrisk.features.parts import day_of, requests_in, resubmitted_in, rings_on, settled
+from cardrisk.jobs.batch import taking
+from cardrisk.jobs.batch.box import Box, Writer, gather
+from cardrisk.jobs.batch.context import STEP_FACTS, Context, asking, chunk_of, row_of, unit_of
+from cardrisk.jobs.batch.taking import codes_of_unit, sums
+
+SETTLED = "settled"
+FACTS = "facts"
+REPAIRED = "repaired"
+STEPS = sorted(STEP_FACTS)
+
+
+def settle_ids(context: Context, group: int) -> None:
+    """Settle repeats and answers of one group of ids."""
+    out = Writer(context.path(SETTLED, group))
+    files = context.files(taking.STAGE)
+    cards = gather(files, f"ids {group}")
+    if cards is not None:
+        cards = cards.sort_values("seq", kind="stable", ignore_index=True)
+        again = pd.DataFrame({"id": cards["id"], "table": asking(cards["seq"].to_numpy())}).duplicated().to_numpy()
+        out.add("dropped", cards.loc[again, ["seq"]])
+        cards = cards[~again]
+        told = gather(files, f"told {group}")
+        if told is None:
+            told = no_outcomes(context)
+        silent, answers = settled(cards, told)
+        out.add("silent", pd.DataFrame({"seq": silent}))
+        seq = answers["seq"].to_numpy()
+        out.split("answers", answers, chunk_of(seq))
+        if context.plan.rings:
+            by_seq = cards.set_index("seq")["time"]
+            narrow = answers[["seq", "time", "until", "known", "failed"]]
+            out.split("standing", narrow, day_of(by_seq.reindex(seq).to_numpy(np.int64)))
+    out.close()
+
+
+def no_outcomes(context: Context) -> pd.DataFrame:
+    """Narrow answers, none."""
+    names = ["rank", "said", "heard", "grade", *(f"is {column}" for column in context.plan.told)]
+    return pd.DataFrame({"id": pd.Series(dtype="str"), **{name: np.empty(0, np.int64) for name in names}})
+
+
+def gather_settled(context: Context) -> dict[str, int]:
+    """Put all repeats into one file each, sorted; returns how many there are."""
+    counts = {}
+    for name in ("dropped", "silent"):
+        found = gather(context.files(SETTLED), name)
+        seq = np.sort(found["seq"].to_numpy()) if found is not None else np.empty(0, np.int64)
+        scratch = context.folder / f".{name}.npy"
+        with scratch.open("wb") as file:
+            np.save(file, seq)
+        scratch.replace(context.folder / f"{name}.npy")
+        counts[name] = int(seq.size)
+    return counts
+
+
+def within(seq: I64, among: I64) -> I64:
+    """Return 1 where a row is among sorted ones."""
+    if not among.size:
+        return np.zeros(seq.size, np.int64)
+    place = np.minimum(np.searchsorted(among, seq), among.size - 1)
+    found: I64 = (among[place] == seq).astype(np.int64)
+    return found
+
+
+def cards_only(context: Context, events: pd.DataFrame) -> pd.DataFrame:
+    """Return events of rows that are cards; those whose id came before count in nobody's history."""
+    seq = events["seq"].to_numpy()
+    dropped, silent = (within(seq, context.settled[name]) for name in ("dropped", "silent"))
+    if "counts" in events:
+        events = events.assign(counts=np.where(silent == 1, 0, events["counts"].to_numpy()))
+    return events[dropped == 0] if dropped.any() else events
+
+
+def tell_facts(context: Context, group: int) -> None:
+    """Tell of one group of tokens who was seen before, and of one group of requests what they are together."""
+    out = Writer(context.path(FACTS, f"group_{group}"))
+    files = context.files(taking.STAGE)
+    cards = gather(files, f"token {group}")
+    if cards is not None:
+        seen = resubmitted_in(cards_only(context, cards))
+        out.split("seen", seen, chunk_of(seen["seq"].to_numpy()))
+    cards = gather(files, f"request {group}")
+    if cards is not None:
+        events = cards_only(context, cards)
+        found = requests_in(context.plan, events)
+        _split_asking(out, "facts", found)
+    cards = gather(files, f"steps {group}")
+    broken = 0
+    if cards is not None:
+        cards = cards_only(context, cards)
+        whole = cards.groupby("request", sort=False)["one"].transform("size").to_numpy()
+        wrong = (whole != cards["cards"].to_numpy()) | (sums(cards, "request") != cards["sum"].to_numpy())
+        wrong &= np.maximum(whole, cards["cards"].to_numpy()) > 2
+        requests = cards.loc[wrong, "request"].unique()
+        cut = cards[cards["request"].isin(requests)]
+        out.add("broken", cut[["seq", "request"]])
+        broken = len(cut)
+    out.close({"broken": broken})
+
+
+def _split_asking(out: Writer, name: str, found: pd.DataFrame) -> None:
+    asked = found[asking(found["seq"].to_numpy()) == 1]
+    out.split(name, asked, chunk_of(asked["seq"].to_numpy()))
+
+
+def tell_rings(context: Context, day: int) -> None:
+    """Tell the rings of one day."""
+    out = Writer(context.path(FACTS, f"ring_{day}"))
+    files, before = context.files(taking.STAGE), range(day - 7, day)
+    cards = gather(files, *(f"ring {d}" for d in range(day - 7, day + 1)))
+    told = gather(context.files(SETTLED), *(f"standing {d}" for d in before))
+    if cards is not None:
+        if told is None:
+            told = pd.DataFrame({name: np.empty(0, np.int64) for name in ("seq", "time", "until", "known", "failed")})
+        _split_asking(out, "facts", rings_on(day, cards_only(context, cards), told))
+    out.close()
+
+
+def repair_steps(context: Context, group: int) -> None:
+    """Look again, with all their cards, at requests that the boundary saw only parts of."""
+    box = Box(context.path(FACTS, f"group_{group}"))
+    broken = box.read("broken")
+    box.close()
+    out = Writer(context.path(REPAIRED, group))
+    if broken is not None:
+        cards = _with_codes(context, np.sort(broken["seq"].to_numpy()))
+        taken = context.intake.frame(cards.drop(columns="seq"))
+        found = pd.DataFrame({"seq": cards["seq"].to_numpy(), **{name: taken[name].to_numpy() for name in STEPS}})
+        out.split("steps", found, chunk_of(found["seq"].to_numpy()))
+    out.close()
+
+
+def _with_codes(context: Context, seq: I64) -> pd.DataFrame:
+    """Read rows again, codes included, in memory only."""
+    wanted: dict[int, set[int]] = {}
+    for chunk in np.unique(chunk_of(seq)).tolist():
+        unit, sub = unit_of(chunk)
+        wanted.setdefault(unit, set()).add(sub)
+    found = []
+    for unit, subs in wanted.items():
+        for place, valid, rows in codes_of_unit(context, unit, subs):
+            mine = row_of(seq[chunk_of(seq) == int(chunk_of(np.array(place)))])
+            here = np.flatnonzero(np.isin(rows, mine))
+            found.append(valid.iloc[here].assign(seq=place + rows[here]))
+    return pd.concat(found, ignore_index=True)

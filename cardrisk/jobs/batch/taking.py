@@ -1,0 +1,212 @@
+"""Rows of a file through contract and intake boundary to narrow events on disk; no code is ever written.
+
+Correct when the union of all pieces, without the repeats that :mod:`~cardrisk.jobs.batch.settling` finds, is what
+check and intake of the whole table give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.codes import TOKENS
+from cardrisk.features.arrays import I64, NULL
+from cardrisk.features.parts import (
+    RESUBMITTED,
+    TOKEN,
+    day_of,
+    events_of,
+    identities,
+    outcomes_of,
+    request_columns,
+    ring_columns,
+    together,
+)
+from cardrisk.features.parts.identity import mixed_with
+from cardrisk.jobs.batch.box import Writer
+from cardrisk.jobs.batch.context import Context, chunk_of, place_of
+from cardrisk.jobs.batch.source import Unit, pieces
+from cardrisk.tables import OUTCOMES, SUBMISSIONS, Checked, Contract, check
+from cardrisk.tables.headers import match_headers
+from cardrisk.tables.masks import masked
+from cardrisk.tables.reader import objects
+from cardrisk.tables.text import Text, ending_in_zeros
+
+STAGE: Final = "taken"
+CODES: Final = ("card_no", "card_secret")
+LONGEST_ID: Final = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountedText(Text):
+    """Codes of a piece of a column: whether a spreadsheet rounded them is for the whole column to say.
+
+    Attributes
+    ----------
+    rounds
+        What was said of the whole column.
+    counts
+        What this piece adds: codes that end in zeros, and long ones.
+    """
+
+    rounds: bool = False
+    counts: list[tuple[int, int]] = field(default_factory=list)
+
+    def rounded(self, array: Any) -> Any:
+        """Count; and find the codes to refuse, if the column is one that was rounded."""
+        found, digits = ending_in_zeros(array)
+        self.counts.append((len(found), digits))
+        return found if self.rounds else found[:0]
+
+
+def contract_of(table: str, rounded: Iterable[str]) -> tuple[Contract, dict[str, CountedText]]:
+    """Return the contract of submissions that come in pieces, and its readers of codes."""
+    readers: dict[str, CountedText] = {}
+    columns = []
+    for column in SUBMISSIONS.columns:
+        if column.name in CODES and isinstance(column.reader, Text):
+            given: dict[str, Any] = {f.name: getattr(column.reader, f.name) for f in fields(Text)}
+            readers[column.name] = CountedText(**given, rounds=f"{table} {column.name}" in set(rounded))
+            column = replace(column, reader=readers[column.name])
+        columns.append(column)
+    return Contract(SUBMISSIONS.name, tuple(columns), SUBMISSIONS.unique), readers
+
+
+def take_unit(context: Context, number: int) -> None:
+    """Take in one unit of history or of the table scored."""
+    unit = context.settings.units[number]
+    contract, readers = contract_of(unit.table, context.settings.rounded)
+    out = Writer(context.path(STAGE, number))
+    chunks: list[list[int]] = []
+    note: dict[str, Any] = {"ignored": [], "aliases": {}}
+    for sub, frame, checked in _checked(context, unit, contract):
+        place = place_of(number, sub, asks=unit.table == "submissions")
+        chunks.append([int(chunk_of(np.array(place))), len(frame), len(checked.valid)])
+        note = {"ignored": checked.ignored, "aliases": checked.aliases}
+        _take(context, out, unit, place, frame, checked)
+    counts = {name: [int(sum(c[i] for c in reader.counts)) for i in (0, 1)] for name, reader in readers.items()}
+    out.close({"chunks": chunks, "rounding": counts, **note})
+
+
+def _checked(context: Context, unit: Unit, contract: Contract) -> Iterator[tuple[int, pd.DataFrame, Checked]]:
+    settings = context.settings
+    keep = unit.table == "submissions" and context.steps
+    for sub, frame in enumerate(pieces(unit, settings.limits.piece, together=keep)):
+        yield sub, frame, check(frame, contract, tz=settings.tz)
+
+
+def codes_of_unit(context: Context, number: int, subs: set[int]) -> Iterator[tuple[int, pd.DataFrame, I64]]:
+    """Read some chunks of a unit again: the place of the chunk, its valid rows with their codes, their positions."""
+    unit = context.settings.units[number]
+    contract, _ = contract_of(unit.table, context.settings.rounded)
+    for sub, frame in enumerate(pieces(unit, context.settings.limits.piece, together=True)):
+        if sub in subs:
+            checked = check(frame, contract, tz=context.settings.tz)
+            yield place_of(number, sub, asks=True), checked.valid, checked.rows
+
+
+def _take(context: Context, out: Writer, unit: Unit, place: int, frame: pd.DataFrame, checked: Checked) -> None:
+    asks = unit.table == "submissions"
+    taken = context.intake.frame(checked.valid)
+    seq = place + checked.rows
+    chunk = int(chunk_of(np.array(place)))
+    events = events_of(taken, seq, context.features, asks=asks)
+    out.add(f"events {chunk}", events)
+    ids = pd.DataFrame({"id": taken["submission_id"].array, "seq": seq, "time": events["time"].to_numpy()})
+    out.split("ids", ids, grouped(identities(ids["id"]), context.settings.groups))
+    _share(context, out, events)
+    if asks:
+        handed = {feature.of or feature.name for feature in context.plan.handed}
+        kept = [name for name in taken.columns if name not in TOKENS or name in handed]
+        out.add(f"cards {chunk}", taken[kept])
+        out.add(f"rows {chunk}", pd.DataFrame({"row": checked.rows}))
+        ids_given = _given_ids(frame, checked)
+        refused = checked.quarantined
+        out.add(f"refused {chunk}", refused.assign(id=ids_given.take(refused["row"].to_numpy()).array))
+        out.add(f"shown {chunk}", _shown_otherwise(frame, checked, ids_given))
+        if context.steps:
+            out.split("steps", *_visible(context, taken, events))
+
+
+def _share(context: Context, out: Writer, events: pd.DataFrame) -> None:
+    """Hand the events on to those who tell facts that take several: same card, same request, same day."""
+    plan, groups = context.plan, context.settings.groups
+    if RESUBMITTED in plan.derived:
+        known = events[events[f"is {TOKEN}"] != NULL]
+        names = ["seq", "time", "asks", "counts", f"is {TOKEN}"]
+        out.split("token", known[names], grouped(known[f"is {TOKEN}"].to_numpy(), groups))
+    if plan.requests:
+        batched = events[events["is batch_id"] != NULL]
+        out.split("request", batched[request_columns(plan)], grouped(_request(batched), groups))
+    if plan.rings:
+        out.split("ring", events[ring_columns()], day_of(events["time"].to_numpy()))
+
+
+def _request(events: pd.DataFrame) -> I64:
+    return together([events["is batch_id"].to_numpy(), events["time"].to_numpy()])
+
+
+def _visible(context: Context, taken: pd.DataFrame, events: pd.DataFrame) -> tuple[pd.DataFrame, I64]:
+    """What the boundary saw of each request: how many cards, and the sum of numbers that stand for them."""
+    seq, moment = events["seq"].to_numpy(), events["time"].to_numpy()
+    batch = identities(taken["batch_id"]) if "batch_id" in taken else np.full(len(seq), NULL)
+    request = together([batch, moment])
+    frame = pd.DataFrame({"seq": seq, "request": request, "one": mixed_with(seq, 1)})[request != NULL]
+    group = frame.groupby("request", sort=False)["one"]
+    seen = frame.assign(cards=group.transform("size").to_numpy(), sum=sums(frame, "request"))
+    return seen, grouped(seen["request"].to_numpy(), context.settings.groups)
+
+
+def sums(frame: pd.DataFrame, by: str) -> I64:
+    """Return the sum of ``one`` over each row's group; it may wrap around."""
+    codes, _ = pd.factorize(frame[by])
+    total = np.zeros(len(frame) + 1, np.int64)
+    np.add.at(total, codes, frame["one"].to_numpy())
+    return total[codes]
+
+
+def grouped(identity: I64, groups: int) -> I64:
+    """Return the group of each identity, 0 to ``groups - 1``."""
+    found: I64 = (identity.view(np.uint64) % np.uint64(groups)).astype(np.int64)
+    return found
+
+
+def _given_ids(frame: pd.DataFrame, checked: Checked) -> pd.Series:
+    """Ids as they stand in the file; null where that is no text or too long."""
+    header = next((h for h, name in checked.aliases.items() if name == "submission_id"), "submission_id")
+    if header not in frame:
+        return pd.Series(None, index=range(len(frame)), dtype="str")
+    cells = objects(frame[header])
+    return pd.Series([c if isinstance(c, str) and len(c) <= LONGEST_ID else None for c in cells], dtype="str")
+
+
+def _shown_otherwise(frame: pd.DataFrame, checked: Checked, given: pd.Series) -> pd.DataFrame:
+    """Valid rows whose id stands in the file in another way: what to show, should they turn out to be repeats."""
+    column = frame.iloc[:, match_headers(list(frame.columns), SUBMISSIONS).positions["submission_id"]]
+    cells = objects(column.take(checked.rows))
+    ids = checked.valid["submission_id"].to_numpy(object)
+    other = np.array([i for i, (c, name) in enumerate(zip(cells, ids, strict=True)) if c != name], np.int64)
+    rows = checked.rows[other]
+    return pd.DataFrame(
+        {
+            "row": rows,
+            "value": pd.Series([masked(cells[i]) for i in other.tolist()], dtype="str"),
+            "id": given.take(rows).reset_index(drop=True),
+        }
+    )
+
+
+def tell_unit(context: Context, number: int) -> None:
+    """Read one unit of outcomes: narrow answers, by the card's id."""
+    unit = context.settings.units[number]
+    out = Writer(context.path(STAGE, number))
+    for sub, frame in enumerate(pieces(unit, context.settings.limits.piece, together=False)):
+        checked = check(frame, OUTCOMES, tz=context.settings.tz)
+        rank = place_of(number, sub, asks=False) + checked.rows
+        told = outcomes_of(checked.valid, rank, context.features)
+        out.split("told", told, grouped(identities(told["id"]), context.settings.groups))
+    out.close({"chunks": []})
