@@ -5,20 +5,22 @@ import socket
 import subprocess
 import time
 import uuid
+from contextlib import contextmanager
 
 import pytest
 
 
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory):
+@contextmanager
+def serving(folder, port=None):
+    """A Redis server of our own on ``port`` (any free one unless given); yields its process and its port."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not installed")
     pytest.importorskip("redis")
-    folder = tmp_path_factory.mktemp("redis")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    if port is None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -27,10 +29,16 @@ def redis_server(tmp_path_factory):
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.02)
-        yield f"redis://127.0.0.1:{port}/0"
+        yield server, port
     finally:
-        server.terminate()
+        server.kill()
         server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("redis")) as (_, port):
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 @pytest.fixture

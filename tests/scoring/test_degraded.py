@@ -3,14 +3,18 @@
 import json
 import logging
 import os
+import signal
+from datetime import timedelta
 
+import pandas as pd
 import pytest
 
 import cardrisk
-from cardrisk.errors import BundleError, StoreError
-from cardrisk.scoring.clock import SET_BACK, Clock
+from cardrisk.errors import BundleError, InputError, StoreError
+from cardrisk.scoring.clock import AHEAD, SET_BACK, Clock
 from cardrisk.scoring.degraded import Guard, bounded
 
+from .conftest import serving
 from .events import plain
 
 
@@ -73,6 +77,68 @@ def test_a_full_disk_holds_the_card(rows, make, tmp_path) -> None:
     scorer._guard._until = 0.0
     assert scorer.score(rows[2]).p_fail is not None
     assert scorer.score(rows[0]) == first
+
+
+def test_a_file_that_may_grow_no_more_holds_the_card(rows, make, tmp_path) -> None:
+    """The kernel refuses the write, as on a full disk; nothing is simulated."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "limited.db"
+    scorer = make(f"sqlite:///{path}")
+    first = scorer.score(rows[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    largest = max(file.stat().st_size for file in tmp_path.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 1, hard))
+    try:
+        scores = [scorer.score({**rows[1], "submission_id": f"y{i}"}) for i in range(3)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [score.degraded for score in scores[-2:]] == ["disk_full"] * 2
+    assert all(score.decision == "hold" for score in scores if score.degraded)
+    scorer._guard._until = 0.0
+    assert scorer.score(rows[1]).p_fail is not None
+    assert scorer.score(rows[0]) == first
+
+
+def test_a_server_that_stops_holds_the_card_until_it_is_back(rows, make, tmp_path) -> None:
+    with serving(tmp_path) as (server, port):
+        scorer = make(f"redis://127.0.0.1:{port}/0?timeout=0.5")
+        assert scorer.score(rows[0]).p_fail is not None
+        server.kill()
+        server.wait(10)
+        assert is_held(scorer.score(rows[1]), "store")
+        assert is_held(scorer.score(rows[1]), "store")
+    with serving(tmp_path, port):
+        scorer._guard._until = 0.0
+        assert scorer.score(rows[1]).p_fail is not None
+
+
+def test_a_server_that_hangs_holds_the_card(rows, make, tmp_path) -> None:
+    with serving(tmp_path) as (server, port):
+        hung = make(f"redis://127.0.0.1:{port}/0?timeout=0.05")
+        server.send_signal(signal.SIGSTOP)
+        try:
+            assert is_held(hung.score(rows[1]), "store")
+        finally:
+            server.send_signal(signal.SIGCONT)
+
+
+def test_an_event_dated_ahead_is_refused_and_moves_nothing(rows, make, tiny, key) -> None:
+    """One card from next year would age every window by a year."""
+    now = rows[-1]["received_at"].timestamp()
+    scorer, other = make(clock=lambda: now), make(clock=lambda: now)
+    ahead = {**rows[0], "submission_id": "x", "received_at": rows[-1]["received_at"] + timedelta(seconds=AHEAD + 60)}
+    assert scorer.score(ahead).rule == "dated_ahead"
+    assert [score.rule for score in scorer.score([ahead, rows[0]])] == ["dated_ahead", None]
+    scorer.score(rows[1])
+    with pytest.raises(InputError, match="dated_ahead"):
+        scorer.answer({"submission_id": "x", "answered_at": ahead["received_at"], "status": "failed"})
+    scorer.backfill(pd.DataFrame([ahead]), tiny.outcomes.head(0))
+    other.score(rows[:1])
+    other.score(rows[1])
+    assert scorer.score(rows[2]) == other.score(rows[2])
+    assert scorer.metrics.value("quarantined", "dated_ahead") == 2
+    replayed = make(clock=None)
+    assert replayed.score(ahead).rule is None
 
 
 def test_a_record_that_cannot_be_kept_is_no_answer(rows, make, durable, monkeypatch) -> None:

@@ -1,5 +1,8 @@
 """``Scorer``: one by one, together and as a table are the same bits; a card counts once; a person can be forgotten."""
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import pandas as pd
 import pytest
 
@@ -135,3 +138,38 @@ def test_unusable_calls_say_what_was_expected(make) -> None:
         make().answer({"submission_id": "a", "answered_at": "2026-01-05T08:00:00Z", "status": "maybe"})
     with pytest.raises(InputError, match="reasons: expected 'stopped', 'all' or 'none', got 'some'"):
         make(reasons="some")
+
+
+def test_a_card_costs_redis_two_round_trips(tiny, make, redis_url, monkeypatch) -> None:
+    redis = pytest.importorskip("redis")
+    scorer = make(redis_url)
+    rows = [plain(row) for row in tiny.late.head(12).drop(columns="batch_id").to_dict("records")]
+    scorer.score(rows[0])
+    trips, read = [], redis.connection.Connection.read_response
+
+    def counted(*given, **more):
+        trips.append(1)
+        return read(*given, **more)
+
+    monkeypatch.setattr(redis.connection.Connection, "read_response", counted)
+    for row in rows[1:]:
+        trips.clear()
+        assert scorer.score(row).degraded is None
+        assert len(trips) <= 2
+
+
+def test_reasons_are_worked_out_when_read_and_stay(tiny, make) -> None:
+    """Whoever reads them first - another thread, a pickle, a comparison - gets those of the table's road."""
+    rows = [plain(row) for row in tiny.late.head(30).to_dict("records")]
+    one, other = make(reasons="all"), make(reasons="all")
+    scores, eager = [one.score(row) for row in rows], []
+    for row in rows:
+        eager.append(other.score(row))
+        assert isinstance(eager[-1].reasons, tuple)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda score: score.reasons, scores * 2))
+    assert found[:30] == found[30:] == [score.reasons for score in eager]
+    assert any(found)
+    fresh = make(reasons="all").score(rows[0])
+    assert pickle.loads(pickle.dumps(fresh)) == fresh == eager[0]
+    assert not hasattr(fresh, "_nothing")

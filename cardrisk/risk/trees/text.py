@@ -248,12 +248,15 @@ class _Lines:
             self.take(key)
 
     def whole(self, key: bytes, count: int) -> Longs:
+        """Return the next line's integers; see `integers`."""
         return integers(self.take(key), count, f"{self.name}: {key.decode()}")
 
     def real(self, key: bytes, count: int, *, infinite: bool = False) -> Floats:
+        """Return the next line's numbers; see `floats`."""
         return floats(self.take(key), count, f"{self.name}: {key.decode()}", infinite=infinite)
 
     def one(self, key: bytes, low: int, high: int) -> int:
+        """Return the next line's one integer; see `integer`."""
         return integer(self.take(key), f"{self.name}: {key.decode()}", low, high)
 
     def finish(self) -> None:
