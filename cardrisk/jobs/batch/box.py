@@ -23,6 +23,7 @@ Array = NDArray[Any]
 PRIVATE: Final = 0o600
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _TAIL: Final = 8
+_UTC: Final = pa.timestamp("us", "UTC")
 
 
 class Writer:
@@ -36,7 +37,8 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._path, self._scratch = path, path.with_name(f".{path.name}.{os.getpid()}")
-        self._file = open(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb")  # noqa: SIM115
+        os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE))
+        self._file = pa.OSFile(str(self._scratch), "wb")
         self._index: dict[str, list[tuple[int, int]]] = {}
 
     def add(self, name: str, frame: pd.DataFrame) -> None:
@@ -75,9 +77,16 @@ class Writer:
 def _batch(frame: pd.DataFrame) -> pa.RecordBatch:
     arrays = []
     for place in range(frame.shape[1]):
-        array = pa.array(frame.iloc[:, place].array, from_pandas=True)
+        array = _array(frame.iloc[:, place])
         arrays.append(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
     return pa.RecordBatch.from_arrays(arrays, names=[str(name) for name in frame.columns])
+
+
+def _array(column: pd.Series) -> Any:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        micro = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+        return pa.array(micro).cast(_UTC)
+    return pa.array(column.array, from_pandas=True)
 
 
 class Box:
@@ -124,7 +133,9 @@ def _column(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
         return to_pandas(values.combine_chunks().cast(pa.large_string()))
     if pa.types.is_large_string(kind) or pa.types.is_string(kind):
         return to_pandas(values.combine_chunks().cast(pa.large_string()))
-    if pa.types.is_timestamp(kind) or pa.types.is_boolean(kind):
+    if pa.types.is_timestamp(kind):
+        return pd.Series(values.cast(pa.timestamp("us")).to_numpy()).dt.tz_localize("UTC").array
+    if pa.types.is_boolean(kind):
         return values.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get).array
     return values.to_numpy()
 

@@ -92,11 +92,23 @@ def _score(
     given = pd.Series(None, index=range(rows), dtype="str")
     given.iloc[refused["row"].to_numpy()] = refused["id"].to_numpy()
     checked = Checked(cards, place, refused[list(QUARANTINE)], [], {})
+    judged = _judged(context, chunk, cards, place) if len(cards) else _none_judged()
+    return whole(judged, checked, pd.DataFrame({"submission_id": given}))
+
+
+def _none_judged() -> pd.DataFrame:
+    """What judging gives for no card at all."""
+    texts = {pa.string(): pd.StringDtype(na_value=float("nan"))}
+    found: pd.DataFrame = SCHEMA.empty_table().to_pandas(types_mapper=texts.get)
+    return found
+
+
+def _judged(context: Context, chunk: int, cards: pd.DataFrame, place: I64) -> pd.DataFrame:
     features = features_of_chunk(context, chunk, cards, place)
     judged = judge(context.model, features, cards, None)
     settings = context.settings
     judged["reasons"] = _reasons(context.model, features, judged, settings.reasons, settings.language)  # type: ignore[arg-type]
-    return whole(judged, checked, pd.DataFrame({"submission_id": given}))
+    return judged
 
 
 def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: I64) -> pd.DataFrame:
@@ -104,8 +116,6 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
     seq = (chunk << 28) + place
     _repair(context, chunk, cards, seq)
     rows = Rows(cards, seq, context.features)
-    if not len(cards):
-        return rows.finished()
     if context.plan.requests:
         events = events_of_chunk(context, chunk)
         rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))

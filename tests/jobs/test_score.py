@@ -1,0 +1,109 @@
+"""A job's files are those of scoring everything in memory, byte for byte, however it was cut and spread."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cardrisk.errors import InputError, UnusableFileError
+from cardrisk.jobs.batch.context import Limits
+from cardrisk.jobs.batch.journal import Journal, folder_of
+from cardrisk.jobs.score import run
+
+from . import worlds
+
+WHOLE = Limits(small=10**9)
+
+
+def files(out):
+    return out.read_bytes(), Path(f"{out}.quarantine").read_bytes()
+
+
+def tiny_limits(rng, rows):
+    return Limits(piece=int(rng.integers(rows // 5, rows)), part=int(rng.integers(rows, 4 * rows)), small=0)
+
+
+@pytest.fixture
+def job(tiny, key, tmp_path):
+    """A job over disordered tables: arguments, and how many rows go in."""
+
+    def make(seed, kind="parquet", rows=150):
+        rng = np.random.default_rng([91, seed])
+        cards = pd.concat([tiny.early.iloc[-rows:], tiny.late], ignore_index=True)
+        given, past, answers = worlds.disordered(rng, cards, tiny.outcomes, rows)
+        folder = tmp_path / f"{seed}{kind}"
+        path = worlds.write(folder, given, past, answers, rng, kind)
+        asked = {"cards": str(path), "model": str(tiny.bundle), "history": str(folder / "data"), "key": key}
+        return rng, asked, given
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "folder"])
+def test_pieces_give_the_bytes_of_the_whole(job, kind, tmp_path, full_or, capsys):
+    for seed in range(full_or(40, 1)):
+        rng, asked, given = job(seed, kind)
+        suffix = "csv" if kind == "csv" else "parquet"
+        whole, pieces = tmp_path / f"{seed}.{suffix}", tmp_path / f"{seed}b.{suffix}"
+        if kind == "folder":
+            given.to_parquet(tmp_path / "one.parquet")
+        one = {**asked, "cards": str(tmp_path / "one.parquet")} if kind == "folder" else asked
+        code = run(**one, out=str(whole), limits=WHOLE, reasons="all")
+        assert run(**asked, out=str(pieces), limits=tiny_limits(rng, 150), workers=1, reasons="all") == code
+        assert files(pieces) == files(whole)
+        assert f"{len(given):,} rows in = " in capsys.readouterr().out
+        assert not folder_of(pieces).exists()
+
+
+def test_two_processes_give_the_bytes_of_one(job, tmp_path):
+    rng, asked, _ = job(1, rows=60)
+    limits = Limits(piece=40, part=400, small=0)
+    run(**asked, out=str(tmp_path / "a.parquet"), limits=limits, workers=1, reasons="none")
+    run(**asked, out=str(tmp_path / "b.parquet"), limits=limits, workers=2, reasons="none")
+    assert files(tmp_path / "a.parquet") == files(tmp_path / "b.parquet")
+
+
+def test_codes_that_a_spreadsheet_rounded_are_judged_by_the_whole_column(job, tmp_path):
+    _, asked, given = job(2)
+    given["card_no"] = "123456789012345678"
+    given.loc[:8, "card_no"] = "123456789012345000"  # nine in one piece: suspicious alone, chance in the whole
+    for share, name in ((0.0, "few"), (0.9, "most")):
+        given.loc[: int(share * len(given)) + 8, "card_no"] = "123456789012345000"
+        given.to_parquet(tmp_path / f"{name}.parquet", row_group_size=9)
+        own = {**asked, "cards": str(tmp_path / f"{name}.parquet")}
+        run(**own, out=str(tmp_path / "a.parquet"), limits=WHOLE, reasons="none")
+        run(**own, out=str(tmp_path / "b.parquet"), limits=Limits(9, 500, 0), workers=1, reasons="none")
+        assert files(tmp_path / "a.parquet") == files(tmp_path / "b.parquet"), name
+
+
+def test_a_job_without_a_key_shares_one_among_its_processes(job, tmp_path, monkeypatch):
+    from cardrisk.codes import NoKeyWarning
+
+    monkeypatch.delenv("CARDRISK_KEY", raising=False)
+    _, asked, _ = job(3, rows=60)
+    asked.pop("key")
+    with pytest.warns(NoKeyWarning):
+        run(**asked, out=str(tmp_path / "a.parquet"), limits=WHOLE, reasons="none")
+    with pytest.warns(NoKeyWarning, match="starts anew"):
+        run(**asked, out=str(tmp_path / "b.parquet"), limits=Limits(40, 400, 0), workers=1, reasons="none")
+    assert files(tmp_path / "a.parquet") == files(tmp_path / "b.parquet")
+
+
+def test_two_jobs_never_write_one_output(job, tmp_path):
+    _, asked, _ = job(4, rows=60)
+    journal = Journal(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="another job is writing it"):
+        run(**asked, out=str(tmp_path / "a.parquet"), limits=Limits(40, 400, 0), workers=1)
+    journal.release()
+
+
+def test_input_that_is_no_table_leaves_nothing_behind(job, tmp_path):
+    _, asked, given = job(5, rows=60)
+    out = tmp_path / "out" / "a.parquet"
+    (tmp_path / "empty").mkdir()
+    given.iloc[:0].to_parquet(tmp_path / "none.parquet")
+    for name, match in (("empty", "none in it"), ("none.parquet", "got no row"), ("away.csv", "cannot be read")):
+        with pytest.raises(UnusableFileError, match=match):
+            run(**{**asked, "cards": str(tmp_path / name)}, out=str(out), limits=Limits(40, 400, 0), workers=1)
+        assert not out.parent.exists() or not list(out.parent.iterdir())
