@@ -95,10 +95,11 @@ class Settings:
 
 
 def quicker(settings: Settings, failures: int) -> Settings:
-    """A fifth of the rounds at four times the learning rate: nearly the same map for a sixth of the time."""
+    """An eighth of the rounds, six times as fast and with fewer features a tree: a tenth of the time."""
     params, rounds = settings.for_size(failures)
-    rate = min(4.0 * float(params["learning_rate"]), 0.3)
-    return replace(settings, params={**settings.params, "learning_rate": rate, "rounds": max(20, rounds // 5)})
+    rate = min(6.0 * float(params["learning_rate"]), 0.3)
+    fewer = {"learning_rate": rate, "rounds": max(20, rounds // 8), "feature_fraction": 0.3}
+    return replace(settings, params={**settings.params, **fewer})
 
 
 def grow_fail(
