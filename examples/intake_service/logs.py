@@ -64,6 +64,7 @@ def config(level: str) -> dict[str, Any]:
         "loggers": {
             "cardrisk": {"level": level.upper()},
             "cardrisk.scoring": {"level": "DEBUG" if level == "debug" else "WARNING"},
+            "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},  # a path is input
             "uvicorn": {"level": "INFO" if level in ("debug", "info") else "WARNING"},
         },
     }

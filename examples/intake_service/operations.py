@@ -56,25 +56,28 @@ class Operation:
             caller = self._admitted(scope["headers"])
             body = await read_body(scope["headers"], receive, self._most, worker.settings.read_seconds)
             found, wait = await self._act(worker, caller, parse(body))
-        except RefusedError as refused:
-            status, wait, close = refused.status, refused.wait, refused.close
-            found = views.error(refused.code, refused.message, request_id, worker.model_version)
-        except InputError:
-            status, said = 422, "a member has a form that cannot be read at all, or a time has no zone"
-            found = views.error("unreadable", said, request_id, worker.model_version)
-        except StoreError:
-            status, wait = 503, _RETRY
-            said = "the history store is down; hand the whole request in again, which is harmless"
-            found = views.error("store_down", said, request_id, worker.model_version)
+            told = views.body(found)
         except Exception as error:
-            status = 500
-            logs.event(logging.ERROR, "failed", request_id=request_id, operation=self._name, **logs.failure(error))
-            found = views.error("internal", "an error of the service; it was logged", request_id, worker.model_version)
-        await _respond(send, status, views.body(found), request_id, wait, close)
+            refused = self._refusal(error, request_id)
+            status, wait, close = refused.status, refused.wait, refused.close
+            told = views.body(views.error(refused.code, refused.message, request_id, worker.model_version))
         seconds = time.perf_counter() - began
-        worker.count.request(self._name, status, seconds)
+        worker.count.request(self._name, status, seconds)  # before the answer: whoever has it finds it counted
+        await _respond(send, status, told, request_id, wait, close)
         if logs.LOGGER.isEnabledFor(logging.INFO):
             self._log(request_id, status, seconds, caller)
+
+    def _refusal(self, error: Exception, request_id: str) -> RefusedError:
+        """Say what went wrong without a word of what came in."""
+        if isinstance(error, RefusedError):
+            return error
+        if isinstance(error, InputError):
+            return RefusedError(422, "unreadable", "a member has a form that cannot be read, or a time has no zone")
+        if isinstance(error, StoreError):
+            said = "the history store is down; hand the whole request in again, which is harmless"
+            return RefusedError(503, "store_down", said, wait=_RETRY)
+        logs.event(logging.ERROR, "failed", request_id=request_id, operation=self._name, **logs.failure(error))
+        return RefusedError(500, "internal", "an error of the service; it was logged")
 
     def _admitted(self, headers: Headers) -> Caller:
         caller = self._worker.callers.of(headers)

@@ -1,5 +1,6 @@
 """What the service leaves behind: answers in every scope, errors, metrics, log lines, its store and shared files."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ def service(planted: Planted) -> Iterator[Any]:
     from examples.intake_service.callers import SCOPES, add
     from tests.examples.serving import Zygote
 
+    for client in ("httpx", "httpcore"):
+        logging.getLogger(client).setLevel(logging.WARNING)  # what the test itself sends is no leak
     keys = {scope: add(scope, scope, planted.tmp / "callers") for scope in SCOPES}
     zygote = Zygote("", planted.tmp)
     try:
@@ -45,10 +48,10 @@ def errors(running: Any, planted: Planted) -> Iterator[str]:
         for body in ({number: secret}, {"cards": [number]}, {"cards": {number: secret}}, {"submitter_id": [number]}):
             for path in ("/score", "/scores", "/answers", "/check", "/forget"):
                 yield running.post(path, body).text
-        yield running.post("/score", {"submission_id": "e", "submitter_id": "u", "submitted_at": number}).text
+        yield running.post("/score", {"submission_id": "e", "submitter_id": "u", "submitted_at": f"at {number}"}).text
         yield running.post("/score", {"submission_id": "e", "submitter_id": "u", "face_value": [secret]}).text
         yield running.post(
-            "/answers", {"answers": [{"submission_id": "e", "answered_at": number, "status": secret}]}
+            "/answers", {"answers": [{"submission_id": "e", "answered_at": f"at {number}", "status": secret}]}
         ).text
         yield running.http.get(f"/{number}").text
         yield running.http.post("/score", content=f'{{"card_no":"{number}"', headers={"x-api-key": secret}).text
