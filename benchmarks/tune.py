@@ -46,8 +46,9 @@ def main() -> None:
         print(tables[seed].round(4).to_string(index=False), flush=True)
         if found.log_loss > found.default_log_loss:
             raise SystemExit("a study returned something worse than its first trial")
-    if not given.small:
-        pd.concat(tables, names=["seed"]).reset_index(level=0).to_csv(RESULTS, index=False, float_format="%.6g")
+        if not given.small:
+            whole = pd.concat(tables, names=["seed"]).reset_index(level=0)
+            whole.to_csv(RESULTS, index=False, float_format="%.6g")
 
 
 if __name__ == "__main__":

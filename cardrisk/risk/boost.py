@@ -41,9 +41,10 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "max_cat_threshold": 32,
     "monotone_constraints_method": "basic",
 }
-"""Found on worlds of ``benchmarks/quality.py``: 31 leaves beat 63 and 15, slower and faster learning changed average
-precision by less than its interval; constraints of the "intermediate" method cost a third more time for no gain;
-``use_quantized_grad`` aborts in LightGBM 4.7 together with constraints or categories and is left out."""
+"""Held against random and guided search by the study in ``benchmarks/tune.py`` (its trials stand beside it): 31 leaves
+beat 63 and 15, slower and faster learning changed average precision by less than its interval. Constraints of the
+"intermediate" method cost a third more time for no gain; ``use_quantized_grad`` aborts in LightGBM 4.7 together with
+constraints or categories and is left out."""
 
 
 @dataclass(frozen=True, slots=True)

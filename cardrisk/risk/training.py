@@ -6,9 +6,8 @@ but have no label; the map to probabilities is fitted on cards later than every 
 
 Successes that may still be disputed count as failures by the chance that they flip (`delays.flips`), so that young
 labels do not read as too good.
-Compared on a world of 75,000 cards: average precision .692 with this delay model, .692 with labels as they stand, .675
-with a maturity cut of three days, which forgets the newest campaigns. The first is kept: it alone is also right where
-disputes are many.
+Chosen over labels as they stand, importance weights and a maturity cut (`benchmarks/delays.py` compares all four): a
+cut forgets the newest campaigns, and labels as they stand are wrong where disputes are many.
 """
 
 import hashlib
