@@ -46,6 +46,7 @@ def cluster(folder: Path) -> Iterator[Any]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.executor.memory": "1g",
+        "spark.python.daemon.module": "cardrisk.jobs.spark.daemon",
         "spark.executorEnv.PYTHONPATH": str(ROOT),
         "spark.executorEnv.NUMBA_NUM_THREADS": "1",
         "spark.executor.heartbeatInterval": "60s",

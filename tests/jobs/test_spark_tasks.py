@@ -123,15 +123,25 @@ def unpacked_text(data: bytes) -> str:
 
 def test_every_bucket_and_day_has_a_task(tiny, key_file) -> None:
     from cardrisk.features.parts import part_plan
-    from cardrisk.jobs.spark.take import BUCKETS
+    from cardrisk.jobs.spark.take import ASKING, BUCKETS, DAYS
 
     plan = part_plan(FEATURES)
     rng = np.random.default_rng(3)
     rows = [(at, bucket, int(rng.pareto(1) * 20)) for at in range(len(plan.parts)) for bucket in range(BUCKETS)]
-    rows += [(-1, day, int(rng.integers(1, 900))) for day in (20_000, 20_001, 20_005, 20_030)]
+    rows += [(which, day, 700) for which in (DAYS, ASKING) for day in (20_000, 20_001, 20_005, 20_030)]
     dealt = dealing.deal(plan, pd.DataFrame(rows, columns=["part", "bucket", "events"]), 5)
     for at, tasks in enumerate(dealt.task_of):
         assert tasks.shape == (BUCKETS,)
-        assert {dealt.part_of[task] for task in tasks.tolist()} == {at}
+        assert {dealt.part_of[task] for task in tasks.tolist() if task >= 0} == {at}
+        hot = np.flatnonzero(tasks < 0).tolist()
+        assert {(at, bucket) for bucket in hot} == {key for key in dealt.slices if key[0] == at}
+        for bucket in hot:
+            cuts = dealt.slices[at, bucket]
+            assert [c.stop for c in cuts[:-1]] == [c.first for c in cuts[1:]]
+            assert {dealt.part_of[c.task] for c in cuts} == {at}
+    used = [task for tasks in dealt.task_of for task in np.unique(tasks[tasks >= 0]).tolist()]
+    used += [one.task for cuts in dealt.slices.values() for one in cuts]
+    assert sorted(used) == sorted(dealt.part_of)
+    assert dealt.slices
     assert [day for first, stop in dealt.days for day in range(first, stop) if day in (20_000, 20_001, 20_005, 20_030)]
     assert all(one[1] <= other[0] for one, other in zip(dealt.days, dealt.days[1:], strict=False))

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cardrisk.features.parts import PartPlan
-from cardrisk.jobs.spark.take import BUCKETS
+from cardrisk.jobs.spark.slices import Slice, slices_of
+from cardrisk.jobs.spark.take import ASKING, BUCKETS, DAYS
 
 SMALLEST: Final = 20_000
 """Events below which a task is not worth its start."""
@@ -29,7 +30,9 @@ class Deal:
     days
         First day, and first day after, of each task of rings.
     task_of
-        Per part, the task of each bucket, shape (BUCKETS,).
+        Per part, the task of each bucket, shape (BUCKETS,); -1 where a bucket holds too much for one.
+    slices
+        Per part and such a bucket, how its time is cut.
     part_of
         The part of each task.
     """
@@ -39,6 +42,7 @@ class Deal:
     days: tuple[tuple[int, int], ...]
     task_of: tuple[Any, ...]
     part_of: dict[int, int]
+    slices: dict[tuple[int, int], list[Slice]]
 
 
 def deal(plan: PartPlan, counted: pd.DataFrame, groups: int) -> Deal:
@@ -49,25 +53,37 @@ def deal(plan: PartPlan, counted: pd.DataFrame, groups: int) -> Deal:
     plan
         The features, cut by key.
     counted
-        ``part, bucket, events`` over all chunks; part -1 counts days.
+        ``part, bucket, events`` over all chunks; part ``DAYS`` counts days, ``ASKING`` days of rows that ask.
     groups
         How many tasks should run beside each other.
     """
-    days = counted[counted["part"] == -1].sort_values("bucket")
+    days, asking = (counted[counted["part"] == which].sort_values("bucket") for which in (DAYS, ASKING))
     total = int(days["events"].sum())
     most = max(SMALLEST, -(-total // groups))
     spans = _spans(days["bucket"].to_numpy(), days["events"].to_numpy(), most)
     first = {"cards": 0, "requests": groups, "days": 2 * groups}
     task_of: list[Any] = []
     part_of: dict[int, int] = {}
+    slices: dict[tuple[int, int], list[Slice]] = {}
+    free = 0
     for at in range(len(plan.parts)):
         mine = counted[counted["part"] == at]
         events = np.zeros(BUCKETS, np.int64)
         events[mine["bucket"].to_numpy()] = mine["events"].to_numpy()
-        bins = _bins(events, most) + len(part_of)
-        part_of.update(dict.fromkeys(np.unique(bins).tolist(), at))
+        hot = np.flatnonzero(events > 2 * most)
+        for bucket in hot.tolist():
+            count = int(-(-events[bucket] // most))
+            cut = slices_of(asking["bucket"].to_numpy(), asking["events"].to_numpy(), count, free)
+            slices[at, bucket] = cut
+            free += len(cut)
+        part_of.update(dict.fromkeys(range(len(part_of), free), at))
+        events[hot] = 0
+        bins = _bins(events, most) + free
+        free += len(np.unique(bins))
+        part_of.update(dict.fromkeys(range(len(part_of), free), at))
+        bins[hot] = -1
         task_of.append(bins)
-    return Deal(groups, first, spans, tuple(task_of), part_of)
+    return Deal(groups, first, spans, tuple(task_of), part_of, slices)
 
 
 def _spans(day: Any, events: Any, most: int) -> tuple[tuple[int, int], ...]:

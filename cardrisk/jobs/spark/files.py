@@ -59,6 +59,7 @@ def run(
     engine: str = "spark",
     key: "KeySource | None" = None,
     tasks: int | None = None,
+    watch: Callable[[pd.DataFrame], None] | None = None,
 ) -> int:
     """Score ``cards`` against ``history`` on Spark and write ``out`` and ``out.quarantine``.
 
@@ -68,6 +69,8 @@ def run(
         As in :func:`cardrisk.jobs.score.run`.
     key, tasks
         As in :func:`cardrisk.jobs.spark.score`.
+    watch
+        Told how the work spread: ``stage, task, pid, rows``.
 
     Returns
     -------
@@ -97,6 +100,8 @@ def run(
         tables, ignored = _tables(spark, work, groups, cards, history, encoding, whole)
     with steps.step("score"):
         result = road.travel(tables, work, groups)
+    if watch is not None:
+        watch(result.load)
     try:
         with steps.step("write"):
             told = one_line(lambda: _write(result.table, target, ignored))

@@ -71,7 +71,8 @@ def session() -> "SparkSession":
     builder = SparkSession.builder.appName("cardrisk")
     if "spark.master" not in dict(SparkConf().getAll()) and "SPARK_REMOTE" not in os.environ:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        quiet: dict[str, Any] = {
+        quiet: dict[str, Any] = {"spark.python.daemon.module": "cardrisk.jobs.spark.daemon"}
+        quiet |= {
             "spark.ui.enabled": "false",
             "spark.driver.host": "127.0.0.1",
             "spark.ui.showConsoleProgress": "false",

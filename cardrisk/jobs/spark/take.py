@@ -28,6 +28,9 @@ ROW: Final = "__cardrisk_row"
 """Column that numbers the rows of a table on its way in."""
 BUCKETS: Final = 256
 """Entities of a key are counted, and dealt to tasks, in so many buckets."""
+DAYS: Final = -1
+ASKING: Final = -2
+"""In the place of a key: events are counted by day, those that ask apart."""
 IDS: Final = "ids"
 OUTCOMES: Final = "outcomes"
 
@@ -194,8 +197,9 @@ def _counted(plan: PartPlan, events: pd.DataFrame, key_id: str) -> pd.DataFrame:
         entity = entity_of(events, part.key)
         bucket, count = np.unique(entity[entity != NULL] % BUCKETS, return_counts=True)
         found.append(pd.DataFrame({"part": at, "bucket": bucket, "events": count}))
-    day, count = np.unique(day_of(events["time"].to_numpy()), return_counts=True)
-    found.append(pd.DataFrame({"part": -1, "bucket": day, "events": count}))
+    for which, some in ((DAYS, events), (ASKING, events[events["asks"] == 1])):
+        day, count = np.unique(day_of(some["time"].to_numpy()), return_counts=True)
+        found.append(pd.DataFrame({"part": which, "bucket": day, "events": count}))
     return pd.concat(found, ignore_index=True).assign(key=key_id)
 
 

@@ -33,6 +33,7 @@ from cardrisk.features.parts import (
 from cardrisk.features.rings import SPAN
 from cardrisk.jobs.spark.deal import Deal
 from cardrisk.jobs.spark.parcels import Box, Parcel, cut, load, packed
+from cardrisk.jobs.spark.slices import cut_by_time
 from cardrisk.jobs.spark.take import BUCKETS, IDS, OUTCOMES
 from cardrisk.jobs.spark.work import Work
 
@@ -222,9 +223,13 @@ def ask_parts(box: Box, work: Work, deal: Deal) -> Iterator[Parcel]:
         mine = events_for(part, events)
         told = answers_for(part, answers, mine)
         for kind, frame in (("part", mine), ("answers", told)):
-            bucket = frame["entity"].to_numpy() % BUCKETS
-            for task, dealt in cut(deal.task_of[at][bucket], frame):
+            for task, dealt in cut(deal.task_of[at][frame["entity"].to_numpy() % BUCKETS], frame):
                 yield packed(task, kind, box.place, dealt)
+        for bucket, slices in ((bucket, cuts) for (key, bucket), cuts in deal.slices.items() if key == at):
+            hot, known = (frame[frame["entity"].to_numpy() % BUCKETS == bucket] for frame in (mine, told))
+            for task, dealt, about in cut_by_time(part, hot, known, slices):
+                yield packed(task, "part", box.place, dealt)
+                yield packed(task, "answers", box.place, about)
 
 
 def _joined(seq: pd.Series, told: pd.DataFrame | None) -> Any:
