@@ -59,7 +59,7 @@ async def app(scope, receive, send):
 class Bench:
     """Cards, history and a model, and a folder to work in."""
 
-    def __init__(self, folder: Path, small: bool, model: Path | None) -> None:
+    def __init__(self, folder: Path, small: bool, model: Path | None, reasons: str = "stopped") -> None:
         days, scale = (9, 0.002) if small else (15, 0.006)
         world = cardrisk.generate(days=days, scale=scale, seed=5)
         cut = world.submissions["submitted_at"].min().floor("D") + pd.Timedelta(days=days * 2 // 3)
@@ -70,9 +70,12 @@ class Bench:
         self.bundle = model or folder / "bundle"
         if not self.bundle.exists():
             model_of(self.past, world.outcomes, 40 if small else 400).save(self.bundle)
-        rows = [plain(row) for row in late.to_dict("records")]
+        rows = [plain(row) for row in late.drop(columns=["submitted_at", "received_at"]).to_dict("records")]
         self.cards = [{name: _text(value) for name, value in row.items()} for row in rows]
+        delay = pd.Timestamp.now("UTC").floor("s") - cut  # history ends now, and the cards arrive now
+        self.past, self.answers = _later(self.past, delay), _later(self.answers, delay)
         self.seconds = 5.0 if small else 15.0
+        self.reasons = reasons
         self.peer = 40 if small else 400
 
     def filled(self, store: str) -> str:
@@ -80,6 +83,11 @@ class Bench:
         with cardrisk.Scorer(str(self.bundle), store=store, key=lambda: KEY) as scorer:
             scorer.backfill(self.past, self.answers)
         return store
+
+
+def _later(table: pd.DataFrame, delay: pd.Timedelta) -> pd.DataFrame:
+    times = [name for name in table if isinstance(table[name].dtype, pd.DatetimeTZDtype)]
+    return table.assign(**{name: table[name] + delay for name in times})
 
 
 def _text(value: Any) -> Any:
@@ -153,8 +161,8 @@ def measured(bodies: list[bytes], pid: int, listens: int, connections: int, seco
 def service(bench: Bench, store: str, workers: int) -> str:
     """Measure the service; the check is that history holds every card once."""
     listens = port()
-    settings = {"store": store, "callers": "open", "model": str(bench.bundle), "port": str(listens), "clock": "given"}
-    settings |= {"workers": str(workers), "rate": "1e6", "burst": "1000000"}
+    settings = {"store": store, "callers": "open", "model": str(bench.bundle), "port": str(listens)}
+    settings |= {"workers": str(workers), "rate": "1e6", "burst": "1000000", "reasons": bench.reasons}
     environ = {f"CARDRISK_SERVICE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "examples.intake_service"]
     bodies = [load.request("/score", card) for card in bench.cards]
@@ -241,10 +249,11 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="fewer trees and requests")
     parser.add_argument("--model", type=Path, help="a bundle; trained there where there is none")
     parser.add_argument("--only", nargs="+", choices=("sqlite", "redis", "memory", "bare", "mlflow"), help="parts")
+    parser.add_argument("--reasons", default="stopped", choices=("stopped", "all", "none"), help="as Scorer takes it")
     given = parser.parse_args()
     parts = given.only or ["memory", "sqlite", "redis", "bare", "mlflow"]
     with tempfile.TemporaryDirectory() as name:
-        bench = Bench(Path(name), given.small, given.model)
+        bench = Bench(Path(name), given.small, given.model, given.reasons)
         print(f"{len(bench.past):,} cards of history, up to {len(bench.cards):,} requests each; {os.cpu_count()} cores")
         if "memory" in parts:
             print(f"service, memory, 1 worker     {service(bench, 'memory://', 1)}", flush=True)
