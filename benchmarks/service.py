@@ -220,6 +220,7 @@ def mlflow_serves(bench: Bench) -> str:
     listens = port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(path), "-p", str(listens)]
     environ = {"MLFLOW_TRACKING_URI": f"sqlite:///{bench.folder}/mlflow.db"}
+    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with running([*command, "--env-manager", "local", "--workers", "2"], listens, bench.folder, **environ) as pid:
         time.sleep(8.0)
         names = booster.feature_name()
@@ -262,7 +263,9 @@ def main() -> None:
                 store = bench.filled(f"sqlite:///{name}/history-{workers}.db?timeout=5")
                 print(f"service, SQLite, {workers} worker(s)  {service(bench, store, workers)}", flush=True)
             if "redis" in parts:
-                with redis_server(bench.folder) as url:
+                folder = bench.folder / f"redis-{workers}"
+                folder.mkdir()
+                with redis_server(folder) as url:
                     if url is None:
                         print("service, Redis: redis-server is not installed")
                         continue
