@@ -1,17 +1,27 @@
-"""One card through everything against the bare prediction of its trees.
+"""One card through everything against the bare prediction of its trees; stores, troubles, process start, soak.
 
-Prints, from one run on one machine, times of ``Scorer.score`` with the memory store (check, intake boundary, features
-from history, trees, calibration, decision, history and record) beside ``Booster.predict`` on one NumPy row, summed over
-the boosters that the model holds, and beside MLflow's pyfunc of the same trees where MLflow is installed. Calls take
-turns, so that whatever else the machine does falls on all of them alike. The check: the live scores are the bits that
+Prints, from one run on one machine, times of ``Scorer.score`` (check, intake boundary, features from history, trees,
+calibration, decision, history and record) beside ``Booster.predict`` on one NumPy row, summed over the boosters that
+the model holds, and beside MLflow's pyfunc of the same trees where MLflow is installed. Calls take turns, so that
+whatever else the machine does falls on all of them alike; what a call finds in the processor's caches is then what its
+peer left there, as in a service that does other things too. The check: live scores are the bits that
 ``cardrisk.score`` gives for the same cards as a table.
 
-Run: ``python benchmarks/serving.py [--small]``.
+Run: ``python benchmarks/serving.py [--small] [--keys N] [--only one|stores|troubles|start|soak] [--seconds S]``.
 """
 
 import argparse
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
@@ -20,8 +30,25 @@ import pandas as pd
 
 import cardrisk
 from cardrisk.features import FEATURES
+from cardrisk.tables import check_one, known_at_one
 
 KEY = b"a key for this benchmark alone 0123456789"
+WARM = 100
+START = {
+    "cardrisk": """
+import warnings; warnings.simplefilter("ignore")
+import sys, cardrisk
+scorer = cardrisk.Scorer(sys.argv[1], reasons="none")
+scorer.score({"submission_id": "a", "submitted_at": "2026-01-05T08:00:00Z", "submitter_id": "u"})
+""",
+    "lightgbm": """
+import os, sys, numpy as np, lightgbm
+for name in ("fail.txt", "cause.txt"):
+    if os.path.exists(os.path.join(sys.argv[1], name)):
+        booster = lightgbm.Booster(model_file=os.path.join(sys.argv[1], name))
+        booster.predict(np.zeros((1, booster.num_feature())))
+""",
+}
 
 
 def tables(days: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -42,6 +69,17 @@ def model_of(cards: pd.DataFrame, answers: pd.DataFrame, rounds: int) -> Any:
     return cardrisk.train(cards, answers, key=lambda: KEY, features=features, params=params, threads=1)
 
 
+def many(cards: pd.DataFrame, keys: int) -> pd.DataFrame:
+    """The cards again and again under other names, until about ``keys`` values of their keys are live."""
+    named = [c for c in ("submission_id", "batch_id", "submitter_id", "supplier_id", "device_id") if c in cards]
+    live = sum(cards[column].nunique() for column in named)
+    copies = [
+        cards.assign(**{c: cards[c] + f"-{copy}" for c in named}) if copy else cards
+        for copy in range(max(1, round(keys / live)))
+    ]
+    return pd.concat(copies).sort_values("submitted_at", kind="stable")
+
+
 def plain(row: dict[str, Any]) -> dict[str, Any]:
     """A card as a service gets it: what is known, as Python values."""
     known = {name: value for name, value in row.items() if value is not None and value == value}
@@ -60,11 +98,86 @@ def in_turns(calls: dict[str, Callable[[int], Any]], count: int) -> dict[str, np
     return {name: np.array(values) for name, values in spent.items()}
 
 
+class Ground:
+    """A model, its boosters, cards and history: what every part below starts from."""
+
+    def __init__(self, small: bool, keys: int) -> None:
+        self.early, self.late, self.answers = tables(9 if small else 21)
+        self.model = model_of(self.early, self.answers, 40 if small else 400)
+        self.past = many(self.early, keys)
+        files = [self.model.files[name] for name in ("fail.txt", "cause.txt") if name in self.model.files]
+        self.boosters = [lgb.Booster(model_str=text.decode()) for text in files]
+        self.row = np.random.default_rng(0).random((1, self.model.fail.n_features))
+        self.cards = [plain(row) for row in self.late.to_dict("records")]
+        self.count = min(300 if small else 2_000, len(self.cards) - WARM)
+
+    def scorer(self, store: str = "memory://", reasons: Any = "none", past: pd.DataFrame | None = None) -> Any:
+        scorer = cardrisk.Scorer(self.model, key=lambda: KEY, reasons=reasons, store=store, clock=None)
+        scorer.backfill(self.past if past is None else past, self.answers)
+        for card in self.cards[:WARM]:
+            scorer.score(card)
+        scorer.freeze()
+        return scorer
+
+    def peers(self) -> dict[str, Callable[[int], Any]]:
+        return {f"predict {j}": lambda _, b=b: b.predict(self.row, num_threads=1) for j, b in enumerate(self.boosters)}
+
+
+def check(ground: Ground) -> None:
+    """Live scores must be those of the table."""
+    cards = ground.late.head(100)
+    given = [plain(row) for row in cards.to_dict("records")]
+    scores = cardrisk.Scorer(ground.model, key=lambda: KEY, reasons="none", clock=None).score(given)
+    table = cardrisk.score(cards, model=ground.model, key=lambda: KEY, reasons="none")
+    if [score.p_fail for score in scores] != table["p_fail"].tolist():
+        raise SystemExit("live scores differ from the table's: nothing below would mean anything")
+
+
+def compare(title: str, scorer: Any, ground: Ground) -> float:
+    """Print a scorer's times beside its boosters'; return its median."""
+    calls = {"one card": lambda i: scorer.score(ground.cards[WARM + i])} | ground.peers()
+    spent = in_turns(calls, ground.count)
+    peer = sum(spent[f"predict {j}"] for j in range(len(ground.boosters)))
+    for name, quantile in (("p50", 50), ("p99", 99)):
+        ours, theirs = np.percentile(spent["one card"], quantile), np.percentile(peer, quantile)
+        print(f"{title} {name}: {ours * 1e6:.0f} us, predict {theirs * 1e6:.0f} us, {ours / theirs:.2f}")
+    return float(np.median(spent["one card"]))
+
+
+def one(ground: Ground) -> None:
+    """The memory store, with and without reasons, and where the time goes."""
+    for reasons in ("none", "stopped"):
+        scorer = ground.scorer(reasons=reasons)
+        ours = compare(f"reasons={reasons}", scorer, ground)
+    pyfunc = pyfunc_of(ground.boosters[0], ground.row)
+    if pyfunc is not None:
+        theirs = np.median(in_turns({"pyfunc": pyfunc}, 100)["pyfunc"])
+        print(f"MLflow pyfunc p50 {theirs * 1e6:.0f} us: {theirs / ours:.1f} times one card")
+    stages(ground)
+
+
+def stages(ground: Ground) -> None:
+    """Each stage alone, in turn with the bare prediction."""
+    road = ground.scorer()._road
+    cards = [card for card in map(check_one, ground.cards[WARM:]) if isinstance(card, dict)]
+    taken, rows = [], []
+
+    def history(i: int) -> None:
+        rows.append(road.history.take(taken[i], known_at_one(cards[i]))[0])
+
+    calls: dict[str, Callable[[int], Any]] = {
+        "check": lambda i: check_one(ground.cards[WARM + i]),
+        "boundary": lambda i: taken.append(road._intake.one(cards[i])),
+        "history": history,
+        "judge": lambda i: road._judge.score(taken[i], rows[i]),
+    }
+    spent = in_turns(calls | ground.peers(), min(ground.count, len(cards)))
+    print("stages p50: " + ", ".join(f"{name} {np.median(times) * 1e6:.0f}" for name, times in spent.items()) + " us")
+
+
 def pyfunc_of(booster: lgb.Booster, row: np.ndarray) -> Callable[[int], Any] | None:
     """MLflow's pyfunc of the failure trees, asked for one row; None without MLflow."""
     try:
-        import tempfile
-
         import mlflow
     except ImportError:
         return None
@@ -75,47 +188,152 @@ def pyfunc_of(booster: lgb.Booster, row: np.ndarray) -> Callable[[int], Any] | N
     return lambda _: loaded.predict(frame)
 
 
-def check(model: Any, cards: pd.DataFrame) -> None:
-    """Live scores must be those of the table."""
-    given = [plain(row) for row in cards.to_dict("records")]
-    scores = cardrisk.Scorer(model, key=lambda: KEY, reasons="none").score(given)
-    table = cardrisk.score(cards, model=model, key=lambda: KEY, reasons="none")
-    if [score.p_fail for score in scores] != table["p_fail"].tolist():
-        raise SystemExit("live scores differ from the table's: nothing below would mean anything")
+@contextmanager
+def redis(folder: str) -> Iterator[tuple[subprocess.Popen[bytes], str] | None]:
+    """A Redis server of our own, where one is installed."""
+    program = shutil.which("redis-server")
+    if program is None:
+        yield None
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    time.sleep(0.5)
+    try:
+        yield server, f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.kill()
+        server.wait(10)
+
+
+def stores(ground: Ground) -> None:
+    """SQLite and Redis, each with what it costs to be durable."""
+    with tempfile.TemporaryDirectory() as folder, redis(folder) as served:
+        urls = {"sqlite": f"sqlite:///{folder}/history.db?timeout=60"}
+        if served is not None:
+            urls["redis"] = served[1] + "?timeout=60"
+        for name, url in urls.items():
+            compare(name, ground.scorer(url, past=ground.early), ground)
+
+
+def troubles(ground: Ground) -> None:
+    """How long a card waits for its answer when something is broken; each answer must be held and marked."""
+    card = ground.cards[WARM]
+
+    def timed(name: str, scorer: Any) -> None:
+        began = time.perf_counter()
+        score = scorer.score(card | {"submission_id": name})
+        spent = time.perf_counter() - began
+        if score.decision != "hold" or score.degraded is None:
+            raise SystemExit(f"{name}: expected a card that is held and marked, got {score}")
+        print(f"{name:14s} held as {score.degraded!r} after {spent * 1e3:.2f} ms")
+
+    with tempfile.TemporaryDirectory() as folder, redis(folder) as served:
+        timed("no bundle", cardrisk.Scorer(f"{folder}/none", key=lambda: KEY, start="degraded"))
+        now = [2e9]
+        scorer = cardrisk.Scorer(ground.model, key=lambda: KEY, clock=lambda: now[0])
+        now[0] -= 3_600.0
+        timed("clock back", scorer)
+        scorer = cardrisk.Scorer(ground.model, key=lambda: KEY, store=f"sqlite:///{folder}/h.db", clock=None)
+        scorer.score(card)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        largest = max(file.stat().st_size for file in Path(folder).glob("h.db*"))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 1, hard))
+        timed("disk full", scorer)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        if served is not None:
+            for name, stop in (("server hangs", 19), ("server gone", 9)):
+                scorer = cardrisk.Scorer(ground.model, key=lambda: KEY, store=served[1], clock=None)
+                scorer.score(card)
+                served[0].send_signal(stop)
+                time.sleep(0.2)
+                timed(name, scorer)
+                served[0].send_signal(18)
+
+
+def start(ground: Ground) -> None:
+    """Whole processes, from nothing to the first score, with compiled code cached: CPU seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        ground.model.save(f"{folder}/model")
+        best = dict.fromkeys(START, np.inf)
+        for _ in range(4):
+            for name, code in START.items():
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                subprocess.run([sys.executable, "-c", code, f"{folder}/model"], check=True)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                best[name] = min(best[name], spent)
+    ours, theirs = best["cardrisk"], best["lightgbm"]
+    print(
+        f"process start to first score: {ours:.2f} s, import lightgbm + load + predict {theirs:.2f} s, {ours / theirs:.2f}"
+    )
+
+
+def resident() -> int:
+    """Bytes of memory this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def soak(ground: Ground, seconds: int, rate: int = 500) -> None:
+    """Cards at a steady rate while as many leave history as enter it: memory must not grow.
+
+    History spans 90 days; each new card is dated so much later than the one before it that one old card leaves.
+    """
+    past = ground.past
+    step = timedelta(days=90) / len(past)
+    times = pd.Series(pd.date_range(past["submitted_at"].min(), periods=len(past), freq=pd.Timedelta(step)), past.index)
+    past = past.assign(submitted_at=times.to_numpy(), received_at=pd.NaT)
+    scorer = cardrisk.Scorer(ground.model, key=lambda: KEY, reasons="none", clock=None)
+    scorer.backfill(past, ground.answers.head(0))
+    now, done, base = times.max().to_pydatetime(), 0, 0
+    settle, began = rate * 20, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        card = ground.cards[done % len(ground.cards)] | {"submission_id": f"soak-{done}"}
+        now += step
+        for column in ("received_at", "valid_until"):
+            card.pop(column, None)
+        score = scorer.score(card | {"submitted_at": now, "submitter_id": f"{card.get('submitter_id')}-{done % 5000}"})
+        if score.p_fail is None:
+            raise SystemExit(f"a card was not scored: {score}")
+        done += 1
+        if done == settle:
+            scorer.freeze()
+            base = resident()
+        wait = began + done / rate - time.perf_counter()
+        if wait > 0:
+            time.sleep(wait)
+    end = resident()
+    print(
+        f"soak: {done:,} cards in {seconds} s over {len(past):,} live ones; resident memory {base / 2**20:.0f} MiB, "
+        f"{end / 2**20:.0f} MiB at the end: {100 * (end / base - 1):+.2f} %"
+    )
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="fewer trees and calls")
-    small = parser.parse_args().small
-    early, late, answers = tables(9 if small else 21)
-    model = model_of(early, answers, 40 if small else 400)
-    check(model, late.head(100))
-    boosters = [
-        lgb.Booster(model_str=model.files[name].decode()) for name in ("fail.txt", "cause.txt") if name in model.files
-    ]
-    row = np.random.default_rng(0).random((1, model.fail.n_features))
-    cards = [plain(r) for r in late.to_dict("records")]
-    warm, count = 100, min(300 if small else 2_000, len(cards) - 100)
-    print(f"{model.fail}, {model.cause}; {len(early):,} cards of history; {count:,} calls of each in turn")
-    for reasons in ("none", "stopped"):
-        scorer = cardrisk.Scorer(model, key=lambda: KEY, reasons=reasons)
-        scorer.backfill(early, answers)
-        for card in cards[:warm]:
-            scorer.score(card)
-        scorer.freeze()
-        calls: dict[str, Callable[[int], Any]] = {"one card": lambda i, s=scorer: s.score(cards[warm + i])}
-        calls |= {f"predict {j}": lambda _, b=b: b.predict(row, num_threads=1) for j, b in enumerate(boosters)}
-        spent = in_turns(calls, count)
-        peer = sum(spent[f"predict {j}"] for j in range(len(boosters)))
-        for name, quantile in (("p50", 50), ("p99", 99)):
-            ours, theirs = np.percentile(spent["one card"], quantile), np.percentile(peer, quantile)
-            print(f"reasons={reasons} {name}: {ours * 1e6:.0f} us, predict {theirs * 1e6:.0f} us, {ours / theirs:.2f}")
-    pyfunc = pyfunc_of(boosters[0], row)
-    if pyfunc is not None:
-        theirs = np.median(in_turns({"pyfunc": pyfunc}, 100)["pyfunc"])
-        print(f"MLflow pyfunc p50 {theirs * 1e6:.0f} us: {theirs / np.median(spent['one card']):.1f} times one card")
+    parser.add_argument("--keys", type=int, default=0, help="live keys; the cards' own unless given")
+    parser.add_argument("--only", choices=["one", "stores", "troubles", "start", "soak"], help="this part alone")
+    parser.add_argument("--seconds", type=int, default=120, help="of soak")
+    given = parser.parse_args()
+    ground = Ground(given.small, given.keys)
+    check(ground)
+    print(
+        f"{ground.model.fail}, {ground.model.cause}; {len(ground.past):,} cards of history; {ground.count:,} calls each"
+    )
+    parts: dict[str, Callable[[], None]] = {
+        "one": lambda: one(ground),
+        "stores": lambda: stores(ground),
+        "troubles": lambda: troubles(ground),
+        "start": lambda: start(ground),
+        "soak": lambda: soak(ground, given.seconds),
+    }
+    for name, part in parts.items():
+        if given.only == name or (given.only is None and name != "soak"):
+            part()
 
 
 if __name__ == "__main__":
