@@ -96,10 +96,10 @@ class Settings:
 
 
 def quicker(settings: Settings, failures: int) -> Settings:
-    """An eighth of the rounds, six times as fast and with fewer features a tree: a tenth of the time."""
+    """An eighth of the rounds, six times as fast, fewer features and cards a tree: a tenth of the time at most."""
     params, rounds = settings.for_size(failures)
     rate = min(6.0 * float(params["learning_rate"]), 0.3)
-    fewer = {"learning_rate": rate, "rounds": max(20, rounds // 8), "feature_fraction": 0.3}
+    fewer = {"learning_rate": rate, "rounds": max(20, rounds // 8), "feature_fraction": 0.3, "bagging_fraction": 0.4}
     return replace(settings, params={**settings.params, **fewer})
 
 
