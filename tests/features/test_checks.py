@@ -111,21 +111,45 @@ def mutate_after(rng, submissions, outcomes, t):
     return changed[~later | (rng.random(len(changed)) < 0.8)], pd.concat([answers, extra], ignore_index=True), ~later
 
 
+APART = pd.Timedelta(days=400)
+"""Worlds so far apart say nothing of each other, whatever they share: history forgets sooner."""
+
+
+def far_apart(worlds):
+    """Lay independent worlds into one pair of tables: each in days of its own, with ids of its own."""
+    parts = []
+    for number, (submissions, outcomes) in enumerate(worlds):
+        shifted = []
+        for frame in (submissions, outcomes):
+            times = {
+                name: frame[name] + number * APART
+                for name in ("submitted_at", "received_at", "answered_at")
+                if name in frame
+            }
+            shifted.append(frame.assign(submission_id=f"{number}:" + frame["submission_id"], **times))
+        parts.append(shifted)
+    submissions, outcomes = (pd.concat(frames) for frames in zip(*parts, strict=True))
+    return submissions.set_index("submission_id", drop=False), outcomes.reset_index(drop=True)
+
+
 @swept
 def test_the_future_cannot_be_read(features, make, full_or):
     rng = np.random.default_rng(5)
-    moments = full_or(10_000, 24)
-    per_world = 8
-    for _ in range(moments // per_world):
-        submissions, outcomes = make(rng)
-        submissions = submissions.drop_duplicates("submission_id", ignore_index=True)
-        before = compute(submissions, outcomes, features=features)
-        times = submissions["received_at"].fillna(submissions["submitted_at"])
-        for t in times.sample(per_world, random_state=int(rng.integers(1 << 30))):
-            changed, answers, kept = mutate_after(rng, submissions, outcomes, t)
-            after = compute(changed, answers, features=features)
-            rows = submissions.index[kept]
-            pd.testing.assert_frame_equal(bits(after.loc[rows]), bits(before.loc[rows]))
+    side_by_side, moments_each = full_or(50, 6), full_or(10, 4)
+    for _ in range(full_or(20, 1)):
+        worlds = [make(rng) for _ in range(side_by_side)]
+        worlds = [(s.drop_duplicates("submission_id", ignore_index=True), o) for s, o in worlds]
+        before = compute(*far_apart(worlds), features=features)
+        for _ in range(moments_each):
+            changed, kept = [], []
+            for number, (submissions, outcomes) in enumerate(worlds):
+                t = submissions["received_at"].fillna(submissions["submitted_at"]).sample(random_state=rng).iloc[0]
+                *tables_after, same = mutate_after(rng, submissions, outcomes, t)
+                changed.append(tables_after)
+                kept.append(f"{number}:" + submissions.loc[same, "submission_id"])
+            after = compute(*far_apart(changed), features=features)
+            rows = pd.concat(kept)
+            pd.testing.assert_frame_equal(after.loc[rows], before.loc[rows], check_exact=True)
 
 
 def test_a_leaking_feature_is_caught_by_the_same_check():
