@@ -55,7 +55,7 @@ def compute_cut(rng, submissions, outcomes, features, history=None, chunks=3, gr
             facts.append(parts.rings_on(int(day), events.loc[near, parts.ring_columns()], answers))
     for part in plan.parts:
         mine = parts.events_for(part, events)
-        about = parts.answers_for(part, answers, mine)
+        about = parts.answers_for(part, answers, mine, card_time=True)
         for own, other in cut(rng, mine["entity"], about["entity"], groups):
             facts.append(compute_part(part, mine[own], about[other]))
     rng.shuffle(facts)

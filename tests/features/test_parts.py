@@ -1,10 +1,13 @@
 """Features computed in parts are the features of the whole, bit for bit, however the table is cut."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cardrisk.features import FEATURES, compute, parts
+from cardrisk.features.parts.large import compute_large
 
 from . import cutting, worlds
 
@@ -74,3 +77,23 @@ def test_combinations_depend_on_order_and_are_null_where_any_part_is():
     both = parts.together([one, other])
     assert both[0] != both[1]
     assert both[2] == parts.narrow.NULL
+
+
+def test_entities_walked_from_disk_have_the_bits_of_the_whole(full_or, tmp_path):
+    for seed in range(100, 100 + full_or(60, 1)):
+        rng, submissions, outcomes = trouble(seed)
+        block, folders = int(rng.integers(5, 15)), iter(range(10_000))
+
+        def large(part, events, answers, block=block, folders=folders, seed=seed):
+            if not len(events):
+                return parts.compute_part(part, events, answers)
+            scratch = tmp_path / f"{seed}_{next(folders)}"
+            given = lambda frame: lambda: (frame.iloc[i : i + 31] for i in range(0, max(len(frame), 1), 31))  # noqa: E731
+            pieces = list(compute_large(part, given(events), given(answers), scratch, block))
+            shutil.rmtree(scratch)
+            return pd.concat(pieces)
+
+        expected = compute(submissions, outcomes, features=FEATURES)
+        assert_same_bits(
+            cutting.compute_cut(rng, submissions, outcomes, FEATURES, groups=1, compute_part=large), expected
+        )

@@ -22,7 +22,7 @@ from cardrisk.jobs.batch.context import Limits
 from cardrisk.jobs.score import run
 if __name__ == "__main__":
     cards, model, history, out, workers = sys.argv[1:]
-    limits = Limits(piece=60, part=400, small=0)
+    limits = Limits(piece=40, part=700, small=0)
     sys.exit(run(cards=cards, model=model, history=history, out=out, workers=int(workers), limits=limits))
 """
 
@@ -34,14 +34,17 @@ def start(program, asked, out, workers):
 
 
 def done_tasks(out):
-    return len(list(folder_of(out).glob("*/*.box")))
+    try:
+        return len(list(folder_of(out).glob("*/*.box")))
+    except FileNotFoundError:  # the job ends at this moment
+        return 0
 
 
 @pytest.fixture
 def asked(tiny, tmp_path):
     rng = np.random.default_rng(8)
-    cards = pd.concat([tiny.early.iloc[-100:], tiny.late], ignore_index=True)
-    given, past, answers = worlds.disordered(rng, cards, tiny.outcomes, 100)
+    cards = pd.concat([tiny.early.iloc[-70:], tiny.late], ignore_index=True)
+    given, past, answers = worlds.disordered(rng, cards, tiny.outcomes, 70)
     path = worlds.write(tmp_path, given, past, answers, rng, "parquet")
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
@@ -55,7 +58,7 @@ def test_a_killed_job_goes_on_and_gives_the_same_bytes(asked, tmp_path, full_or)
     _, trouble = first.communicate()
     assert first.returncode == 1, trouble
     rng = np.random.default_rng(18)
-    most = 60
+    most = 15
     points, kills, going_on = full_or(50, 4), 0, 0
     while kills < points:
         job = start(program, arguments, out, int(rng.integers(1, 3)))

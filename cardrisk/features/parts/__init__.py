@@ -17,7 +17,8 @@ files, Spark) is not its business. The order of work, where ``seq`` is a row's p
    Per UTC day: ``rings_on(day, events of day - 7 ... day, answers about them)`` where ``plan.rings``.
 4. Per part of ``part_plan(features).parts`` (one a key): ``mine = events_for(part, events)`` and
    ``answers_for(part, answers, mine)``, then, per group of ``entity``: ``compute_part(part, mine, answers)``.
-   Groups may hold many entities, an entity must not be split - except with :mod:`~cardrisk.features.parts.slices`.
+   Groups may hold many entities, an entity must not be split. Groups too big for memory: ``compute_large`` takes
+   the same frames piece by piece and walks them from disk, in the order of time.
 5. Per chunk of rows that ask: ``rows = Rows(chunk, seq, features)``, ``rows.add(...)`` for every result of 3 and 4
    that may hold some of its rows, in any order, then ``rows.finished()`` -> features.
 """
@@ -34,6 +35,7 @@ from cardrisk.features.parts.facts import (
 from cardrisk.features.parts.identity import identities, identity, together
 from cardrisk.features.parts.joined import Rows
 from cardrisk.features.parts.keyed import answers_for, compute_part, events_for
+from cardrisk.features.parts.large import compute_large
 from cardrisk.features.parts.narrow import entity_of, events_of, outcomes_of, settled
 from cardrisk.features.parts.plan import RESUBMITTED, Part, PartPlan, label, part_plan
 
@@ -44,6 +46,7 @@ __all__ = [
     "PartPlan",
     "Rows",
     "answers_for",
+    "compute_large",
     "compute_part",
     "day_of",
     "entity_of",

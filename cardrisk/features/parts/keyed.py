@@ -41,10 +41,11 @@ def events_for(part: Part, events: pd.DataFrame) -> pd.DataFrame:
     return out if wanted.all() else out[wanted]
 
 
-def answers_for(part: Part, answers: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+def answers_for(part: Part, answers: pd.DataFrame, events: pd.DataFrame, *, card_time: bool = False) -> pd.DataFrame:
     """Return the answers about cards in ``events`` (of :func:`events_for`), with the card's ``entity``.
 
-    ``events`` must hold every card of ``answers`` that has an entity; only what the part reads is kept.
+    ``events`` must hold every card of ``answers`` that has an entity; only what the part reads is kept, with
+    ``card_time`` also the card's own moment, which ``compute_large`` wants.
     """
     names = ["seq", "rank", "time", "until", "known", "failed", *(f"is {column}" for column in part.told)]
     sorted_seq = events["seq"].is_monotonic_increasing
@@ -52,7 +53,8 @@ def answers_for(part: Part, answers: pd.DataFrame, events: pd.DataFrame) -> pd.D
     seq, about = known["seq"].to_numpy(), answers["seq"].to_numpy()
     place = np.minimum(np.searchsorted(seq, about), max(seq.size - 1, 0))
     here = seq[place] == about if seq.size else np.zeros(about.size, bool)
-    return answers.loc[here, names].assign(entity=known["entity"].to_numpy()[place[here]])
+    wanted = {"entity": "entity", **({"card_time": "time"} if card_time else {})}
+    return answers.loc[here, names].assign(**{name: known[of].to_numpy()[place[here]] for name, of in wanted.items()})
 
 
 def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +80,7 @@ def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.
     cards.columns["is entity"] = cards.columns["entity"]
     groups = group_cards(cards, key)
     walks = walks_of(cards, told, part.plan, groups_key=key)
-    out = _Result(part, groups.q_row.size)
+    out = Result(part, groups.q_row.size)
     raw = np.empty((BLOCK, part.plan.width), np.int64)
     for first in range(0, groups.q_row.size, BLOCK):
         stop = min(first + BLOCK, groups.q_row.size)
@@ -97,7 +99,7 @@ def walks_of(cards: NarrowCards, answers: NarrowAnswers, plan: KeyPlan, *, group
     return walks
 
 
-class _Result:
+class Result:
     """Columns of a part, filled a block at a time."""
 
     def __init__(self, part: Part, rows: int) -> None:

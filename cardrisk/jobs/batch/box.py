@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ class Writer:
         self._path, self._scratch = path, path.with_name(f".{path.name}.{os.getpid()}")
         os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE))
         self._file = pa.OSFile(str(self._scratch), "wb")
-        self._index: dict[str, list[tuple[int, int]]] = {}
+        self._index: dict[str, list[tuple[int, int, int]]] = {}
 
     def add(self, name: str, frame: pd.DataFrame) -> None:
         """Write a frame of int64, float32, float64, times or text, without its index; empty ones are left out.
@@ -54,7 +55,7 @@ class Writer:
         start = self._file.tell()
         with pa.ipc.new_stream(self._file, table.schema, options=_COMPRESSED) as stream:
             stream.write_table(table)
-        self._index.setdefault(name, []).append((start, self._file.tell() - start))
+        self._index.setdefault(name, []).append((start, self._file.tell() - start, table.num_rows))
 
     def split(self, prefix: str, frame: pd.DataFrame, place: Array) -> None:
         """Write each row under ``prefix`` and its place, a whole number."""
@@ -104,11 +105,15 @@ class Box:
         length = int.from_bytes(self._map[-_TAIL:], "little")
         end = json.loads(self._map[-_TAIL - length : -_TAIL])
         self.note: Any = end["note"]
-        self._index: dict[str, list[tuple[int, int]]] = end["frames"]
+        self._index: dict[str, list[tuple[int, int, int]]] = end["frames"]
 
     def names(self) -> list[str]:
         """Names of the frames that are there."""
         return list(self._index)
+
+    def rows(self, name: str) -> int:
+        """Rows written under a name."""
+        return sum(rows for _, _, rows in self._index.get(name, ()))
 
     def read(self, name: str) -> pd.DataFrame | None:
         """Return a frame (text as ``str``, null = NaN); None where nothing was written under that name."""
@@ -120,7 +125,7 @@ class Box:
 
     def table(self, name: str) -> pa.Table:
         """Return what was written under a name that is there, as Arrow holds it."""
-        streams = [pa.py_buffer(self._map[start : start + size]) for start, size in self._index[name]]
+        streams = [pa.py_buffer(self._map[start : start + size]) for start, size, _ in self._index[name]]
         return pa.concat_tables([pa.ipc.open_stream(stream).read_all() for stream in streams])
 
     def close(self) -> None:
@@ -138,6 +143,26 @@ def _column(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
     if pa.types.is_boolean(kind):
         return values.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get).array
     return values.to_numpy()
+
+
+def each(boxes: list[Path], name: str) -> Iterator[pd.DataFrame]:
+    """Give the frames of one name in many files, one at a time."""
+    for path in boxes:
+        box = Box(path)
+        frame = box.read(name)
+        box.close()
+        if frame is not None:
+            yield frame
+
+
+def count(boxes: list[Path], name: str) -> int:
+    """Return how many rows stand under a name in many files."""
+    total = 0
+    for path in boxes:
+        box = Box(path)
+        total += box.rows(name)
+        box.close()
+    return total
 
 
 def gather(boxes: list[Path], *names: str) -> pd.DataFrame | None:

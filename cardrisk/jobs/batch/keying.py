@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Final
 
 import numpy as np
@@ -9,13 +10,16 @@ import pandas as pd
 
 from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.parts import RESUBMITTED, Part, answers_for, compute_part, events_for
+from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Box, Writer, gather
+from cardrisk.jobs.batch.box import Box, Writer, count, each, gather
 from cardrisk.jobs.batch.context import Context, asking, chunk_of, unit_of
 from cardrisk.jobs.batch.settling import FACTS, SETTLED, cards_only
 
 DEALT: Final = "dealt"
 KEYED: Final = "keyed"
+MOST: Final = 1 << 16
+"""Questions answered at a time where events are walked through from disk."""
 
 
 def events_of_chunk(context: Context, chunk: int) -> pd.DataFrame:
@@ -49,7 +53,7 @@ def deal_chunk(context: Context, chunk: int) -> None:
         mine = events_for(part, events)
         out.split(f"{number} events", mine, taking.grouped(mine["entity"].to_numpy(), groups))
         if answers is not None and _reads_answers(part):
-            about = answers_for(part, answers, mine)
+            about = answers_for(part, answers, mine, card_time=True)
             out.split(f"{number} answers", about, taking.grouped(about["entity"].to_numpy(), groups))
     out.close()
 
@@ -63,6 +67,10 @@ def compute_group(context: Context, number: int, group: int) -> None:
     part = context.plan.parts[number]
     out = Writer(context.path(KEYED, f"{number}_{group}"))
     files = context.files(DEALT)
+    if count(files, f"{number} events {group}") > 2 * context.settings.limits.part:
+        _compute_large(context, part, number, group, out)
+        out.close()
+        return
     events = gather(files, f"{number} events {group}")
     if events is not None:
         answers = gather(files, f"{number} answers {group}")
@@ -71,6 +79,17 @@ def compute_group(context: Context, number: int, group: int) -> None:
         found = compute_part(part, events, answers)
         _add_asking(out, found)
     out.close()
+
+
+def _compute_large(context: Context, part: Part, number: int, group: int, out: Writer) -> None:
+    """As above, for entities with too many events: from disk, in the order of time."""
+    files = context.files(DEALT)
+    scratch = context.folder / KEYED / f".{number}_{group}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    events, answers = (lambda name=f"{number} {what} {group}": each(files, name) for what in ("events", "answers"))
+    for found in compute_large(part, events, answers, scratch, min(context.settings.limits.part, MOST)):
+        _add_asking(out, found)
+    shutil.rmtree(scratch)
 
 
 def _add_asking(out: Writer, found: pd.DataFrame) -> None:

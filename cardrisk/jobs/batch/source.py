@@ -87,13 +87,13 @@ def _row_groups(table: str, path: Path, piece: int) -> list[Unit]:
 
 
 def _byte_ranges(table: str, path: Path, piece: int, encoding: str | None) -> list[Unit]:
-    name, used, quoted = path.name, *_encoding(path, encoding)
+    used, quoted = _encoding(path, encoding)
     with path.open("rb") as file:
         start = file.read(_START)
     bom = next((len(b) for b in (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) if start.startswith(b)), 0)
     text = codecs.getincrementaldecoder(used)().decode(start[bom:])
-    skipped, delimiter, header = header_of(text, name, (CONTRACTS[table],))
-    about = {"encoding": used, "delimiter": delimiter, "header": header}
+    skipped, delimiter, _ = header_of(text, path.name, (CONTRACTS[table],))
+    about = {"encoding": used, "delimiter": delimiter}  # not the header: a file without one begins with codes
     plain = used in _PLAIN_NEWLINES and not quoted
     size = (8 if plain else 1) * piece * BYTES_A_ROW
     cuts = (_cuts_by_line if plain else _cuts_by_record)(path, bom, skipped, delimiter, used, size)
@@ -212,7 +212,9 @@ def _tail(moments: pd.Series) -> int:
 def unit_header(unit: Unit) -> list[Any]:
     """Headers of the unit's file, as they stand in it."""
     if unit.text is not None:
-        return list(unit.text["header"])
+        with open(unit.path, "rb") as file:
+            text = codecs.getincrementaldecoder(unit.text["encoding"])().decode(file.read(_START))
+        return list(header_of(text.removeprefix("\ufeff"), Path(unit.path).name, (CONTRACTS[unit.table],))[2])
     return list(pq.ParquetFile(unit.path).schema_arrow.names)
 
 
@@ -229,13 +231,14 @@ def _parquet(unit: Unit, piece: int) -> Iterator[pd.DataFrame]:
 
 def _text(unit: Unit, piece: int) -> Iterator[pd.DataFrame]:
     about = unit.text or {}
-    first_line = about["delimiter"].join("h" * max(len(about["header"]), 1)) + "\n"
+    header = unit_header(unit)
+    first_line = about["delimiter"].join("h" * max(len(header), 1)) + "\n"
     with open(unit.path, "rb") as file:
         file.seek(unit.first)
         left = unit.stop - unit.first
         if not about["plain"]:
             text = file.read(left).decode(about["encoding"])
-            frame = parse_body(first_line + text, about["delimiter"], about["header"])
+            frame = parse_body(first_line + text, about["delimiter"], header)
             for first in range(0, len(frame), piece):
                 yield frame.iloc[first : first + piece].reset_index(drop=True)
             return
@@ -244,6 +247,6 @@ def _text(unit: Unit, piece: int) -> Iterator[pd.DataFrame]:
             if len(block) < left:
                 block += file.readline()
             left -= len(block)
-            frame = parse_body(first_line + block.decode(about["encoding"]), about["delimiter"], about["header"])
+            frame = parse_body(first_line + block.decode(about["encoding"]), about["delimiter"], header)
             if len(frame):
                 yield frame
