@@ -12,6 +12,7 @@ import pandas as pd
 
 import cardrisk
 from cardrisk.cli import main
+from cardrisk.errors import InputError
 from tests.canary import Planted, surface
 
 KEY = "a key for the scan alone, 0123456789 abcdefghij"
@@ -69,6 +70,45 @@ def command_line(planted: Planted) -> Iterator[Any]:
     yield "said", said.getvalue()
     yield "written", planted.tmp
     yield "read back", pd.read_csv(out).to_csv()
+
+
+@surface("the folder of a large job that was interrupted, and its output")
+def large_job(planted: Planted) -> Iterator[Any]:
+    from cardrisk.jobs.batch import run
+    from cardrisk.jobs.batch.box import Box
+    from cardrisk.jobs.batch.context import Limits
+    from cardrisk.jobs.batch.journal import folder_of
+    from cardrisk.jobs.batch.pool import LostWorkerError
+    from cardrisk.jobs.score import run as score
+
+    model = _model(planted)
+    model.save(planted.tmp / "bundle")
+    given = planted.tmp.parent / f"{planted.tmp.name}-input"
+    given.mkdir()
+    broken = planted.submissions.head(2_000).astype(object).where(planted.submissions.head(2_000).notna(), "")
+    broken.iloc[1::7, broken.columns.get_loc("submitted_at")] = broken["card_secret"].iloc[1::7]
+    broken.to_csv(given / "cards.csv", index=False)
+    broken.to_csv(given / "headless.csv", index=False, header=False)
+    out, said = planted.tmp / "scores.csv", io.StringIO()
+    asked = {"model": str(planted.tmp / "bundle"), "history": None, "out": str(out), "key": lambda: KEY.encode()}
+    limits = Limits(piece=700, part=1_500, small=0)
+    with redirect_stdout(said), redirect_stderr(said):
+        with mock.patch.object(run._Job, "_assemble", side_effect=LostWorkerError("as if killed")):
+            for name in ("headless.csv", "cards.csv"):
+                try:
+                    score(cards=str(given / name), limits=limits, workers=1, reasons="none", **asked)
+                except (LostWorkerError, InputError) as error:
+                    yield "refused", str(error)
+        for path in folder_of(out).rglob("*.box"):
+            box = Box(path)
+            yield path.name, str(box.note)
+            for frame in box.names():
+                yield frame, box.table(frame).to_pandas().to_csv()
+        yield "left behind", folder_of(out)
+        score(cards=str(given / "cards.csv"), limits=limits, workers=1, reasons="none", **asked)
+    assert "goes on" in said.getvalue()
+    yield "said", said.getvalue()
+    yield "written", planted.tmp
 
 
 @surface("an executed notebook that takes in, looks at and scores cards, and fails once")

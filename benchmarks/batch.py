@@ -1,0 +1,174 @@
+"""A job over more and more rows: its memory, and its processor time beside its parts measured apart.
+
+The same days of a synthetic world come again and again, later and under new ids, so that rows grow and the rate
+does not. The job must cost at most 1.3 times what contract, boundary, features, trees and decision cost apart, in
+one process that holds everything; its memory must not grow with the rows.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+KEY = "a key for this benchmark, 0123456789 abcdefghij"
+JOB = """
+import sys
+from cardrisk.jobs.batch.context import Limits
+from cardrisk.jobs.score import run
+if __name__ == "__main__":
+    cards, history, out, piece, part, small, workers = sys.argv[1:]
+    limits = Limits(int(piece), int(part), int(small))
+    run(cards=cards, model=None, history=history, out=out, reasons="none", limits=limits, workers=int(workers))
+"""
+
+
+def write(folder: Path, world: object, copies: int) -> Path:
+    """Write input and history of ``copies`` times the world's rows; half of the first copy is history."""
+    data = folder / f"data{copies}"
+    data.mkdir()
+    half = len(world.submissions) // 2
+    world.submissions.iloc[:half].to_parquet(data / "submissions.parquet")
+    cards, told = folder / f"cards{copies}.parquet", data / "outcomes.parquet"
+    span = pd.Timedelta(days=1) * (
+        1 + (world.submissions["submitted_at"].max() - world.submissions["submitted_at"].min()).days
+    )
+    writers: dict[Path, pq.ParquetWriter] = {}
+    for copy in range(copies):
+        later = span * copy
+        one = world.submissions.iloc[half:] if copy == 0 else world.submissions
+        for path, frame in ((cards, one), (told, world.outcomes)):
+            moved = frame.assign(submission_id=frame["submission_id"] + f"-{copy}" if copy else frame["submission_id"])
+            for name in moved.columns:
+                if isinstance(moved[name].dtype, pd.DatetimeTZDtype):
+                    moved[name] = moved[name] + later
+            table = pa.Table.from_pandas(moved, preserve_index=False)
+            if path not in writers:
+                writers[path] = pq.ParquetWriter(path, table.schema)
+            writers[path].write_table(table.cast(writers[path].schema), row_group_size=1 << 17)
+    for writer in writers.values():
+        writer.close()
+    return cards
+
+
+def memory(pid: int) -> tuple[int, int]:
+    """Return resident memory of a process and its children: its own and of mapped files, in bytes."""
+    own = mapped = 0
+    todo = [pid]
+    while todo:
+        one = todo.pop()
+        try:
+            lines = dict(line.split(":", 1) for line in Path(f"/proc/{one}/status").read_text().splitlines())
+            own += int(lines.get("RssAnon", "0 kB").split()[0]) * 1024
+            mapped += int(lines.get("RssFile", "0 kB").split()[0]) * 1024
+            for task in Path(f"/proc/{one}/task").iterdir():
+                todo += [int(child) for child in (task / "children").read_text().split()]
+        except (OSError, ValueError):
+            continue
+    return own, mapped
+
+
+def run(program: Path, cards: Path, out: Path, limits: list[int], workers: int) -> tuple[float, float, int, int]:
+    """Run the job; returns seconds, seconds of processor, and the peaks of memory."""
+    data = cards.with_name(cards.stem.replace("cards", "data"))
+    arguments = [str(cards), str(data), str(out), *map(str, limits), str(workers)]
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    environment = {**os.environ, "CARDRISK_KEY": KEY, "OMP_NUM_THREADS": "1"}
+    job = subprocess.Popen([sys.executable, str(program), *arguments], env=environment, stderr=subprocess.DEVNULL)
+    peak = [0, 0]
+
+    def watch() -> None:
+        while job.poll() is None:
+            own, mapped = memory(job.pid)
+            peak[0], peak[1] = max(peak[0], own), max(peak[1], own + mapped)
+            time.sleep(0.1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    assert job.wait() == 0
+    watcher.join()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - started, spent, peak[0], peak[1]
+
+
+def apart(world: object) -> dict[str, float]:
+    """Return microseconds of processor a row: each part of the work over one copy, in memory, second run."""
+    from cardrisk.codes import intake
+    from cardrisk.features import compute
+    from cardrisk.risk import load_model
+    from cardrisk.scoring.assemble import judge
+    from cardrisk.tables import check_outcomes, check_submissions
+
+    model, rows = load_model(None), len(world.submissions)
+    key = KEY.encode
+    spent: dict[str, float] = {}
+    for _ in range(2):
+        clock = [time.process_time()]
+        checked = check_submissions(world.submissions).valid
+        answers = check_outcomes(world.outcomes).valid
+        clock.append(time.process_time())
+        taken = intake(checked, key=key)
+        clock.append(time.process_time())
+        features = compute(taken, answers, features=model.features)
+        clock.append(time.process_time())
+        judge(model, features, taken, None)
+        clock.append(time.process_time())
+        names = ("contract", "boundary", "features", "trees and decision")
+        spent = {name: (b - a) / rows * 1e6 for name, a, b in zip(names, clock[:-1], clock[1:], strict=True)}
+    return spent
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--copies", type=int, nargs="+", default=None, help="how often the world's rows come")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    asked = parser.parse_args()
+    import cardrisk
+
+    days, scale = (10, 0.01) if asked.small else (30, 0.044)
+    copies = asked.copies or ([1, 4] if asked.small else [4, 16, 80])
+    limits = [4_096, 15_000, 0] if asked.small else [1 << 16, 400_000, 0]
+    world = cardrisk.generate(days=days, scale=scale, seed=3)
+    folder = Path(tempfile.mkdtemp(prefix="cardrisk-batch-"))
+    try:
+        program = folder / "job.py"
+        program.write_text(JOB)
+        if asked.small:
+            whole = write(folder, world, 1)
+            run(program, whole, folder / "memory.parquet", [1, 1, 10**9], 1)
+            run(program, whole, folder / "pieces.parquet", limits, asked.workers)
+            assert (folder / "memory.parquet").read_bytes() == (folder / "pieces.parquet").read_bytes()
+            print("the bytes of pieces are those of the whole")
+            shutil.rmtree(folder / "data1")
+        parts = apart(world)
+        print("; ".join(f"{name} {spent:.1f}" for name, spent in parts.items()), "microseconds a row, apart")
+        for many in copies:
+            cards = write(folder, world, many)
+            rows = pq.ParquetFile(cards).metadata.num_rows
+            took, spent, own, whole_memory = run(program, cards, folder / "out.parquet", limits, asked.workers)
+            each = spent / rows * 1e6
+            print(
+                f"{rows:>10,} rows: {took:7.1f} s, {each:6.1f} us of processor a row, "
+                f"{each / sum(parts.values()):.2f} times its parts; peak memory of all processes "
+                f"{own / 1e6:,.0f} MB, with mapped files {whole_memory / 1e6:,.0f} MB",
+                flush=True,
+            )
+            cards.unlink()
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
