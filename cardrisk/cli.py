@@ -141,7 +141,7 @@ def _evaluate(command: Callable[[str, str], Add]) -> None:
 
 def _score(command: Callable[[str, str], Add]) -> None:
     add = command("score", "Score a file of cards.")
-    add("cards", metavar="IN", help="CSV, Parquet or batch text")
+    add("cards", metavar="IN", help="CSV, Parquet or batch text; or a folder of CSV or Parquet files")
     add("--model", default=None, help="bundle folder or models:/name@alias (default: the shipped bundle)")
     add("--history", default=None, metavar="DATA", help="folder with past submissions and outcomes")
     add(
@@ -159,6 +159,7 @@ def _score(command: Callable[[str, str], Add]) -> None:
     add("--reasons", choices=("stopped", "all", "none"), default="stopped")
     add("--language", choices=("en", "zh"), default="en")
     add("--engine", choices=("local", "spark"), default="local")
+    add("--workers", type=int, default=None, help="processes of the local engine (default: one a core)")
 
 
 def _check(command: Callable[[str, str], Add]) -> None:
