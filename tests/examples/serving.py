@@ -127,8 +127,8 @@ class Zygote:
         for service in self.made:
             service.close()
         self.process.stdin.close()
-        self.process.terminate()
-        self.process.wait(30)
+        self.process.kill()
+        self.process.wait(60)
         self.process.stdout.close()
 
 
