@@ -10,8 +10,8 @@ from cardrisk.tables.read import read_cards, read_frame, read_table
 from cardrisk.tables.rules import DATED_AHEAD, RULES
 
 __all__ = [
-    "OUTCOMES",
     "DATED_AHEAD",
+    "OUTCOMES",
     "RULES",
     "SUBMISSIONS",
     "Checked",
