@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import numba
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
 
+carray: Any = numba.carray  # type: ignore[attr-defined]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ROOT: Final = Path(__file__).resolve().parent
@@ -59,3 +64,43 @@ def _stamp(source: Path) -> str:
 def _room(name: str) -> str:
     files = sorted((_ROOT / name).rglob("*.py")) or [_ROOT / f"{name}.py"]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files if file.exists())).hexdigest()
+
+
+def _pointer_to(kind: Any) -> Any:
+    """Return a function for compiled code: the pointer that an address stands for."""
+
+    @intrinsic
+    def pointer(context: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(kind)(types.int64), generate  # type: ignore[no-untyped-call]
+
+    return pointer
+
+
+_whole, _real = _pointer_to(types.int64), _pointer_to(types.float64)
+
+
+@compiled
+def whole_table_at(address: int, rows: int, width: int) -> NDArray[np.int64]:
+    """Return the int64 array (rows, width) at an address; for compiled code alone, and its owner must be alive.
+
+    Handing one array of addresses over costs a call 0.3 microseconds, handing over thirty arrays 4.
+    """
+    found: NDArray[np.int64] = carray(_whole(address), (rows, width))
+    return found
+
+
+@compiled
+def whole_vector_at(address: int, size: int) -> NDArray[np.int64]:
+    """Return the int64 array (size,) at an address; as :func:`whole_table_at`."""
+    found: NDArray[np.int64] = carray(_whole(address), size)
+    return found
+
+
+@compiled
+def real_vector_at(address: int, size: int) -> NDArray[np.float64]:
+    """Return the float64 array (size,) at an address; as :func:`whole_table_at`."""
+    found: NDArray[np.float64] = carray(_real(address), size)
+    return found

@@ -7,6 +7,7 @@
     │   ├── MissingColumnError           a required column is not there
     │   ├── UnusableFileError            not readable as the table it should be
     │   ├── TimeZoneError                naive times and no zone given
+    │   ├── FutureEventError             an event lies ahead of this machine's clock
     │   └── ScenarioError                a world that contradicts itself
     ├── ModelError (ValueError)          a model cannot be used
     │   ├── BundleError                  a bundle failed verification, or its content is malformed
@@ -37,6 +38,10 @@ class UnusableFileError(InputError):
 
 class TimeZoneError(InputError):
     """Times carry no zone and none was given."""
+
+
+class FutureEventError(InputError):
+    """An event lies further ahead of this machine's clock than is allowed."""
 
 
 class ScenarioError(InputError):

@@ -8,6 +8,10 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
+from tests.stores import durable, redis_server, redis_url, sqlite_url, url
+
+__all__ = ["durable", "redis_server", "redis_url", "sqlite_url", "url"]
+
 TEST_ALL = os.environ.get("CARDRISK_TEST_ALL") == "1"
 
 

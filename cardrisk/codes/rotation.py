@@ -3,10 +3,24 @@
 Correct when, after an overlap during which every card got tokens under both keys, two cards of the overlap or later
 have equal tokens exactly when they would have had without the change.
 
-The steps: (1) hand over both keys (``KeyRing(current, next)``, ``CARDRISK_KEY_NEXT`` or a key file's second line);
-every card now carries ``..._token_next`` beside its token. (2) Wait at least as long as the longest window over
-tokens. (3) Hand over the next key alone, and in the same moment take what was kept to it: frames by :func:`rekey`,
-stores by :func:`translation`. Tokens from before the overlap stay as they are and match nothing any more.
+The steps for an operator:
+
+1. Make the next key. Hand over both (``KeyRing(current, next)``, ``CARDRISK_KEY_NEXT`` or a key file's second line)
+   and start every service anew: each card is still known by its current token and carries ``..._token_next`` beside it.
+   Keep a copy of the store.
+2. Wait at least as long as the longest window over tokens that must not notice (7 days for the default features);
+   for statistics of answers, that long and an answer's delay. Lifetime statistics go on for every token seen in the
+   overlap and begin again for the others.
+3. Stop the services that write. Take what was kept to the next key: a store by ``LiveHistory.rekey`` (or
+   ``Store.rekey``), which reads the pairs from the journal itself and rewrites it in one step; tables by :func:`rekey`.
+   Pairs that were noted elsewhere are handed over as a :func:`translation`. Should it be broken off, nothing has
+   changed: call it again.
+4. Hand over the next key alone as the current one and start the services. One that was not stopped builds its sums
+   anew at its next write, but goes on making tokens under the old key, which match nothing: hence step 3.
+5. Destroy the old key, and the copy of the store when it is no longer needed.
+
+A token from before the overlap whose card, device or address was not seen during it stays as it is and matches nothing
+any more; it is trimmed with its age.
 """
 
 import pandas as pd
@@ -22,7 +36,8 @@ def rekey(history: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     history
-        An intake frame; rows from before the overlap lack (or have null) ``..._next`` tokens and keep their own.
+        An intake frame; rows from before the overlap lack (or have null) ``..._next`` tokens: they get the next token
+        where a row of the overlap tells it, and keep their own otherwise.
 
     Returns
     -------
@@ -30,9 +45,9 @@ def rekey(history: pd.DataFrame) -> pd.DataFrame:
         A copy whose tokens are the next key's where known; without the ``..._next`` columns.
     """
     pairs = [(name, name + NEXT) for name in TOKENS if name in history and name + NEXT in history]
-    return history.assign(**{name: history[after].fillna(history[name]) for name, after in pairs}).drop(
-        columns=[after for _, after in pairs]
-    )
+    words = translation(history) if pairs else {}
+    taken = {name: history[after].fillna(history[name].map(words)).fillna(history[name]) for name, after in pairs}
+    return history.assign(**taken).drop(columns=[after for _, after in pairs])
 
 
 def translation(*frames: pd.DataFrame) -> dict[str, str]:

@@ -198,14 +198,15 @@ def answers_of(cards: Cards, outcomes: pd.DataFrame | None, past: pd.DataFrame |
     moment = said
     if "received_at" in frame:
         moment = np.maximum(moment, times(frame["received_at"]))
+    handed = moment
     grade = np.asarray(frame["status"].map(GRAVITY).fillna(0), dtype=np.int64)
     start = cards.time[np.maximum(card, 0)] if cards.time.size else np.zeros(card.size, np.int64)
     moment = np.maximum(moment, start)
-    counts = (card >= 0) & (said != NULL) & (moment <= start + HORIZON)
-    return settle(card, moment, said, grade, np.flatnonzero(counts), frame)
+    counts = (card >= 0) & (said != NULL) & (moment <= start + HORIZON) & (handed >= start - HORIZON)
+    return settle(card, moment, handed, grade, np.flatnonzero(counts), frame)
 
 
-def settle(card: I64, moment: I64, said: I64, grade: I64, rows: I64, frame: pd.DataFrame) -> Answers:
+def settle(card: I64, moment: I64, handed: I64, grade: I64, rows: I64, frame: pd.DataFrame) -> Answers:
     """Order answers, keep the one that stands at each moment of a card, and link revisions."""
     rows = rows[np.argsort(moment[rows], kind="stable")]
     before = np.full(rows.size, -1, np.int64)
@@ -214,7 +215,7 @@ def settle(card: I64, moment: I64, said: I64, grade: I64, rows: I64, frame: pd.D
     if many.any():
         several = np.flatnonzero(many)
         at = rows[several]
-        several = several[np.lexsort((-at, grade[at], said[at], moment[at], card[at]))]
+        several = several[np.lexsort((-at, grade[at], handed[at], moment[at], card[at]))]
         at = rows[several]
         last = np.ones(several.size, bool)
         last[:-1] = (card[at][1:] != card[at][:-1]) | (moment[at][1:] != moment[at][:-1])

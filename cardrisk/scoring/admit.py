@@ -20,7 +20,10 @@ Row: TypeAlias = NDArray[np.float64]
 
 
 class History(LiveHistory):
-    """Live history that takes in cards handed in together as one."""
+    """Live history that takes in cards handed in together as one; whoever scores looks at the clock."""
+
+    def __init__(self, features: FeatureSet, store: str = "memory://") -> None:
+        super().__init__(features, store, ahead=None)
 
     def admit(self, cards: Sequence[Card], moment: int) -> list[tuple[Row, int]]:
         """Read cards of one moment, and let all of them become history.

@@ -7,6 +7,7 @@ import pytest
 from cardrisk.errors import FeatureMismatchError, InputError
 from cardrisk.features import FEATURES, FeatureSet, Key, LiveHistory, compute, feature
 from cardrisk.features.arrays import DAY
+from cardrisk.features.live import book
 from cardrisk.features.stores.tables import entries_of
 
 from .worlds import tables
@@ -216,12 +217,14 @@ def test_memory_is_bounded():
         history.answer({"submission_id": f"s{i}", "status": "failed"}, at=moment + 1)
     state = history.state
     held = 90 * 20 + 2
-    assert len(state.kept) <= held
+    assert len(state.names) <= held
     assert len(state.by_id) <= held
-    assert all(len(entities) <= held for entities in state.entities)
-    assert all(len(last) <= held for last in state.last)
-    assert len(state.cards) <= 2 * 2048
-    assert state.m_used <= held * sum(state.layout.slot_size)
+    assert len(state.coding.codes) <= 2 * held
+    counts = state._tables[book.COUNTS]
+    assert counts[book.SLOTS_USED] <= held * len(state.layout.keys)
+    assert counts[book.PAIRS_USED] <= held
+    assert len(state._tables[book.CARDS]) <= 2 * 2048
+    assert counts[book.M_USED] <= held * state.layout.slot_size.sum()
 
 
 def test_declarations_are_told_apart_and_refused_by_name():

@@ -3,86 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from cardrisk._compiled import compiled
 from cardrisk.features import rings
-from cardrisk.features.arrays import DAY, NULL
-from cardrisk.features.live import layout as at_
-from cardrisk.features.live.state import LiveState
-from cardrisk.features.live.values import Row, number_of, part_of
+from cardrisk.features.arrays import I64, NEVER, NULL
+from cardrisk.features.live import book as at_
+from cardrisk.features.live.book import FIRST_CARD, NEXT_CARD, table, vector
+from cardrisk.features.live.facts import CODED, DISTINCT_CODE, HAS, ONE, SUM
+from cardrisk.features.live.handing import Card
+from cardrisk.features.live.layout import ANSWER, BEFORE, CARD_CODES, GRADE, TIME
 
 
-class Rings:
-    """Rings of the running day, rebuilt in one pass at the first read after midnight (UTC)."""
-
-    def __init__(self, state: LiveState) -> None:
-        self.state = state
-        self.day = NULL
-        self.readers = [part_of(column) for column in rings.COLUMNS]
-        self.codes: dict[tuple[int, Any], int] = {}
-
-    def values(self, card: Row) -> tuple[Any, ...]:
-        """Return what links a card to others."""
-        return tuple(read(card) for read in self.readers)
-
-    def look(self, card: Row, t: int) -> list[int]:
-        """Return cards, known and failed of the rings that a card's values belong to."""
-        day = t - t % DAY
-        if day != self.day:
-            self._build(day)
-        linked = [
-            -1 if value is None else self.codes.get((j, value), len(self.degree) - 1)
-            for j, value in enumerate(self.values(card))
-        ]
-        out = np.empty(3, np.int64)
-        rings.look(np.array(linked), self.parent, self.degree, self.stats, out)
-        return [int(x) for x in out]
-
-    def _build(self, day: int) -> None:
-        state = self.state
-        self.day, self.codes = day, {}
-        rows, held = [], []
-        for number, (time, _, _, linked) in enumerate(state.kept, state.first_card):
-            if day - rings.SPAN <= time < day:
-                rows.append(
-                    [
-                        -1 if value is None else self.codes.setdefault((j, value), len(self.codes))
-                        for j, value in enumerate(linked)
-                    ]
-                )
-                held.append(self._answered(number, day))
-        size = len(self.codes) + 1  # the last one stands for every value not seen in the span
-        self.parent, self.degree = np.zeros(size, np.int64), np.zeros(size, np.int64)
-        self.stats = np.zeros((size, 3), np.int64)
-        values = np.array(rows, np.int64).reshape(-1, len(self.readers))
-        known = np.array(held, np.int64).reshape(-1, 2)
-        rings.build(values, 0, len(values), known, self.parent, self.degree, self.stats)
-
-    def _answered(self, number: int, day: int) -> tuple[int, int]:
-        """Return whether a card's answer was known, and a failure, before the day began."""
-        state = self.state
-        answer = int(state.cards[number & (len(state.cards) - 1), at_.ANSWER])
-        while answer >= 0:
-            row = state.answers[answer & (len(state.answers) - 1)]
-            if row[at_.TIME] < day:
-                return int(row[at_.GRADE] >= 1), int(row[at_.GRADE] >= 2)
-            answer = int(row[at_.BEFORE])
-        return 0, 0
+@compiled
+def _linked(book: I64, day: int, values: I64, held: I64) -> int:
+    """Write the values that link each card of the span, and its answer then; returns how many cards there are."""
+    counts, columns = vector(book, at_.COUNTS), vector(book, at_.RING_COLUMNS)
+    cards, answers = table(book, at_.CARDS), table(book, at_.ANSWERS)
+    to_codes, n = vector(book, at_.SIZES)[CARD_CODES], 0
+    for number in range(counts[FIRST_CARD], counts[NEXT_CARD]):
+        row = cards[number & (cards.shape[0] - 1)]
+        if not day - rings.SPAN <= row[TIME] < day:
+            continue
+        if values.shape[0] > 0:
+            for j in range(columns.size):
+                code = row[to_codes + columns[j]]
+                values[n, j] = -1 if code < 0 else code * columns.size + j
+            answer = row[ANSWER]
+            while answer >= 0 and answers[answer & (answers.shape[0] - 1), TIME] >= day:
+                answer = answers[answer & (answers.shape[0] - 1), BEFORE]
+            grade = answers[answer & (answers.shape[0] - 1), GRADE] if answer >= 0 else 0
+            held[n, 0], held[n, 1] = int(grade >= 1), int(grade >= 2)
+        n += 1
+    return n
 
 
-def request_fact(name: str, together: Sequence[Row], t: int) -> int:
-    """Return a ``request`` fact (see :mod:`cardrisk.features.together`) of cards handed in together."""
-    _, what, *rest = name.split(" ", 2)
-    if what == "cards":
-        return len(together)
-    if what in ("distinct", "known"):
-        read = part_of(rest[0])
-        values = [value for card in together if (value := read(card)) is not None]
-        if what == "known":
-            return len(values)
-        return len(set(values)) if values else NULL
-    number = number_of(rest[0])
-    numbers = [value for card in together if (value := number(card, t)) != NULL]
-    return len(numbers) if what == "has" else sum(numbers)
+def build_rings(book: I64, day: int) -> tuple[I64, I64, I64, I64]:
+    """Build the rings of one day in one pass.
+
+    Returns
+    -------
+    values, parent, degree, stats
+        The linking values in order (code times columns plus column), and what :func:`cardrisk.features.rings.look`
+        reads; the last entry of the latter three stands for every value not seen in the span.
+    """
+    columns = len(rings.COLUMNS)
+    n = _linked(book, day, np.zeros((0, columns), np.int64), np.zeros((0, 2), np.int64))
+    values, held = np.zeros((n, columns), np.int64), np.zeros((n, 2), np.int64)
+    _linked(book, day, values, held)
+    known = np.unique(values[values >= 0])
+    place = np.where(values < 0, -1, np.searchsorted(known, values))
+    parent, degree = np.zeros(known.size + 1, np.int64), np.zeros(known.size + 1, np.int64)
+    stats = np.zeros((known.size + 1, 3), np.int64)
+    rings.build(place, 0, n, held, parent, degree, stats)
+    return known, parent, degree, stats
+
+
+def together(cards: Sequence[Card], facts: I64) -> I64:
+    """Return the ``request`` facts (see :mod:`cardrisk.features.together`) of cards handed in together.
+
+    Returns
+    -------
+    int64 array
+        Shape (facts,): ``NEVER`` where a fact is none of the request.
+    """
+    over = np.full(len(facts), NEVER, np.int64)
+    for f, (op, i, *_) in enumerate(facts.tolist()):
+        if op == ONE:
+            over[f] = len(cards)
+        elif op in (CODED, DISTINCT_CODE):
+            values = [value for card in cards if (value := card.values[i]) is not None]
+            over[f] = len(values) if op == CODED else len(set(values)) if values else NULL
+        elif op in (HAS, SUM):
+            numbers = [number for card in cards if (number := card.numbers[i]) != NULL]
+            over[f] = len(numbers) if op == HAS else sum(numbers)
+    return over

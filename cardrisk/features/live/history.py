@@ -1,35 +1,43 @@
 """Live history: observe, answer, read. A read changes nothing and equals the batch over the same events.
 
 The clock never turns back: an event handed over after its moment has passed counts from the handing over, and a
-card is read at its own moment or now, whichever is later.
+card is read at its own moment or now, whichever is later. Threads that write at the same time share one commit of
+the store: whoever is first writes for everybody who waits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from threading import RLock
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from cardrisk.errors import MissingColumnError
-from cardrisk.features.arrays import F64, HORIZON, NULL
+from cardrisk.errors import FutureEventError, InputError, MissingColumnError
+from cardrisk.features.arrays import DAY, F64, NULL
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import FeatureSet
-from cardrisk.features.finish import finish_rows, round_single
-from cardrisk.features.live.context import Rings, request_fact
-from cardrisk.features.live.layout import TIME, layout_of
-from cardrisk.features.live.state import LiveState, grade_of
-from cardrisk.features.live.values import Row, known_at, micros, number_of, plain
+from cardrisk.features.live.bulk import CHUNK, take_in
+from cardrisk.features.live.context import together
+from cardrisk.features.live.handing import Answer, Card, Reader
+from cardrisk.features.live.layout import layout_of
+from cardrisk.features.live.orphans import Orphans
+from cardrisk.features.live.state import ALONE, LiveState
+from cardrisk.features.live.ticket import NOTHING, WAITING, Ticket, matched, same
+from cardrisk.features.live.values import Row, known_at, micros, plain
 from cardrisk.features.plan import plan_of
-from cardrisk.features.rings import FACTS as RING_FACTS
-from cardrisk.features.stores.base import CARD, Entry, Store, open_store
+from cardrisk.features.stores.base import AGAIN, CARD, Entry, Store, open_store
+
+AHEAD: Final = DAY
+"""How far ahead of the machine's clock an event may lie, in microseconds, unless said otherwise."""
 
 
 class LiveHistory:
-    """What is known now, one event at a time.
+    """What is known now, one event at a time; safe to share between threads.
 
     Parameters
     ----------
@@ -37,43 +45,43 @@ class LiveHistory:
         What will be asked; history keeps exactly what these need.
     store
         ``memory://``, ``sqlite:///path``, ``redis://...`` or a :class:`~cardrisk.features.stores.base.Store`.
+    ahead
+        Microseconds that an event's moment may lie ahead of this machine's clock when it is handed over. One event
+        of a runaway clock would move the live clock for good, as it never goes back. None: any moment, for
+        simulations and replays of other times. Tables (:func:`~cardrisk.features.backfill`) are not looked at.
     """
 
-    def __init__(self, features: FeatureSet = FEATURES, store: str | Store = "memory://") -> None:
+    def __init__(
+        self, features: FeatureSet = FEATURES, store: str | Store = "memory://", *, ahead: int | None = AHEAD
+    ) -> None:
         self.features_set = features
         self.layout = layout_of(features)
         self.store = open_store(store) if isinstance(store, str) else store
+        self.ahead = ahead
+        self.reader = Reader(self.layout.handed)
         self._lock = RLock()
+        self._waiting: list[Ticket] = []
         self._handed = plan_of(features).handed
-        self._facts: list[Callable[[Row, int], int] | str] = [
-            name if name.startswith(("ring ", "request ")) or name == "flag resubmitted" else number_of(name)
-            for name in self.layout.facts
-        ]
-        self._ringed = any(name.startswith("ring ") for name in self.layout.facts)
-        self._row = np.zeros(1, np.int64)
         self._names = [feature.name for feature in self.layout.features]
-        self._single = np.array([feature.dtype == "float32" for feature in self.layout.features])
         self._begin()
 
     def _begin(self) -> None:
-        self.state = LiveState(self.layout)
-        self.rings = Rings(self.state)
+        """Build everything from the journal."""
+        self.state, self.orphans = LiveState(self.layout), Orphans()
         self.now, self.seen = NULL, 0
-        self.orphans: dict[str, list[tuple[int, Row]]] = {}
-        self._raw = np.zeros((1, self.layout.raw_width), np.int64)
-        self._out = np.zeros((1, len(self.layout.features)))
-        self.refresh()
+        entries = self.store.since(0)
+        while chunk := list(islice(entries, CHUNK)):
+            self._apply_all(chunk)
 
-    def refresh(self, until: Set[str] | None = None) -> None:
-        """Take in what other processes wrote to the same store; only as far as all cards of ``until``, where given."""
-        missing = None if until is None else set(until)
+    def refresh(self) -> None:
+        """Take in what other processes wrote to the same store."""
         with self._lock:
-            for entry in self.store.since(self.seen):
-                self._apply(entry)
-                if missing is not None and entry.kind == CARD:
-                    missing.discard(plain(entry.row.get("submission_id")))
-                    if not missing:
-                        break
+            entries = self.store.since(self.seen)
+            while chunk := list(islice(entries, CHUNK)):
+                if self.seen and any(entry.kind == AGAIN for entry in chunk):
+                    self._begin()
+                    return
+                self._apply_all(chunk)
 
     def observe(self, card: Row, at: object = None) -> int:
         """Let a submission become history.
@@ -88,65 +96,53 @@ class LiveHistory:
         Returns
         -------
         int
-            The latest moment known now, in microseconds: the one from which the card counts, unless its
-            ``submission_id`` was handed over before, which changes nothing.
+            The moment from which the card counts, in microseconds. A ``submission_id`` that was handed over before
+            changes nothing: then it is the moment from which that first one counts, as long as it is known (90 days).
+
+        Raises
+        ------
+        InputError
+            A value cannot be read; nothing was stored.
+        FutureEventError
+            The moment lies further ahead of this machine's clock than ``ahead``; nothing was stored.
+        StoreError
+            It could not be stored.
         """
+        return self._submit(Ticket.of_cards([self._card(card, at)], reads=False)).found[0][1]
+
+    def _card(self, card: Row, at: object) -> tuple[Entry, Card]:
         moment = known_at(card) if at is None else micros(at)
         if moment == NULL:
             raise MissingColumnError("expected 'submitted_at' or a moment to observe a card at, got neither")
-        return self._write(Entry.card(moment, card))
+        self._refuse(moment)
+        return Entry(moment, CARD, card), self.reader.card(card)
+
+    def too_early(self, moment: int) -> bool:
+        """Whether an event of a moment (microseconds) lies further ahead of this machine's clock than is allowed."""
+        return self.ahead is not None and moment > time.time_ns() // 1_000 + self.ahead
+
+    def _refuse(self, moment: int) -> None:
+        if self.too_early(moment):
+            hours = (moment / 1e6 - time.time()) / 3600
+            raise FutureEventError(
+                f"expected a moment at most {(self.ahead or 0) / 3.6e9:g} h ahead of this machine's clock, got one "
+                f"{hours:.1f} h ahead; correct the clock that set it, or pass ahead=None to replay other times"
+            )
 
     def answer(self, outcome: Row, at: object = None) -> int:
         """Let an answer become known; returns the latest moment known, the one from which it counts.
 
-        The answer that stands, handed over again (same ``answered_at`` and status), changes nothing.
+        It counts from ``answered_at``, ``received_at`` or ``at``, whichever is latest. The answer that stands, handed
+        over again (same ``answered_at`` and status), changes nothing. One that comes before its card waits for it, for
+        90 days. Raises as :meth:`observe` does.
         """
-        said = micros(outcome.get("answered_at"))
-        moment = max(said, NULL if at is None else micros(at))
+        answer = self.reader.answer(outcome)
+        moment = max(answer.said, micros(outcome.get("received_at")), NULL if at is None else micros(at))
         if moment == NULL:
             raise MissingColumnError("expected 'answered_at' or a moment at which the answer came, got neither")
-        with self._lock:
-            number = self.state.by_id.get(plain(outcome.get("submission_id")))
-            stood = None if number is None else self.state.stands(number)
-            if stood is not None and stood[2:] == (grade_of(outcome), said):
-                return self.now
-            return self._write(Entry.answer(moment, outcome))
-
-    def _write(self, entry: Entry) -> int:
-        with self._lock:
-            for stored in self.store.append(entry, self.seen):
-                self._apply(stored)
-            return self.now
-
-    def _apply(self, entry: Entry, slots: list[int] | None = None) -> None:
-        """Take one stored event in; the same events in the same order give the same state everywhere."""
-        self.now = max(self.now, entry.moment)
-        self.seen = entry.number
-        if entry.kind == CARD:
-            self._take_card(entry.row, entry.moment, slots)
-        else:
-            self._take_answer(entry.row, entry.moment)
-
-    def _take_card(self, card: Row, t: int, slots: list[int] | None) -> None:
-        name = plain(card.get("submission_id"))
-        if name is not None and name in self.state.by_id:
-            return
-        self.state.push(name, card, t, self.rings.values(card) if self._ringed else (), slots)
-        for handed, answer in self.orphans.pop(name, []) if name is not None else []:
-            self._take_answer(answer, handed)
-
-    def _take_answer(self, answer: Row, handed: int) -> None:
-        name = plain(answer.get("submission_id"))
-        number = self.state.by_id.get(name)
-        if number is None:
-            if name is not None:
-                self.orphans.setdefault(name, []).append((handed, answer))
-            return
-        known = int(self.state.cards[number & (len(self.state.cards) - 1), 0])
-        moment = max(handed, known)
-        if moment <= known + HORIZON:
-            said = micros(answer.get("answered_at"))
-            self.state.push_answer(number, answer, moment, handed, said)
+        self._refuse(moment)
+        self._submit(Ticket.of_answer(Entry.answer(moment, outcome), answer))
+        return self.now
 
     def row(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> F64:
         """Return the number features in declared order as float64, shape (features,); nothing is written.
@@ -160,9 +156,13 @@ class LiveHistory:
         together
             All cards handed in with it, itself included; it alone unless given.
         """
+        asked = self.reader.card(card)
         with self._lock:
             t = max(known_at(card) if at is None else micros(at), self.now)
-            return self._read(card, self.state.slots_of(card), t, together)
+            return self.state.read(asked, t, self._over([self.reader.card(each) for each in together]))
+
+    def _over(self, cards: Sequence[Card]) -> Any:
+        return together(cards, self.layout.handed.facts) if len(cards) > 1 else ALONE
 
     def take(self, card: Row, at: object = None) -> tuple[F64, int]:
         """Read a card and let it become history, in one step that no other writer can come between.
@@ -171,20 +171,10 @@ class LiveHistory:
         -------
         row, moment
             As :meth:`row` and :meth:`observe` give them; the row is what batch over the store's tables gives,
-            whatever other processes write at the same time.
+            whatever other processes write at the same time. Where the ``submission_id`` was handed over before, the
+            row is as of now; :meth:`moment_of` tells another moment then.
         """
-        moment = known_at(card) if at is None else micros(at)
-        with self._lock:
-            entries = self.store.append(Entry.card(moment, card), self.seen)
-            own = entries[-1] if entries and entries[-1].row is card else None
-            for entry in entries[:-1] if own else entries:
-                self._apply(entry)
-            t = own.moment if own else max(moment, self.now)
-            slots = self.state.slots_of(card)
-            found = self._read(card, slots, t, ())
-            if own:
-                self._apply(own, slots)
-            return found, t
+        return self._submit(Ticket.of_cards([self._card(card, at)], reads=True)).found[0]
 
     def take_together(self, cards: Sequence[Row], at: object) -> list[tuple[F64, int]]:
         """Read cards of one moment and let all of them become history, in one step no other writer can come between.
@@ -206,18 +196,135 @@ class LiveHistory:
         StoreError
             They could not be stored; then none of them is history.
         """
-        moment = micros(at)
+        if not cards:
+            return []
+        ticket = Ticket.of_cards([self._card(card, at) for card in cards], reads=True)
+        names = [plain(card.get("batch_id")) for card in cards]
+        facts = {
+            name: self._over([card for other, card in zip(names, ticket.cards, strict=True) if other == name])
+            for name in dict.fromkeys(names)
+            if name is not None
+        }
+        ticket.over = [facts.get(name, ALONE) for name in names]
+        return self._submit(ticket).found
+
+    def _submit(self, ticket: Ticket) -> Ticket:
+        """Have a ticket written by whoever holds the lock next, with all others that wait."""
+        self._waiting.append(ticket)
         with self._lock:
-            self.store.extend([Entry.card(moment, card) for card in cards])
-            self.refresh(until={name for card in cards if (name := plain(card.get("submission_id"))) is not None})
-            t = max(moment, self.now)
-            batches = batches_of(cards)
-            return [(self.row(card, t, batches.get(plain(card.get("batch_id")), (card,))), t) for card in cards]
+            if not ticket.done:
+                tickets, self._waiting = self._waiting, []
+                self._write(tickets)
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket
+
+    def _write(self, tickets: list[Ticket]) -> None:
+        """Store what tickets bring in one step, take it in, and read for those that ask."""
+        for ticket in tickets:
+            ticket.done = True
+        try:
+            self._write_all([ticket for ticket in tickets if not self._stands(ticket)])
+        except InputError as reason:
+            if len(tickets) > 1:  # one of them cannot be stored; it must not keep the others from it
+                for ticket in tickets:
+                    self._write([ticket])
+            else:
+                tickets[0].error = reason
+        except BaseException as reason:  # whatever it was, nobody may take silence for an acknowledgement
+            for ticket in tickets:
+                ticket.error = reason
+
+    def _stands(self, ticket: Ticket) -> bool:
+        """Whether a ticket brings the answer that stands already."""
+        answer = ticket.answer
+        number = None if answer is None else self.state.by_id.get(answer.name)
+        return number is not None and answer is not None and self.state.stands(number) == (answer.grade, answer.said)
+
+    def _write_all(self, tickets: list[Ticket]) -> None:
+        entries = [entry for ticket in tickets for entry in ticket.entries]
+        if not entries:
+            return
+        stored: Sequence[Entry] = self.store.write(entries, self.seen)
+        if any(entry.kind == AGAIN for entry in stored):  # what was stored changed: begin anew, up to the same place
+            last = stored[-1].number
+            self.state, self.orphans, self.now, self.seen = LiveState(self.layout), Orphans(), NULL, 0
+            stored = [entry for entry in self.store.since(0) if entry.number <= last]
+        if len(entries) == 1 and len(stored) == 1 and same(entries[0], stored[0]):
+            self._apply_own(stored[0], tickets[0], 0)
+            return
+        own = matched(tickets, stored)
+        foreign = len(stored) if not own else min(own)
+        for first in range(0, foreign, CHUNK):
+            self._apply_all(stored[first : min(first + CHUNK, foreign)])
+        for i in range(foreign, len(stored)):
+            if i in own:
+                self._apply_own(stored[i], *own[i])
+            else:
+                self.follow(stored[i])
+        for ticket in tickets:
+            self._complete(ticket)
+
+    def _apply_own(self, entry: Entry, ticket: Ticket, place: int) -> None:
+        """Take in an event of a ticket, and read just before where the ticket asks."""
+        self.now, self.seen = max(self.now, entry.moment), entry.number
+        if ticket.answer is not None:
+            self._answered(ticket.answer, entry.moment)
+            return
+        card, t = ticket.cards[place], self.now
+        if card.name is not None and self.state.knows(card.name, t):
+            return
+        if ticket.reads:
+            ticket.found[place] = self.state.take(card, t, ticket.over[place] if ticket.over else ALONE), t
+        else:
+            self.state.push(card, t)
+            ticket.found[place] = NOTHING, t
+        self._adopt(card.name)
+
+    def _complete(self, ticket: Ticket) -> None:
+        """Answer for cards that had been handed over before."""
+        for place, (card, found) in enumerate(zip(ticket.cards, ticket.found, strict=True)):
+            if found is not WAITING:
+                continue
+            t = max(self.now, ticket.entries[place].moment)
+            if ticket.reads:
+                ticket.found[place] = self.state.read(card, t, ticket.over[place] if ticket.over else ALONE), t
+            else:
+                first = self.moment_of(card.name)
+                ticket.found[place] = NOTHING, self.now if first is None else first
+
+    def _apply_all(self, entries: Sequence[Entry]) -> None:
+        """Take stored events in; the same events in the same order give the same state everywhere."""
+        if len(entries) == 1:
+            self.follow(entries[0])
+        elif entries:
+            take_in(self.state, self.orphans, self.reader, [entry for entry in entries if entry.kind != AGAIN])
+            self.now, self.seen = max(self.now, entries[-1].moment), entries[-1].number
 
     def follow(self, entry: Entry) -> None:
-        """Take in an event of another store's journal, in its order; nothing is stored."""
+        """Take in an event of a journal, in its order; nothing is stored."""
         with self._lock:
-            self._apply(entry)
+            self.now, self.seen = max(self.now, entry.moment), entry.number
+            if entry.kind == CARD:
+                card = self.reader.stored_card(entry.row)
+                if card.name is None or not self.state.knows(card.name, self.now):
+                    self.state.push(card, self.now)
+                    self._adopt(card.name)
+            elif entry.kind != AGAIN:
+                self._answered(self.reader.stored_answer(entry.row), entry.moment)
+
+    def _answered(self, answer: Answer, handed: int) -> None:
+        if answer.name is None:
+            return
+        if self.state.knows(answer.name, handed):
+            self.state.answer(self.state.by_id[answer.name], answer, handed)
+        else:
+            self.orphans.add(handed, answer)
+
+    def _adopt(self, name: Any) -> None:
+        """Let a card that has come have the answers that waited for it."""
+        for handed, answer in self.orphans.take(name):
+            self.state.answer(self.state.by_id[name], answer, handed)
 
     def knows(self, submission_id: str) -> bool:
         """Whether a card of this ``submission_id`` is history."""
@@ -227,26 +334,7 @@ class LiveHistory:
         """Return the moment from which a card counts, in microseconds; None where it is not history."""
         with self._lock:
             number = self.state.by_id.get(submission_id)
-            return None if number is None else int(self.state.cards[number & (len(self.state.cards) - 1), TIME])
-
-    def _read(self, card: Row, slots: list[int], t: int, together: Sequence[Row]) -> F64:
-        raw = self._raw[0]
-        self.state.read(slots, t, raw)
-        ring = self.rings.look(card, t) if self._ringed else []
-        for i, fact in enumerate(self._facts):
-            if not isinstance(fact, str):
-                raw[i] = fact(card, t)
-            elif fact.startswith("ring "):
-                raw[i] = ring[RING_FACTS.index(fact)]
-            elif fact == "flag resubmitted":
-                raw[i] = self.state.resubmitted(slots, t)
-            else:
-                raw[i] = request_fact(fact, together or (card,), t)
-        layout = self.layout
-        finish_rows(self._raw, self._row, layout.ops, layout.arguments, layout.constants, self._out)
-        round_single(self._out[0], self._single)
-        found: F64 = self._out[0].copy()
-        return found
+            return None if number is None else self.state.time_of(number)
 
     def features(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> dict[str, Any]:
         """Return every feature by name in declared order: floats (NaN: null) and texts (None: null)."""
@@ -259,23 +347,46 @@ class LiveHistory:
         return {name: found[name] for name in self.features_set.names}
 
     def extend(self, entries: Iterable[Entry]) -> None:
-        """Store many events and take them in; they must come in the order of their moments."""
-        with self._lock:
-            self.store.extend(list(entries))
-            self.refresh()
+        """Store many events and take them in, at batch speed; they must come in the order of their moments."""
+        left: Iterator[Entry] = iter(entries)
+        while chunk := list(islice(left, CHUNK)):
+            with self._lock:
+                self.store.extend(chunk)
+                self.refresh()
 
     def forget(self, column: str, value: str) -> int:
         """Remove every card with ``value`` in ``column`` and its answers; history is built anew without them.
 
+        Other processes on the same store build theirs anew at their next write or :meth:`refresh`.
+
         Returns
         -------
         int
-            How many events were removed. Other processes on the same store forget when they start again.
+            How many events were removed.
         """
         with self._lock:
             gone = self.store.forget(column, value)
             self._begin()
             return gone
+
+    def rekey(self, translation: Mapping[str, str]) -> int:
+        """Take history to the next token key; see :mod:`cardrisk.codes.rotation`.
+
+        Parameters
+        ----------
+        translation
+            Tokens under the current key to tokens under the next, as :func:`cardrisk.codes.translation` gives them;
+            what the journal's own ``..._next`` columns say is added.
+
+        Returns
+        -------
+        int
+            How many events changed. Other processes follow at their next write or :meth:`refresh`.
+        """
+        with self._lock:
+            changed = self.store.rekey(translation)
+            self._begin()
+            return changed
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return everything the store holds as (submissions, outcomes): batch over them gives the same bits."""

@@ -31,7 +31,10 @@ from cardrisk.features.live.layout import (
     LIFE,
     N_DISTINCT,
     N_KEYS,
+    N_PARTS,
     NODES,
+    PREVIOUS,
+    SLOT_HEADER,
     SPAN,
     STATE,
     TIME,
@@ -47,23 +50,16 @@ UNKNOWN, UNSEEN = -1, -2
 
 
 @compiled
-def _clear(m: I64, at: int, size: int) -> None:
-    """Begin a new life in a slot: nothing seen, nothing counted."""
-    life = m[at + LIFE] + 1
-    m[at : at + size] = 0
-    m[at + LIFE] = life
+def open_slot(m: I64, at: int, key: int, tables: Tables) -> None:
+    """Begin an entity's next life: nothing seen, nothing counted; its key and name stay."""
+    keys, streams, _, _, _, slot_size = tables
+    m[at + SLOT_HEADER + keys[key, N_PARTS] : at + slot_size[key]] = 0
+    m[at + LIFE] += 1
     m[at + FIRST] = NULL
     m[at + LAST] = NULL
+    m[at + PREVIOUS] = NULL
     for field in (CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES):
         m[at + field] = -1
-
-
-@compiled
-def open_slot(m: I64, at: int, key: int, tables: Tables) -> None:
-    """Make a slot ready for an entity's new life."""
-    keys, streams, _, _, _, slot_size = tables
-    size = slot_size[key]
-    _clear(m, at, size)
     for s in range(keys[key, FROM], keys[key, TO]):
         tails = at + streams[s, STATE]
         m[tails : tails + streams[s, WIDTHS]] = -1

@@ -16,15 +16,17 @@ import numpy as np
 from cardrisk.features.arrays import F64, I64
 from cardrisk.features.declare import Feature, FeatureSet, Key
 from cardrisk.features.finish import ARITY
+from cardrisk.features.live.facts import Handed, handed_of
 from cardrisk.features.plan import KeyPlan, key_plan, name_of
 from cardrisk.features.statistics import CARD as CARD_KEY
 from cardrisk.features.statistics import Channel, Recipe, Slot, recipe_of
 
-# one entity's slot: life number, first, last and last earlier moment, chains (next to add, last), nodes
-LIFE, FIRST, LAST, PREVIOUS, CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES, SLOT_HEADER = range(10)
-# a card row's fixed fields; then per key: next card, slot, life; per distinct stream: before, after; weights
+# one entity's slot: life number, first, last and last earlier moment, chains (next to add, last), nodes, its key;
+# then the codes of the values that name it; then the streams
+LIFE, FIRST, LAST, PREVIOUS, CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES, OF_KEY, SLOT_HEADER = range(11)
+# a card row's fixed fields; then per key: next card, slot, life; per distinct stream: before, after; codes; weights
 TIME, ANSWER, CARD_HEADER = 0, 1, 2
-# an answer row's fixed fields; then per key: next answer, slot, life; per top stream: value; weights
+# an answer row's fixed fields; then per key: next answer, slot, life; codes; weights
 OF_CARD, BEFORE, AFTER, HANDED, GRADE, SAID, ANSWER_HEADER = range(1, 8)
 # the first row of nodes is no node: it holds the first free node and how many were ever used
 FREE, USED = 0, 1
@@ -32,9 +34,10 @@ FREE, USED = 0, 1
 CARD, ANSWERS, DISTINCT, TOP = range(4)
 # columns of the tables that describe streams and keys to the kernels
 KIND, WIDTHS, SPAN, CHANNELS, CHANNEL, STATE, RAW, STREAM_FIELDS = range(8)
-FROM, TO, FIRST_RAW, LAST_RAW, GAP, SILENCE, RAW_FROM, RAW_TO, KEY_FIELDS = range(9)
+FROM, TO, FIRST_RAW, LAST_RAW, GAP, SILENCE, RAW_FROM, RAW_TO, N_PARTS, KEY_FIELDS = range(10)
 # sizes that the kernels need
-N_KEYS, N_DISTINCT, N_TOP, CARD_WEIGHTS, ANSWER_WEIGHTS, NODE_FROM, SIZES = range(7)
+(N_KEYS, N_DISTINCT, CARD_CODES, CARD_WEIGHTS, ANSWER_CODES, ANSWER_WEIGHTS, N_CODES, N_SAID, OF_CARD_TOKEN,
+ LARGEST_SLOT, SIZES) = range(11)  # fmt: skip
 # a node: one value of a top stream in one slot; then its count per window
 VALUE, NEXT_NODE, REFERENCES, STREAM, NODE_HEADER = range(5)
 
@@ -51,30 +54,36 @@ class Layout:
         The keys, in the order of every per-key field.
     facts
         Whole-number facts of a card that are read; the first columns of raw numbers.
+    handed
+        What Python hands over of a card and of an answer, and what the kernels make of it.
     card_channels, answer_channels
         Names of the weights that rows carry.
-    distinct, top
-        Columns whose values distinct and top streams compare, one per stream.
-    streams, key_table, spans, channels, sizes
-        What the kernels read; see the field names above.
+    streams, key_table, spans, channels, sizes, parts, distincts
+        What the kernels read; see the field names above. ``parts`` says which codes name an entity (-1: no more)
+        and, in its second half, which may be unknown; ``distincts`` which key and which code each distinct
+        stream compares.
     slot_size
         Numbers in a slot of each key.
+    node_width
+        Numbers of a node.
     features, ops, arguments, constants
         How number features end, over raw numbers of all keys side by side.
     """
 
     keys: tuple[Key, ...]
     facts: tuple[str, ...]
+    handed: Handed
     card_channels: tuple[str, ...]
     answer_channels: tuple[str, ...]
-    distinct: tuple[str, ...]
-    top: tuple[str, ...]
     streams: I64
     key_table: I64
     spans: I64
     channels: I64
     sizes: I64
-    slot_size: tuple[int, ...]
+    parts: I64
+    distincts: I64
+    slot_size: I64
+    node_width: int
     raw_width: int
     features: tuple[Feature, ...]
     ops: I64
@@ -102,7 +111,7 @@ class _Builder:
         self.channels: list[int] = []
         self.card: dict[str, int] = {}
         self.answer: dict[str, int] = {}
-        self.distinct: list[str] = []
+        self.distinct: list[tuple[int, str]] = []
         self.top: list[str] = []
         self.sizes: list[int] = []
         self.raw = facts
@@ -110,10 +119,11 @@ class _Builder:
 
     def add(self, index: int, plan: KeyPlan) -> None:
         """Describe one key and its streams."""
-        first, state = len(self.streams), SLOT_HEADER
+        assert plan.key is not None  # noqa: S101 - facts are no key
+        first, state = len(self.streams), SLOT_HEADER + len(plan.key.columns)
         for stream in plan.streams:
             names = [name if source != "gap" else f"gap {index} {name}" for source, name in stream.names]
-            channels = self._channels(stream.source, names)
+            channels = self._channels(index, stream.source, names)
             held = len(stream.windows) * (1 + (0 if stream.source == "top" else len(names)))
             self.streams.append(
                 [
@@ -132,21 +142,22 @@ class _Builder:
             if stream.source == "top":
                 self.most_windows = max(self.most_windows, len(stream.windows))
             state += held
-        assert plan.key is not None  # noqa: S101 - facts are no key
         gap = self.card.get(f"gap {index} count", -1)
         clocks = [-1 if c < 0 else self.raw + c for c in (plan.first, plan.last)]
         until = self.raw + plan.width
-        self.keys.append([first, len(self.streams), *clocks, gap, plan.key.silence, self.raw, until])
+        parts = len(plan.key.columns)
+        self.keys.append([first, len(self.streams), *clocks, gap, plan.key.silence, self.raw, until, parts])
         self.sizes.append(state)
         self.raw = until
 
-    def _channels(self, source: str, names: list[str]) -> list[int]:
-        if source in ("distinct", "top"):
-            held = self.distinct if source == "distinct" else self.top
-            held.append(names[0])
-            return [len(held) - 1]
+    def _channels(self, index: int, source: str, names: list[str]) -> list[int]:
+        if source == "distinct":
+            self.distinct.append((index, names[0]))
+            return [len(self.distinct) - 1]
+        if source == "top":
+            self.top += [name for name in names if name not in self.top]
+            return [self.top.index(names[0])]
         if any(name.startswith("gap ") for name in names):  # the three parts stand side by side
-            index = next(name for name in names if name.startswith("gap ")).split(" ")[1]
             for part in ("count", "sum", "squares"):
                 self.card.setdefault(f"gap {index} {part}", len(self.card))
         table = self.card if source == "card" else self.answer
@@ -158,7 +169,7 @@ def layout_of(features: FeatureSet) -> Layout:
     """Lay out the live arrays for a feature set."""
     recipes = [(f, r) for f in features if (r := recipe_of(f)) is not None]
     slots = list(dict.fromkeys(slot for _, recipe in recipes for slot in recipe.slots))
-    facts = [slot for slot in slots if slot.key is None]
+    named = [slot for slot in slots if slot.key is None]
     if any(slot.channel.name.endswith("flag resubmitted") for slot in slots):
         slots.append(Slot(Channel("first"), CARD_KEY))
     by_key: dict[str, list[Slot]] = {}
@@ -166,42 +177,63 @@ def layout_of(features: FeatureSet) -> Layout:
         if slot.key is not None:
             by_key.setdefault(name_of(slot.key), []).append(slot)
     plans = [key_plan(members[0].key, members) for members in by_key.values()]
-    build = _Builder(len(facts))
-    place = {slot: i for i, slot in enumerate(facts)}
+    build = _Builder(len(named))
+    place = {slot: i for i, slot in enumerate(named)}
     for index, plan in enumerate(plans):
         place.update({slot: build.raw + column for slot, column in plan.column.items()})
         build.add(index, plan)
-    return _finish(recipes, plans, facts, build, place)
+    return _finish(recipes, [plan.key for plan in plans if plan.key is not None], named, build, place)
 
 
 def _finish(
     recipes: list[tuple[Feature, Recipe]],
-    plans: list[KeyPlan],
-    facts: list[Slot],
+    keys: list[Key],
+    named: list[Slot],
     build: _Builder,
     place: dict[Slot, int],
 ) -> Layout:
-    k, d, t = len(plans), len(build.distinct), len(build.top)
-    sizes = [k, d, t, CARD_HEADER + 3 * k + 2 * d, ANSWER_HEADER + 3 * k + t, NODE_HEADER + build.most_windows]
+    names = tuple(slot.channel.name for slot in named)
+    handed = handed_of(keys, names, tuple(build.card), tuple(build.answer), build.distinct, build.top)
     arguments = np.zeros((len(recipes), ARITY), np.int64)
     for i, (_, recipe) in enumerate(recipes):
         arguments[i, : len(recipe.slots)] = [place[slot] for slot in recipe.slots]
+    distincts = [[key, handed.columns.index(column)] for key, column in build.distinct]
     return Layout(
-        keys=tuple(plan.key for plan in plans if plan.key is not None),
-        facts=tuple(slot.channel.name for slot in facts),
+        keys=tuple(keys),
+        facts=names,
+        handed=handed,
         card_channels=tuple(build.card),
         answer_channels=tuple(build.answer),
-        distinct=tuple(build.distinct),
-        top=tuple(build.top),
         streams=np.array(build.streams, np.int64).reshape(-1, STREAM_FIELDS),
         key_table=np.array(build.keys, np.int64).reshape(-1, KEY_FIELDS),
         spans=np.array(build.spans, np.int64),
         channels=np.array(build.channels, np.int64),
-        sizes=np.array(sizes, np.int64),
-        slot_size=tuple(build.sizes),
+        sizes=_sizes(keys, handed, build),
+        parts=_parts(keys, handed.columns),
+        distincts=np.array(distincts, np.int64).reshape(-1, 2),
+        slot_size=np.array(build.sizes, np.int64),
+        node_width=NODE_HEADER + build.most_windows,
         raw_width=build.raw,
         features=tuple(feature for feature, _ in recipes),
         ops=np.array([recipe.operation for _, recipe in recipes], np.int64),
         arguments=arguments,
         constants=np.array([recipe.constant for _, recipe in recipes], np.float64),
     )
+
+
+def _sizes(keys: list[Key], handed: Handed, build: _Builder) -> I64:
+    k, d, codes, said = len(keys), len(build.distinct), len(handed.columns), len(handed.said_columns)
+    card, answer = CARD_HEADER + 3 * k + 2 * d, ANSWER_HEADER + 3 * k
+    token = keys.index(CARD_KEY) if CARD_KEY in keys else -1
+    largest = max(build.sizes, default=1)
+    return np.array([k, d, card, card + codes, answer, answer + said, codes, said, token, largest], np.int64)
+
+
+def _parts(keys: list[Key], columns: tuple[str, ...]) -> I64:
+    """Return which codes name each key's entity, and which of them may be unknown."""
+    most = max((len(key.columns) for key in keys), default=0)
+    parts = np.full((len(keys), 2 * most), -1, np.int64)
+    for row, key in zip(parts, keys, strict=True):
+        row[: len(key.columns)] = [columns.index(column) for column in key.columns]
+        row[most : most + len(key.columns)] = [column in key.lenient for column in key.columns]
+    return parts

@@ -1,23 +1,30 @@
-"""All of history in three growing tables and a few dictionaries; what leaves the horizon leaves memory."""
+"""All of history in growing tables and two dictionaries; what leaves the horizon leaves memory."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
+from struct import Struct
 from typing import Any, Final
 
 import numpy as np
 
-from cardrisk.features.arrays import HORIZON, I64, NULL
-from cardrisk.features.events import GRAVITY
-from cardrisk.features.live import layout as at_
-from cardrisk.features.live import steps
-from cardrisk.features.live.kernel import UNKNOWN, UNSEEN
+from cardrisk.features import rings
+from cardrisk.features.arrays import DAY, F64, HORIZON, I64, NULL
+from cardrisk.features.live import book as at_
+from cardrisk.features.live import layout as in_
+from cardrisk.features.live import lookup, steps
+from cardrisk.features.live.coding import Coding
+from cardrisk.features.live.context import build_rings
+from cardrisk.features.live.handing import Answer, Card
 from cardrisk.features.live.layout import Layout
-from cardrisk.features.live.values import Row, answer_weight_of, entity_of, part_of, plain, weight_of
-from cardrisk.features.statistics import CARD
 
 SMALLEST: Final = 1_024
 """Rows that a table begins with; a power of two, as every size is."""
+NOTHING: Final = np.zeros(0)
+"""Where nothing is read to."""
+ALONE: Final = np.zeros(0, np.int64)
+"""No fact of cards handed in together: the card came alone."""
 
 
 class LiveState:
@@ -31,198 +38,217 @@ class LiveState:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.tables = (
-            layout.key_table,
-            layout.streams,
-            layout.spans,
-            layout.channels,
-            layout.sizes,
-            np.array(layout.slot_size, np.int64),
-        )
-        self.m = np.zeros(1 << 12, np.int64)
-        self.m_used = 0
-        self.cards = np.zeros((SMALLEST, layout.card_width), np.int64)
-        self.answers = np.zeros((SMALLEST, layout.answer_width), np.int64)
-        self.nodes = np.zeros((SMALLEST, int(layout.sizes[at_.NODE_FROM])), np.int64)
-        self.first_card = self.next_card = self.first_answer = self.next_answer = 0
-        self.scratch = np.zeros(max(layout.slot_size, default=1), np.int64)
-        self.asked = np.zeros(len(layout.keys), np.int64)
-        self.closed = np.zeros((max(64, 2 * len(layout.keys)), 2), np.int64)
-        self.entities: list[dict[Any, int]] = [{} for _ in layout.keys]
-        self.owner: dict[int, Any] = {}
-        self.free: list[list[int]] = [[] for _ in layout.keys]
-        self.last: list[dict[tuple[int, Any], int]] = [{} for _ in layout.distinct]
-        self.by_id: dict[str, int] = {}
-        self.answer_times: deque[int] = deque()
-        self.kept: deque[tuple[int, Any, list[tuple[int, tuple[int, Any]]], tuple[Any, ...]]] = deque()
-        self.texts: dict[Any, int] = {}
-        self.read_entity = [entity_of(key.columns, key.lenient) for key in layout.keys]
-        self.read_value = [part_of(column) for column in layout.distinct]
-        self.readers = list(zip(self.read_entity, self.entities, strict=True))
-        self.value_key = _keys_of(layout)
-        self.weights = [
-            None if name.startswith("gap ") or name.endswith("flag resubmitted") else weight_of(name)
-            for name in layout.card_channels
-        ]
-        self.again = [
-            (i, name.startswith("has "))
-            for i, name in enumerate(layout.card_channels)
-            if name.endswith("flag resubmitted")
-        ]
-        self.answer_weights = [answer_weight_of(name) for name in layout.answer_channels]
-        self.card_key = layout.keys.index(CARD) if CARD in layout.keys else -1
+        self.book = at_.empty()
+        self.coding = Coding(self.book)
+        self.by_id: dict[Any, int] = {}
+        self.names: deque[Any] = deque()
+        self.first_card = self.next_card = self.events = 0
+        self.now = NULL
+        self._tables: dict[int, Any] = {}
+        self._declare()
+        self._begin()
+        codes, numbers = len(layout.handed.columns), len(layout.handed.numbers)
+        self._card = np.zeros(1 + codes + numbers, np.int64)
+        self._answer = np.zeros(steps.A_CODES + len(layout.handed.said_columns), np.int64)
+        self._pack_card: Callable[..., None] = Struct(f"{self._card.size}q").pack_into
+        self._pack_answer: Callable[..., None] = Struct(f"{self._answer.size}q").pack_into
+        self._ring: tuple[int, int] = (NULL, 0)
 
-    def slots_of(self, card: Row) -> list[int]:
-        """Return the slot of each key's entity: ``UNKNOWN`` where not named, ``UNSEEN`` where new."""
-        return [
-            UNKNOWN if (entity := read(card)) is None else known.get(entity, UNSEEN) for read, known in self.readers
-        ]
+    def _put(self, page: int, values: Any) -> None:
+        self._tables[page] = np.ascontiguousarray(values)
+        at_.write(self.book, page, self._tables[page])
 
-    def read(self, slots: list[int], t: int, raw: I64) -> None:
-        """Write raw numbers of every key, as known before ``t``; changes nothing."""
-        self.asked[:] = slots
-        steps.read(self.asked, t, self.m, self.cards, self.answers, self.nodes, self.tables, self.scratch, raw)
+    def _declare(self) -> None:
+        layout, handed = self.layout, self.layout.handed
+        ringed = any(name.startswith("ring ") for name in layout.facts)
+        linked = [handed.columns.index(column) for column in rings.COLUMNS] if ringed else []
+        single = [feature.dtype == "float32" for feature in layout.features]
+        for page, values in (
+            (at_.KEYS, layout.key_table),
+            (at_.STREAMS, layout.streams),
+            (at_.SPANS, layout.spans),
+            (at_.CHANNELS, layout.channels),
+            (at_.SIZES, layout.sizes),
+            (at_.SLOT_SIZE, layout.slot_size),
+            (at_.PARTS, layout.parts),
+            (at_.DISTINCTS, layout.distincts),
+            (at_.WEIGHTS, handed.weights),
+            (at_.SAID_WEIGHTS, handed.said_weights),
+            (at_.FACTS, handed.facts),
+            (at_.RING_COLUMNS, np.array(linked, np.int64)),
+            (at_.OPS, layout.ops),
+            (at_.ARGUMENTS, layout.arguments),
+            (at_.CONSTANTS, layout.constants),
+            (at_.SINGLE, np.array(single, np.int64)),
+        ):
+            self._put(page, values)
 
-    def resubmitted(self, slots: list[int], t: int) -> int:
-        """Return whether the same card was handed in before, ``NULL`` where its token is unknown."""
-        at = slots[self.card_key]
-        if at < 0:
-            return NULL if at == UNKNOWN else 0
-        alive = t - int(self.m[at + at_.LAST]) <= self.layout.keys[self.card_key].silence
-        return int(alive and int(self.m[at + at_.FIRST]) < t)
+    def _begin(self) -> None:
+        layout, keys = self.layout, len(self.layout.keys)
+        counts = np.zeros(at_.FREE_SLOTS + keys, np.int64)
+        counts[at_.FREE_SLOTS :] = -1
+        largest = int(layout.sizes[in_.LARGEST_SLOT])
+        total = int(layout.slot_size.sum())
+        for page, shape in (
+            (at_.M, max(1 << 12, 1 << total.bit_length())),
+            (at_.CARDS, (SMALLEST, layout.card_width)),
+            (at_.ANSWERS, (SMALLEST, layout.answer_width)),
+            (at_.NODES, (SMALLEST, layout.node_width)),
+            (at_.SLOTS, 4 * SMALLEST),
+            (at_.PAIRS, 4 * SMALLEST),
+            (at_.SCRATCH, largest),
+            (at_.ASKED, keys),
+            (at_.RAW, max(layout.raw_width, 1)),
+        ):
+            self._put(page, np.zeros(shape, np.int64))
+        self._put(at_.COUNTS, counts)
+        self._put_rings(ALONE, np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 3), np.int64))
 
-    def push(
-        self, name: str | None, card: Row, t: int, linked: tuple[Any, ...], slots: list[int] | None = None
-    ) -> None:
-        """Let a card become history at ``t``, no earlier than anything before it.
+    def _put_rings(self, values: I64, parent: I64, degree: I64, stats: I64) -> None:
+        self._put(at_.RING_VALUES, values)
+        self._put(at_.RING_PARENT, parent)
+        self._put(at_.RING_DEGREE, degree)
+        self._put(at_.RING_STATS, stats)
 
-        ``slots`` are those of the card, where they were looked up just before.
+    def read(self, card: Card, t: int, over: I64 = ALONE) -> F64:
+        """Return a card's number features as known before ``t``; changes nothing.
+
+        Parameters
+        ----------
+        card
+            The card.
+        over
+            Facts of cards handed in together, shape (facts,), ``NEVER`` where the card's own stands.
         """
-        self.expire(t)
-        if slots is None:
-            slots = self.slots_of(card)
-        if self.next_card - self.first_card >= len(self.cards):
-            self.cards = _grown(self.cards, self.first_card, self.next_card)
-        again = self.resubmitted(slots, t) if self.card_key >= 0 else NULL
-        for key, slot in enumerate(slots):
-            if slot == UNSEEN:
-                slots[key] = self._new_slot(key, self.read_entity[key](card))
-        before, pairs = self._values(card, slots)
-        n, d = len(slots), len(before)
-        weights = [w(card, t) if w is not None else 0 for w in self.weights]
-        for i, flag in self.again:
-            weights[i] = int(again != NULL) if flag else max(again, 0)
-        self.cards[self.next_card & (len(self.cards) - 1)] = [
-            t, -1, *([-1] * n), *slots, *([0] * n), *before, *([-1] * d), *weights
-        ]  # fmt: skip
-        steps.push_card(self.next_card, self.m, self.cards, self.nodes, self.tables)
+        self._see_to_rings(t)
+        self._pack_card(self._card, 0, t, *self.coding.seen(card.values), *card.numbers)
+        out = np.empty(len(self.layout.features))
+        steps.step(self.book, steps.READ, self._card, over, out)
+        return out
+
+    def take(self, card: Card, t: int, over: I64 = ALONE) -> F64:
+        """Read a card as :meth:`read` does, and let it become history at ``t``, no earlier than anything before."""
+        self._see_to_rings(t)
+        self._pack_card(self._card, 0, t, *self.coding.of(card.values), *card.numbers)
+        out = np.empty(len(self.layout.features))
+        self._noted(card.name, t, steps.step(self.book, steps.TAKE, self._card, over, out))
+        return out
+
+    def push(self, card: Card, t: int) -> None:
+        """Let a card become history at ``t``, no earlier than anything before it."""
+        self._pack_card(self._card, 0, t, *self.coding.of(card.values), *card.numbers)
+        self._noted(card.name, t, steps.step(self.book, steps.PUSH, self._card, ALONE, NOTHING))
+
+    def _noted(self, name: Any, t: int, status: int) -> None:
         if name is not None:
             self.by_id[name] = self.next_card
-        self.kept.append((t, name, pairs, linked))
+        self.names.append(name)
         self.next_card += 1
+        self.events += 1
+        self.now = t
+        if status:
+            self._settle()
 
-    def _values(self, card: Row, slots: list[int]) -> tuple[list[int], list[tuple[int, tuple[int, Any]]]]:
-        """Return what each distinct stream compares with, and what must be forgotten with the card."""
-        before, pairs = [], []
-        for d, read in enumerate(self.read_value):
-            value, slot = read(card), slots[self.value_key[d]]
-            if value is None or slot < 0:
-                before.append(UNSEEN)
-                continue
-            pair = (slot, value)
-            before.append(self.last[d].get(pair, -1))
-            self.last[d][pair] = self.next_card
-            pairs.append((d, pair))
-        return before, pairs
+    def answer(self, number: int, answer: Answer, handed: int) -> None:
+        """Let an answer of a card, handed over at ``handed``, become known."""
+        codes = self.coding.of(answer.values)
+        self._pack_answer(self._answer, 0, number, handed, answer.said, answer.grade, answer.cause, *codes)
+        self.events += 1
+        self.now = max(self.now, handed)
+        if steps.step(self.book, steps.SAY, self._answer, ALONE, NOTHING):
+            self._settle()
 
-    def _new_slot(self, key: int, entity: Any) -> int:
-        size = self.layout.slot_size[key]
-        if self.free[key]:
-            slot = self.free[key].pop()
-        else:
-            slot = self.m_used
-            self.m_used += size
-            if self.m_used > len(self.m):
-                self.m = np.concatenate([self.m, np.zeros(len(self.m), np.int64)])
-            self.m[slot + at_.NODES] = -1
-        self.m[slot + at_.LAST] = NULL  # no life yet: the card that opened it begins one
-        self.entities[key][entity] = slot
-        self.owner[slot] = entity
-        return slot
+    def run(self, order: I64, cards: I64, answers: I64, names: Iterable[Any], now: int) -> None:
+        """Take in many events at once, as :meth:`push` and :meth:`answer` would one by one.
 
-    def stands(self, card: int) -> tuple[int, int, int, int] | None:
-        """Return a card's last answer: the moment it counts from, when handed over, its grade, what it said."""
-        number = int(self.cards[card & (len(self.cards) - 1), at_.ANSWER])
-        if number < 0:
+        Parameters
+        ----------
+        order, cards, answers
+            As :func:`cardrisk.features.live.steps.run` takes them.
+        names
+            The cards' names, in order.
+        now
+            The latest moment known afterwards.
+        """
+        for name in names:
+            if name is not None:
+                self.by_id[name] = self.next_card
+            self.names.append(name)
+            self.next_card += 1
+        self.events += len(order)
+        self.now = max(self.now, now)
+        done = 0
+        while done < len(order):
+            done = steps.run(self.book, order, done, cards, answers, NOTHING)
+            self._settle()
+
+    def knows(self, name: Any, t: int) -> bool:
+        """Whether a card of this ``submission_id`` is history still at ``t``."""
+        number = self.by_id.get(name)
+        return number is not None and self.time_of(number) >= t - HORIZON
+
+    def time_of(self, number: int) -> int:
+        """Return the moment from which a card counts."""
+        cards = self._tables[at_.CARDS]
+        return int(cards[number & (len(cards) - 1), in_.TIME])
+
+    def stands(self, number: int) -> tuple[int, int] | None:
+        """Return the grade of a card's last answer and the moment that it said; None without one."""
+        cards, answers = self._tables[at_.CARDS], self._tables[at_.ANSWERS]
+        answer = int(cards[number & (len(cards) - 1), in_.ANSWER])
+        if answer < 0:
             return None
-        row = self.answers[number & (len(self.answers) - 1)].tolist()
-        return row[at_.TIME], row[at_.HANDED], row[at_.GRADE], row[at_.SAID]
+        row = answers[answer & (len(answers) - 1)]
+        return int(row[in_.GRADE]), int(row[in_.SAID])
 
-    def push_answer(self, card: int, answer: Row, moment: int, handed: int, said: int) -> None:
-        """Let an answer, handed over at ``handed``, count from ``moment``; of one moment the gravest stands."""
-        grade = grade_of(answer)
-        mask = len(self.answers) - 1
-        previous = int(self.cards[card & (len(self.cards) - 1), at_.ANSWER])
-        if previous >= 0:
-            old = self.answers[previous & mask]
-            if int(old[at_.TIME]) == moment and (int(old[at_.HANDED]), int(old[at_.GRADE])) >= (handed, grade):
-                return
-        if self.next_answer - self.first_answer >= len(self.answers):
-            self.answers = _grown(self.answers, self.first_answer, self.next_answer)
-            mask = len(self.answers) - 1
-        if int(self.nodes[0, at_.USED]) + len(self.layout.top) + 1 >= len(self.nodes):
-            self.nodes = np.concatenate([self.nodes, np.zeros_like(self.nodes)])
-        n = len(self.layout.keys)
-        tops = [self._text(answer.get(column)) if grade >= 2 else -1 for column in self.layout.top]
-        weights = [weight(answer, grade) for weight in self.answer_weights]
-        self.answers[self.next_answer & mask] = [
-            moment, card, previous, -1, handed, grade, said, *([-1] * n), *([0] * (2 * n)), *tops, *weights
-        ]  # fmt: skip
-        steps.push_answer(self.next_answer, self.m, self.cards, self.answers, self.nodes, self.tables)
-        self.answer_times.append(moment)
-        self.next_answer += 1
+    def _settle(self) -> None:
+        """See to what a step left to do: forget names and values that are gone, and make room."""
+        counts = self._tables[at_.COUNTS]
+        first = int(counts[at_.FIRST_CARD])
+        for number in range(self.first_card, first):
+            name = self.names.popleft()
+            if name is not None and self.by_id.get(name) == number:
+                del self.by_id[name]
+        self.first_card = first
+        self.coding.forget(self.coding.dead[: counts[at_.DEAD_USED]].tolist())
+        counts[at_.DEAD_USED] = 0
+        self._make_room(counts)
 
-    def _text(self, value: Any) -> int:
-        value = plain(value)
-        return -1 if value is None else self.texts.setdefault(value, len(self.texts))
-
-    def expire(self, now: int) -> None:
-        """Forget what lies beyond the horizon."""
-        while self.kept and self.kept[0][0] < now - HORIZON:
-            before = self.first_card
-            self.first_card, closed = steps.expire_cards(
-                before, self.next_card, now, self.m, self.cards, self.nodes, self.tables, self.closed
+    def _make_room(self, counts: I64) -> None:
+        for page, start, stop in (
+            (at_.CARDS, at_.FIRST_CARD, at_.NEXT_CARD),
+            (at_.ANSWERS, at_.FIRST_ANSWER, at_.NEXT_ANSWER),
+        ):
+            if counts[stop] - counts[start] >= len(self._tables[page]):
+                self._put(page, _grown(self._tables[page], int(counts[start]), int(counts[stop])))
+        m, nodes = self._tables[at_.M], self._tables[at_.NODES]
+        if counts[at_.M_USED] + self.layout.slot_size.sum() > len(m):
+            self._put(at_.M, np.concatenate([m, np.zeros_like(m)]))
+        if nodes[0, in_.USED] + len(self.layout.streams) >= len(nodes):
+            self._put(at_.NODES, np.concatenate([nodes, np.zeros_like(nodes)]))
+        sizes, slots, pairs = self.layout.sizes, self._tables[at_.SLOTS], self._tables[at_.PAIRS]
+        if 2 * (counts[at_.SLOTS_USED] + len(self.layout.keys)) > len(slots):
+            self._put(at_.SLOTS, np.zeros(2 * len(slots), np.int64))
+            lookup.enter_slots(slots, self._tables[at_.M], self.layout.key_table, in_.N_PARTS, self._tables[at_.SLOTS])
+        if 2 * (counts[at_.PAIRS_USED] + sizes[in_.N_DISTINCT]) > len(pairs):
+            self._put(at_.PAIRS, np.zeros(2 * len(pairs), np.int64))
+            lookup.enter_pairs(
+                pairs,
+                self._tables[at_.CARDS],
+                self.layout.distincts,
+                int(sizes[in_.N_KEYS]),
+                int(sizes[in_.CARD_CODES]),
+                self._tables[at_.PAIRS],
             )
-            for number in range(before, self.first_card):
-                self._forget(number)
-            for key, slot in self.closed[:closed].tolist():
-                del self.entities[key][self.owner.pop(slot)]
-                self.free[key].append(slot)
-        if self.answer_times and self.answer_times[0] < now - HORIZON:
-            before = self.first_answer
-            self.first_answer = steps.expire_answers(
-                before, self.next_answer, now, self.m, self.answers, self.nodes, self.tables
-            )
-            for _ in range(before, self.first_answer):
-                self.answer_times.popleft()
 
-    def _forget(self, number: int) -> None:
-        _, name, pairs, _ = self.kept.popleft()
-        if name is not None and self.by_id.get(name) == number:
-            del self.by_id[name]
-        for d, pair in pairs:
-            if self.last[d].get(pair) == number:
-                del self.last[d][pair]
-
-
-def _keys_of(layout: Layout) -> list[int]:
-    """Return the key of each distinct stream."""
-    found = [0] * len(layout.distinct)
-    for key in range(len(layout.keys)):
-        for s in range(int(layout.key_table[key, at_.FROM]), int(layout.key_table[key, at_.TO])):
-            if layout.streams[s, at_.KIND] == at_.DISTINCT:
-                found[int(layout.streams[s, at_.CHANNEL])] = key
-    return found
+    def _see_to_rings(self, t: int) -> None:
+        """Build the rings of the day of ``t``, unless they stand and nothing can have come to them since."""
+        day = t - t % DAY
+        if day == self._ring[0] and self._ring[1] in (-1, self.events):
+            return
+        self._ring = day, -1 if self.now >= day else self.events
+        if self._tables[at_.RING_COLUMNS].size:
+            self._put_rings(*build_rings(self.book, day))
 
 
 def _grown(table: I64, first: int, stop: int) -> I64:
@@ -231,8 +257,3 @@ def _grown(table: I64, first: int, stop: int) -> I64:
     numbers = np.arange(first, stop)
     larger[numbers & (len(larger) - 1)] = table[numbers & (len(table) - 1)]
     return larger
-
-
-def grade_of(answer: Row) -> int:
-    """Return how grave an answer is: 0 unknown, 1 success, 2 partial, 3 failed."""
-    return GRAVITY.get(plain(answer.get("status")) or "unknown", 0)

@@ -10,6 +10,7 @@ from cardrisk.features.arrays import I64, NEVER
 from cardrisk.features.live.kernel import Tables, advance_answers
 from cardrisk.features.live.layout import (
     AFTER,
+    ANSWER_CODES,
     ANSWER_HEAD,
     ANSWER_HEADER,
     BEFORE,
@@ -17,11 +18,9 @@ from cardrisk.features.live.layout import (
     FREE,
     FROM,
     KIND,
-    N_KEYS,
     NEXT_NODE,
     NODE_HEADER,
     NODES,
-    RAW,
     REFERENCES,
     SPAN,
     STATE,
@@ -36,37 +35,24 @@ from cardrisk.features.live.layout import (
 
 
 @compiled
-def advance_top(
-    m: I64,
-    at: int,
-    key: int,
-    s: int,
-    t: int,
-    answers: I64,
-    nodes: I64,
-    tables: Tables,
-    raw: I64,
-    commit: bool,
-) -> None:
-    """Bring the counts of one top stream's values up to ``t``; keep them, or write the highest into ``raw``."""
+def _advance_top(m: I64, at: int, key: int, s: int, t: int, answers: I64, nodes: I64, tables: Tables) -> None:
+    """Bring the counts of one top stream's values up to ``t``."""
     _, streams, spans, _, sizes, _ = tables
     wide, tails = streams[s, WIDTHS], at + streams[s, STATE]
-    counts, values, where = _held(m[at + NODES], s, wide, nodes)
     mask = answers.shape[0] - 1
-    to_next = ANSWER_HEADER + key
-    to_value = ANSWER_HEADER + 3 * sizes[N_KEYS] + streams[s, CHANNEL]
+    to_next, to_value = ANSWER_HEADER + key, sizes[ANSWER_CODES] + streams[s, CHANNEL]
     head = m[at + ANSWER_HEAD]
     while head >= 0 and answers[head & mask, TIME] < t:
         row = answers[head & mask]
         old = row[BEFORE]
-        new = _index(values, row[to_value])
-        gone = _index(values, answers[old & mask, to_value]) if old >= 0 else -1
+        new = _node(m, at, s, row[to_value], nodes)
+        gone = _node(m, at, s, answers[old & mask, to_value], nodes) if old >= 0 else 0
         for w in range(wide):
             tail = m[tails + w]
-            if new >= 0:
-                counts[new, w] += 1
-            if gone >= 0 and 0 <= tail <= old:
-                counts[gone, w] -= 1
+            if new > 0:
+                nodes[new, NODE_HEADER + w] += 1
+            if gone > 0 and 0 <= tail <= old:
+                nodes[gone, NODE_HEADER + w] -= 1
             if tail < 0:
                 m[tails + w] = head
         head = row[to_next]
@@ -75,74 +61,68 @@ def advance_top(
         k = m[tails + w]
         while span != NEVER and k >= 0 and k != head and answers[k & mask, TIME] < t - span:
             row = answers[k & mask]
-            gone = _index(values, row[to_value])
-            if gone >= 0 and (row[AFTER] < 0 or 0 <= head <= row[AFTER]):
-                counts[gone, w] -= 1
+            gone = _node(m, at, s, row[to_value], nodes)
+            if gone > 0 and (row[AFTER] < 0 or 0 <= head <= row[AFTER]):
+                nodes[gone, NODE_HEADER + w] -= 1
             k = row[to_next]
         m[tails + w] = -1 if k == head else k
-        if not commit:
-            raw[streams[s, RAW] + w] = counts[:, w].max() if values.size else 0
-    if commit:
-        for i in range(values.size):
-            nodes[where[i], NODE_HEADER : NODE_HEADER + wide] = counts[i]
 
 
 @compiled
-def _held(node: int, s: int, wide: int, nodes: I64) -> tuple[I64, I64, I64]:
-    """Copy one stream's nodes of a slot: counts, values and where they stand."""
-    n, k = 0, node
-    while k >= 0:
-        n += nodes[k, STREAM] == s
-        k = nodes[k, NEXT_NODE]
-    counts, values, where = np.empty((n, wide), np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
-    i, k = 0, node
-    while k >= 0:
-        if nodes[k, STREAM] == s:
-            counts[i] = nodes[k, NODE_HEADER : NODE_HEADER + wide]
-            values[i] = nodes[k, VALUE]
-            where[i] = k
-            i += 1
-        k = nodes[k, NEXT_NODE]
-    return counts, values, where
+def _node(m: I64, at: int, s: int, value: int, nodes: I64) -> int:
+    """Return the node of a value, 0 where there is none or the value is unknown."""
+    if value < 0:
+        return 0
+    node = m[at + NODES]
+    while node > 0 and not (nodes[node, STREAM] == s and nodes[node, VALUE] == value):
+        node = nodes[node, NEXT_NODE]
+    return int(max(node, 0))
 
 
 @compiled
-def _index(values: I64, value: int) -> int:
-    """Return where a value stands, -1 where not or unknown."""
-    if value >= 0:
-        for i in range(values.size):
-            if values[i] == value:
-                return i
-    return -1
+def top_of(m: I64, at: int, s: int, w: int, nodes: I64) -> int:
+    """Return how often the commonest value stands in a window."""
+    most, node = 0, m[at + NODES]
+    while node > 0:
+        if nodes[node, STREAM] == s:
+            most = max(most, nodes[node, NODE_HEADER + w])
+        node = nodes[node, NEXT_NODE]
+    return most
 
 
 @compiled
-def answers_up_to(
-    m: I64,
-    at: int,
-    key: int,
-    t: int,
-    answers: I64,
-    nodes: I64,
-    tables: Tables,
-    raw: I64,
-    commit: bool,
-) -> None:
+def copied(m: I64, at: int, nodes: I64) -> I64:
+    """Return a copy of a slot's nodes that may be written to, and let the slot name the copies."""
+    n, node = 1, m[at + NODES]
+    while node > 0:
+        n, node = n + 1, nodes[node, NEXT_NODE]
+    held = np.empty((n, nodes.shape[1]), np.int64)
+    n, node = 1, m[at + NODES]
+    while node > 0:
+        held[n] = nodes[node]
+        n, node = n + 1, nodes[node, NEXT_NODE]
+        held[n - 1, NEXT_NODE] = n
+    if n > 1:
+        held[n - 1, NEXT_NODE] = -1
+        m[at + NODES] = 1
+    return held
+
+
+@compiled
+def answers_up_to(m: I64, at: int, key: int, t: int, answers: I64, nodes: I64, tables: Tables) -> None:
     """Bring everything about answers up to ``t``; tops before sums, which move the head they share."""
     keys, streams, _, _, _, _ = tables
     for s in range(keys[key, FROM], keys[key, TO]):
         if streams[s, KIND] == TOP:
-            advance_top(m, at, key, s, t, answers, nodes, tables, raw, commit)
+            _advance_top(m, at, key, s, t, answers, nodes, tables)
     advance_answers(m, at, key, t, answers, tables)
 
 
 @compiled
 def hold(m: I64, at: int, s: int, value: int, nodes: I64) -> None:
     """Note that one more answer of the slot carries a value; there must be room for one more node."""
-    node = m[at + NODES]
-    while node >= 0 and not (nodes[node, STREAM] == s and nodes[node, VALUE] == value):
-        node = nodes[node, NEXT_NODE]
-    if node < 0:
+    node = _node(m, at, s, value, nodes)
+    if node == 0:
         node = nodes[0, FREE]
         if node > 0:
             nodes[0, FREE] = nodes[node, NEXT_NODE]

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from cardrisk.errors import InputError
-from cardrisk.features.arrays import NULL
+from cardrisk.features.arrays import NEVER, NULL
 from cardrisk.features.columns import LARGEST
 
 Row: TypeAlias = Mapping[str, Any]
-Number: TypeAlias = Callable[[Row, int], int]
-"""A whole number from a card and its moment."""
+Number: TypeAlias = Callable[[Row], int]
+"""A whole number from a card."""
 
-TIMES = frozenset({"submitted_at", "received_at", "valid_until", "submitter_registered_at", "answered_at"})
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+TIMES: Final = frozenset({"submitted_at", "received_at", "valid_until", "submitter_registered_at", "answered_at"})
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_DAY: Final = 86_400_000_000
 
 
 def plain(value: Any) -> Any:
@@ -36,8 +37,13 @@ def micros(value: Any) -> int:
     InputError
         If the value is no moment.
     """
+    if type(value) is dt.datetime and value.tzinfo is not None:
+        gone = value - _EPOCH
+        return gone.days * _DAY + gone.seconds * 1_000_000 + gone.microseconds
     if type(value) is int:
-        return value
+        if NULL <= value < NEVER:
+            return value
+        raise InputError("expected a moment in microseconds since 1970, got a whole number out of reach; convert it")
     value = plain(value)
     if value is None:
         return NULL
@@ -50,9 +56,7 @@ def micros(value: Any) -> int:
         value = value.tz_localize("UTC") if value.tzinfo is None else value
         whole: int = value.as_unit("us", round_ok=True).to_datetime64().astype(np.int64).item()
         return whole
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=dt.UTC)
-    return int((value - _EPOCH) // dt.timedelta(microseconds=1))
+    return micros(dt.datetime.combine(value.date(), value.timetz().replace(tzinfo=value.tzinfo or dt.UTC)))
 
 
 def known_at(card: Row) -> int:
@@ -63,11 +67,12 @@ def known_at(card: Row) -> int:
 
 def scaled(value: Any, scale: int) -> int:
     """Return a number times ``scale``, rounded half to even; ``NULL`` where unknown or beyond reach."""
-    value = plain(value)
-    if value is None:
-        return NULL
+    if type(value) is not float:
+        value = plain(value)
+        if value is None:
+            return NULL
     number = float(value) * scale
-    return round(number) if abs(number) < LARGEST else NULL
+    return round(number) if -LARGEST < number < LARGEST else NULL
 
 
 def flag(value: Any) -> int:
@@ -76,95 +81,33 @@ def flag(value: Any) -> int:
     return NULL if value is None else int(float(value) != 0.0)
 
 
-def region_mismatch(card: Row, _: int = 0) -> int:
+def region_mismatch(card: Row) -> int:
     """Return 1 where used outside its region, 0 where inside, ``NULL`` where either is unknown."""
     issued, used = plain(card.get("region_issued")), plain(card.get("region_of_use"))
     return NULL if issued is None or used is None else int(issued != used)
 
 
 def number_of(name: str) -> Number:
-    """Return the reader of a whole-number fact: ``moment`` or ``cents|time|micro|flag COLUMN``."""
-    if name == "moment":
-        return lambda card, t: t
+    """Return the reader of a whole-number fact: ``cents|time|micro|flag COLUMN``."""
     if name == "flag region_mismatch":
         return region_mismatch
     how, column = name.split(" ", 1)
     if how == "time":
-        return lambda card, t: micros(card.get(column))
+        return lambda card: micros(card.get(column))
     if how == "flag":
-        return lambda card, t: flag(card.get(column))
+        return lambda card: flag(card.get(column))
     scale = 100 if how == "cents" else 1_000_000
-    return lambda card, t: scaled(card.get(column), scale)
+    return lambda card: scaled(card.get(column), scale)
 
 
-def weight_of(name: str) -> Number:
-    """Return the reader of a submission channel; 0 where its number is unknown."""
-    if name == "one":
-        return lambda card, t: 1
-    if name.startswith("has "):
-        has = number_of(name[4:])
-        return lambda card, t: int(has(card, t) != NULL)
-    if name.startswith("price "):
-        return _price("cents " + ("asking_price" if name == "price asking" else "face_value"))
-    read = number_of(name)
-
-    def weight(card: Row, t: int) -> int:
-        number = read(card, t)
-        return 0 if number == NULL else number
-
-    return weight
+def moment_of(value: Any) -> int | None:
+    """Return a moment in microseconds, None where unknown."""
+    found = micros(value)
+    return None if found == NULL else found
 
 
-def _price(name: str) -> Number:
-    read, asking, face = number_of(name), number_of("cents asking_price"), number_of("cents face_value")
-
-    def weight(card: Row, t: int) -> int:
-        return read(card, t) if asking(card, t) != NULL and face(card, t) > 0 else 0
-
-    return weight
-
-
-def part_of(column: str) -> Callable[[Row], Any]:
-    """Return the reader of a key column or compared value: None where unknown, times as microseconds."""
-    if column in TIMES:
-
-        def moment(card: Row) -> Any:
-            value = micros(card.get(column))
-            return None if value == NULL else value
-
-        return moment
-
-    def text(card: Row) -> Any:
-        value = card.get(column)
-        return value if type(value) is str else plain(value)
-
-    return text
-
-
-def entity_of(columns: tuple[str, ...], lenient: tuple[str, ...]) -> Callable[[Row], Any]:
-    """Return the reader of a key: the value, a tuple of values, or None where the card names no entity."""
-    parts = [part_of(column) for column in columns]
-    if not parts:
-        return lambda card: ()
-    if len(parts) == 1 and not lenient:
-        return parts[0]
-    strict = tuple(i for i, column in enumerate(columns) if column not in lenient)
-
-    def entity(card: Row) -> Any:
-        values = tuple(part(card) for part in parts)
-        return None if any(values[i] is None for i in strict) else values
-
-    return entity
-
-
-def answer_weight_of(name: str) -> Callable[[Row, int], int]:
-    """Return the reader of an answer channel, given the answer and its grade."""
-    if name == "known":
-        return lambda answer, grade: int(grade >= 1)
-    if name == "failed":
-        return lambda answer, grade: int(grade >= 2)
-    if name.startswith("cause "):
-        cause = name[6:]
-        return lambda answer, grade: int(grade >= 2 and plain(answer.get("cause")) == cause)
-    column = name.removeprefix("failed with ")
-    return lambda answer, grade: int(grade >= 2 and plain(answer.get(column)) is not None)
+def part_of(value: Any) -> Any:
+    """Return a value of a key column or compared column, None where unknown; TypeError where it cannot be compared."""
+    value = plain(value)
+    hash(value)
+    return value

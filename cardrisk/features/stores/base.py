@@ -1,24 +1,27 @@
 """A store is a journal: events in one order, which every process reads alike.
 
-Correct when an event acknowledged by ``append`` is returned by every later ``since`` exactly once, in one order for
+Correct when an event acknowledged by ``write`` is returned by every later ``since`` exactly once, in one order for
 all readers, with moments that never fall. Running sums are not stored: each process builds them from the journal,
 so that writers on many hosts need one atomic append and never a lock.
+
+What is forgotten, trimmed or taken to another key is changed in the journal itself, in one atomic step that leaves a
+mark at its end; a process that meets the mark while it reads on builds its sums anew from the first entry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from cardrisk.errors import StoreError
 
 CARD: Final = "card"
 ANSWER: Final = "answer"
+AGAIN: Final = "again"
+"""Kind of a mark that a store leaves where it changed what it had stored: whoever read on from before builds anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event.
 
     Attributes
@@ -26,7 +29,7 @@ class Entry:
     moment
         When it became known, in microseconds; ``append`` raises it to the latest moment already stored.
     kind
-        ``card`` or ``answer``.
+        ``card`` or ``answer``; ``again`` for a mark of the store's own (see :data:`AGAIN`).
     row
         Its columns as the intake boundary hands them on: tokens, never codes.
     number
@@ -52,22 +55,28 @@ class Entry:
 class Store(Protocol):
     """What every store does."""
 
-    def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
-        """Store one event durably and return every entry after ``seen``, the new one last.
+    def write(self, entries: Sequence[Entry], seen: int) -> Sequence[Entry]:
+        """Store events durably, all or none, and return every entry after ``seen``, the new ones last.
 
-        The moment is raised to the latest one stored, in the same atomic step that gives the number. A card
-        whose ``submission_id`` is stored already is not stored again; the entries after ``seen`` are returned
-        all the same.
+        Each moment is raised to the latest one stored, in the same atomic step that gives the numbers, which follow
+        each other. A card whose ``submission_id`` is stored already is not stored again; the entries after
+        ``seen`` are returned all the same.
 
         Raises
         ------
         StoreError
-            If the event could not be stored; then it is not in the journal.
+            If the events could not be stored; then none of them is in the journal.
+        InputError
+            If an event holds what cannot be stored; then none of them is in the journal.
         """
         ...
 
+    def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
+        """Store one event: as :meth:`write`."""
+        ...
+
     def extend(self, entries: Sequence[Entry]) -> None:
-        """Store many events in their order, as ``append`` would, at batch speed."""
+        """Store many events in their order, as ``write`` would, at batch speed; not in one step."""
         ...
 
     def since(self, seen: int) -> Iterator[Entry]:
@@ -80,6 +89,13 @@ class Store(Protocol):
 
     def forget(self, column: str, value: str) -> int:
         """Remove every card with ``value`` in ``column``, and its answers; returns how many entries went."""
+        ...
+
+    def rekey(self, translation: Mapping[str, str]) -> int:
+        """Take tokens to the next key: see :func:`cardrisk.features.stores.rekeying.rekeyed`; returns how many changed.
+
+        Every reader sees all of them changed or none.
+        """
         ...
 
     def close(self) -> None:

@@ -3,74 +3,120 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
+from threading import Lock
 from typing import Any
 
 from cardrisk.features.arrays import HORIZON, NULL
-from cardrisk.features.stores.base import ANSWER, CARD, Entry
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry
+from cardrisk.features.stores.rekeying import rekeyed, said_by
 
 
 class MemoryStore:
-    """Entries of the last 90 days, in order."""
+    """Entries of the last 90 days, in order; rows are copies of those handed over."""
 
     def __init__(self) -> None:
         self.entries: deque[Entry] = deque()
         self.count = 0
         self.moment = NULL
         self.names: set[Any] = set()
+        self._lock = Lock()
+
+    def write(self, entries: Sequence[Entry], seen: int) -> Sequence[Entry]:
+        """Store events; see :class:`~cardrisk.features.stores.base.Store`."""
+        with self._lock:
+            before = self.count
+            stored = [made for entry in entries if (made := self._store(entry)) is not None]
+            self._trim(self.moment - HORIZON)
+            return stored if seen == before else tuple(self._since(seen))
 
     def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
-        """Store one event; see :class:`~cardrisk.features.stores.base.Store`."""
-        self._store(entry)
-        self.trim(self.moment - HORIZON)
-        last = self.entries[-1]
-        return (last,) if last.number == seen + 1 else tuple(self.since(seen))
+        """Store one event: as :meth:`write`."""
+        return self.write((entry,), seen)
 
-    def _store(self, entry: Entry) -> None:
-        name = entry.row.get("submission_id")
-        if entry.kind == CARD and name is not None:
-            if name in self.names:
-                return
-            self.names.add(name)
-        self.moment = max(self.moment, entry.moment)
+    def _store(self, entry: Entry) -> Entry | None:
+        moment, kind, row, _ = entry
+        if kind == CARD:
+            name = row.get("submission_id")
+            if name is not None and name == name:  # unknown where it is NaN
+                if name in self.names:
+                    return None
+                self.names.add(name)
+        if moment > self.moment:
+            self.moment = moment
         self.count += 1
-        self.entries.append(Entry(self.moment, entry.kind, entry.row, self.count))
+        made = Entry(self.moment, kind, dict(row), self.count)
+        self.entries.append(made)
+        return made
 
     def extend(self, entries: Sequence[Entry]) -> None:
         """Store many events in their order."""
-        for entry in entries:
-            self._store(entry)
+        with self._lock:
+            for entry in entries:
+                self._store(entry)
 
     def since(self, seen: int) -> Iterator[Entry]:
         """Return entries numbered above ``seen``, in order."""
-        newer = takewhile(lambda entry: entry.number > seen, reversed(self.entries))
-        return reversed(tuple(newer))
+        with self._lock:
+            return iter(self._since(seen))
+
+    def _since(self, seen: int) -> list[Entry]:
+        found = list(takewhile(lambda entry: entry.number > seen, reversed(self.entries)))
+        found.reverse()
+        return found
 
     def trim(self, before: int) -> int:
         """Forget every entry of a moment before ``before``; returns how many."""
+        with self._lock:
+            return self._trim(before)
+
+    def _trim(self, before: int) -> int:
         gone = 0
         while self.entries and self.entries[0].moment < before:
             entry = self.entries.popleft()
             if entry.kind == CARD:
                 self.names.discard(entry.row.get("submission_id"))
-            gone += 1
+            gone += entry.kind != AGAIN
         return gone
 
     def forget(self, column: str, value: str) -> int:
         """Remove every card with ``value`` in ``column``, and its answers; returns how many entries went."""
-        names = {e.row.get("submission_id") for e in self.entries if e.kind == CARD and e.row.get(column) == value}
+        with self._lock:
+            cards = [entry.row for entry in self.entries if entry.kind == CARD and entry.row.get(column) == value]
+            names = {name for row in cards if (name := row.get("submission_id")) is not None}
 
-        def of_them(entry: Entry) -> bool:
-            if entry.kind == ANSWER:
-                return entry.row.get("submission_id") in names
-            return entry.row.get(column) == value
+            def kept(entry: Entry) -> Entry | None:
+                gone = (
+                    entry.row.get("submission_id") in names if entry.kind == ANSWER else entry.row.get(column) == value
+                )
+                return None if gone and entry.kind != AGAIN else entry
 
-        kept = [entry for entry in self.entries if not of_them(entry)]
-        gone = len(self.entries) - len(kept)
-        self.entries = deque(kept)
-        self.names -= names
-        return gone
+            self.names -= names
+            return self._replace(kept)
+
+    def rekey(self, translation: Mapping[str, str]) -> int:
+        """Take tokens to the next key; see :class:`~cardrisk.features.stores.base.Store`."""
+        with self._lock:
+            words = dict(translation)
+            for entry in self.entries:
+                words |= said_by(entry.row)
+
+            def taken(entry: Entry) -> Entry:
+                row = rekeyed(entry.row, words)
+                return entry if row is None else entry._replace(row=row)
+
+            return self._replace(taken)
+
+    def _replace(self, change: Callable[[Entry], Entry | None]) -> int:
+        """Put every entry through a change, and leave a mark if any changed; returns how many did."""
+        found = [(entry, change(entry)) for entry in self.entries]
+        changed = sum(new is not old for old, new in found)
+        if changed:
+            self.count += 1
+            mark = Entry(self.moment, AGAIN, {}, self.count)
+            self.entries = deque([*(new for _, new in found if new is not None), mark])
+        return changed
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""

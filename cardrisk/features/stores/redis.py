@@ -10,22 +10,23 @@ the server is the server's matter: run it with ``appendonly yes`` (and ``appendf
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from cardrisk.errors import MissingExtraError, StoreError
-from cardrisk.features.stores.base import ANSWER, CARD, Entry
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry
 from cardrisk.features.stores.codec import decode, encode, name_of
+from cardrisk.features.stores.rekeying import rekeyed, said_by
 
 PAGE: Final = 2_000
 """Entries read, written or removed at a time: the server serves others in between."""
 LARGEST: Final = 2**53
 """Moments beyond this (the year 2255) are no exact numbers to the server."""
 
-_KINDS: Final = {ANSWER: b"0", CARD: b"1"}
+_KINDS: Final = {ANSWER: b"0", CARD: b"1", AGAIN: b"3"}
 _NAMES: Final = {ord(code): kind for kind, code in _KINDS.items()}
 
 _WRITE: Final = """
@@ -60,8 +61,23 @@ for i = 2, #ARGV, 2 do
     redis.call('HDEL', names, ARGV[i + 1])
   end
 end
-if ARGV[1] ~= '' then redis.call('HSET', head, 'first', ARGV[1]) end
+if ARGV[1] ~= '' then
+  redis.call('HSET', head, 'first', ARGV[1])
+elseif gone > 0 then
+  local number = redis.call('HINCRBY', head, 'number', 1)
+  redis.call('HSET', rows, string.format('%.0f', number), '3' .. redis.call('HGET', head, 'moment') .. ' 0 []')
+end
 return gone
+"""
+
+_SWAP: Final = """
+local head, rows, names, fresh = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local found = redis.call('HMGET', head, 'number', 'moment', 'first')
+if found[1] ~= ARGV[1] or (found[3] or '1') ~= ARGV[2] then return 0 end
+redis.call('RENAME', fresh, rows)
+local number = redis.call('HINCRBY', head, 'number', 1)
+redis.call('HSET', rows, string.format('%.0f', number), '3' .. found[2] .. ' 0 []')
+return 1
 """
 
 
@@ -125,8 +141,9 @@ class RedisStore:
         self._pid = os.getpid()
         self._write = self._client.register_script(_WRITE)
         self._remove = self._client.register_script(_REMOVE)
+        self._swap = self._client.register_script(_SWAP)
         with self._told():
-            for script in (_WRITE, _REMOVE):
+            for script in (_WRITE, _REMOVE, _SWAP):
                 self._client.script_load(script)
 
     @contextmanager
@@ -139,16 +156,20 @@ class RedisStore:
                 f"{type(reason).__name__}; see that it runs and can be reached, then retry"
             ) from reason
 
-    def _call(self, script: str, arguments: Sequence[Any]) -> Any:
+    def _call(self, script: str, arguments: Sequence[Any], more_keys: Sequence[str] = ()) -> Any:
         if self._pid != os.getpid():
             self._connect()
-        run: Callable[..., Any] = self._write if script == "write" else self._remove
+        run: Callable[..., Any] = getattr(self, f"_{script}")
         with self._told():
-            return run(keys=self._keys, args=arguments)
+            return run(keys=[*self._keys, *more_keys], args=arguments)
 
     def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
-        """Store one event in one round trip; see :class:`~cardrisk.features.stores.base.Store`."""
-        number, page, after = self._page(seen, _arguments(entry))
+        """Store one event: as :meth:`write`."""
+        return self.write((entry,), seen)
+
+    def write(self, entries: Sequence[Entry], seen: int) -> Sequence[Entry]:
+        """Store events in one round trip; see :class:`~cardrisk.features.stores.base.Store`."""
+        number, page, after = self._page(seen, [argument for entry in entries for argument in _arguments(entry)])
         while after <= number:
             _, more, after = self._page(after - 1, ())
             page += more
@@ -196,6 +217,47 @@ class RedisStore:
         answers = [e for e in self.since(0) if names and e.kind == ANSWER and name_of(e.row) in names]
         found = cards + answers
         return sum(self._take_away(found[i : i + PAGE]) for i in range(0, len(found), PAGE))
+
+    def rekey(self, translation: Mapping[str, str]) -> int:
+        """Take tokens to the next key; see :class:`~cardrisk.features.stores.base.Store`.
+
+        The journal is written anew beside the one in use, which serves on, and put in its place in one step; what
+        comes in meanwhile is written after. Twice the journal's memory is needed for that time.
+        """
+        words = dict(translation)
+        for entry in self.since(0):
+            words |= said_by(entry.row)
+        fresh = f"{{{self._prefix}}}:rows:next"
+        while True:
+            with self._told():
+                self._client.delete(fresh)
+                first = self._client.hget(self._keys[0], "first") or b"1"
+            changed, last, removed = 0, 0, False
+            while not removed:
+                page = list(islice(self.since(last), PAGE))
+                if page:
+                    changed += self._write_anew(fresh, page, words)
+                    removed, last = last > 0 and any(entry.kind == AGAIN for entry in page), page[-1].number
+                elif changed == 0 or self._call("swap", (last, first), [fresh]):
+                    with self._told():
+                        self._client.delete(fresh)
+                    return changed
+                else:  # trimmed meanwhile, or more came in just now
+                    with self._told():
+                        removed = (self._client.hget(self._keys[0], "first") or b"1") != first
+
+    def _write_anew(self, key: str, entries: Sequence[Entry], words: Mapping[str, str]) -> int:
+        """Write entries under the next key into another hash; returns how many changed."""
+        changed = 0
+        rows: dict[str | int | float | bytes | bytearray | memoryview[int], Any] = {}
+        for entry in entries:
+            row = rekeyed(entry.row, words)
+            changed += row is not None
+            moment, kind, name, data = _arguments(entry if row is None else entry._replace(row=row))
+            rows[entry.number] = kind + b"%d %d " % (moment, len(name)) + name + data
+        with self._told():
+            self._client.hset(key, mapping=rows)
+        return changed
 
     def _take_away(self, entries: Sequence[Entry], first: int | None = None) -> int:
         arguments: list[Any] = ["" if first is None else first]

@@ -1,6 +1,6 @@
 """The journal in one SQLite file: for any number of threads and processes of one host.
 
-Correct when an event acknowledged by ``append`` survives ``kill -9`` of any process at any point, is never stored
+Correct when an event acknowledged by ``write`` survives ``kill -9`` of any process at any point, is never stored
 twice, and stands in the one order that every reader sees.
 """
 
@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 from cardrisk.errors import StoreError
 from cardrisk.features.arrays import NULL
-from cardrisk.features.stores.base import ANSWER, CARD, Entry
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry
 from cardrisk.features.stores.codec import decode, encode, name_of, trace_of
+from cardrisk.features.stores.rekeying import NEXT, rekeyed, said_by
 from cardrisk.features.stores.sqlite_file import connect, told
 
 PAGE: Final = 2_000
@@ -29,8 +30,8 @@ BULK: Final = 50_000
 """Entries of one transaction of ``extend``."""
 
 _BLANK: Final = 2
-"""Kind of the last entry once forgotten: it keeps the number and the moment, and nothing else."""
-_KINDS: Final = {ANSWER: 0, CARD: 1}
+"""Kind of the last entry once trimmed: it keeps the number and the moment, and nothing else."""
+_KINDS: Final = {ANSWER: 0, CARD: 1, AGAIN: 3}
 _NAMES: Final = {code: kind for kind, code in _KINDS.items()}
 
 _HEAD: Final = "SELECT number, moment FROM journal ORDER BY number DESC LIMIT 1"
@@ -39,24 +40,30 @@ _INSERT: Final = (
     "ON CONFLICT (name) WHERE kind = 1 DO NOTHING"
 )
 _SINCE: Final = (
-    "SELECT number, moment, kind, row FROM journal WHERE number > ? AND number <= ? AND kind < 2 "
+    "SELECT number, moment, kind, row FROM journal WHERE number > ? AND number <= ? AND kind <> 2 "
     "ORDER BY number LIMIT ?"
 )
 _END: Final = 2**62
 
 
+_Line: TypeAlias = tuple[int, int, bytes | None, bytes, Entry]
+"""An event as it is stored: moment, kind, name, row; and as it will be read."""
+
+
+def _line(entry: Entry) -> _Line:
+    if not NULL <= entry.moment < _END:
+        raise StoreError(f"expected a moment in microseconds since 1970, got {entry.moment}")
+    data, row = encode(entry.row)
+    return entry.moment, _KINDS[entry.kind], name_of(entry.row), data, entry._replace(row=row)
+
+
 class _Ticket:
-    """One event waiting for its commit, with what the commit found."""
+    """Events waiting for their commit, with what the commit found."""
 
-    __slots__ = ("code", "data", "done", "entry", "error", "name", "number", "row", "seen", "stored")
+    __slots__ = ("done", "error", "lines", "number", "seen", "stored")
 
-    def __init__(self, entry: Entry, seen: int) -> None:
-        if not NULL <= entry.moment < _END:
-            raise StoreError(f"expected a moment in microseconds since 1970, got {entry.moment}")
-        self.data, self.row = encode(entry.row)
-        self.name = name_of(entry.row)
-        self.code = _KINDS[entry.kind]
-        self.entry, self.seen = entry, seen
+    def __init__(self, entries: Sequence[Entry], seen: int) -> None:
+        self.lines, self.seen = [_line(entry) for entry in entries], seen
         self.done = False
         self.number = 0
         self.stored: list[Entry] | None = None
@@ -109,8 +116,12 @@ class SqliteStore:
         return self._open
 
     def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
-        """Store one event; see :class:`~cardrisk.features.stores.base.Store`."""
-        ticket = _Ticket(entry, seen)
+        """Store one event: as :meth:`write`."""
+        return self.write((entry,), seen)
+
+    def write(self, entries: Sequence[Entry], seen: int) -> Sequence[Entry]:
+        """Store events; see :class:`~cardrisk.features.stores.base.Store`."""
+        ticket = _Ticket(entries, seen)
         self._waiting.append(ticket)
         with self._lock:
             if not ticket.done:
@@ -148,10 +159,11 @@ class SqliteStore:
             before, moment = db.execute(_HEAD).fetchone() or (0, NULL)
             number = before
             for ticket in tickets:
-                later = max(moment, ticket.entry.moment)
-                if db.execute(_INSERT, (number + 1, later, ticket.code, ticket.name, ticket.data)).rowcount:
-                    number, moment = number + 1, later
-                    stored.append(Entry(moment, ticket.entry.kind, ticket.row, number))
+                for at, kind, name, data, entry in ticket.lines:
+                    later = max(moment, at)
+                    if db.execute(_INSERT, (number + 1, later, kind, name, data)).rowcount:
+                        number, moment = number + 1, later
+                        stored.append(Entry(moment, entry.kind, entry.row, number))
                 ticket.number = number
             db.execute("COMMIT")
         except BaseException:
@@ -173,9 +185,10 @@ class SqliteStore:
     def extend(self, entries: Sequence[Entry]) -> None:
         """Store many events in their order, ``BULK`` to a transaction."""
         left = iter(entries)
-        while tickets := [_Ticket(entry, 0) for entry in islice(left, BULK)]:
+        while bulk := list(islice(left, BULK)):
+            ticket = _Ticket(bulk, 0)
             with self._lock, told(self.path):
-                self._transaction(tickets)
+                self._transaction([ticket])
 
     def since(self, seen: int) -> Iterator[Entry]:
         """Return entries numbered above ``seen``, in order."""
@@ -206,21 +219,53 @@ class SqliteStore:
         The bytes are overwritten in the file and in its log, as far as no other process still reads them.
         """
         with self._writing() as db:
+            number, moment = db.execute(_HEAD).fetchone() or (0, NULL)
             names, gone = set(), []
-            for number, name, data in db.execute(
+            for place, name, data in db.execute(
                 "SELECT number, name, row FROM journal WHERE kind = 1 AND instr(row, ?) > 0", (trace_of(value),)
             ):
                 if decode(data).get(column) == value:
                     names.add(name)
-                    gone.append((number,))
+                    gone.append((place,))
             names.discard(None)
             if names:
                 answers = db.execute("SELECT number, name FROM journal WHERE kind = 0")
-                gone += [(number,) for number, name in answers if name in names]
-            _remove(db, "number = ?", gone)
+                gone += [(place,) for place, name in answers if name in names]
+            db.executemany("DELETE FROM journal WHERE number = ?", gone)
+            if gone:
+                _mark(db, number, moment)
+        self._empty_log()
+        return len(gone)
+
+    def rekey(self, translation: Mapping[str, str]) -> int:
+        """Take tokens to the next key in one transaction; see :class:`~cardrisk.features.stores.base.Store`.
+
+        The bytes of the old tokens are overwritten as by :meth:`forget`.
+        """
+        with self._writing() as db:
+            last, moment = db.execute(_HEAD).fetchone() or (0, NULL)
+            words = dict(translation)
+            both = "SELECT row FROM journal WHERE kind < 2 AND instr(row, ?) > 0"
+            for (data,) in db.execute(both, (NEXT.encode().hex().encode(),)):
+                words |= said_by(decode(data))
+            changed = 0
+            for first in range(1, last + 1, PAGE):
+                rows = db.execute(
+                    "SELECT number, row FROM journal WHERE kind < 2 AND number >= ? AND number < ?",
+                    (first, first + PAGE),
+                ).fetchall()
+                new = [(row, number) for number, data in rows if (row := rekeyed(decode(data), words)) is not None]
+                db.executemany("UPDATE journal SET row = ? WHERE number = ?", [(encode(r)[0], n) for r, n in new])
+                changed += len(new)
+            if changed:
+                _mark(db, last, moment)
+        self._empty_log()
+        return changed
+
+    def _empty_log(self) -> None:
+        """Bring the log into the file and cut it, as far as no other process still reads it."""
         with self._lock, told(self.path):
             self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return len(gone)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -244,6 +289,14 @@ class SqliteStore:
         db, self._open = self._open, None
         if db is not None:
             db.close()
+
+
+def _mark(db: sqlite3.Connection, last: int, moment: int) -> None:
+    """Leave a mark after the entry that was the last: what was stored has changed."""
+    db.execute(
+        "INSERT INTO journal (number, moment, kind, name, row) VALUES (?, ?, ?, NULL, ?)",
+        (last + 1, moment, _KINDS[AGAIN], encode({})[0]),
+    )
 
 
 def _remove(db: sqlite3.Connection, which: str, arguments: Sequence[tuple[int, ...]]) -> None:

@@ -18,8 +18,8 @@ from cardrisk.errors import StoreError
 
 MARK: Final = 0x43524B4A
 """``application_id`` of a journal, so that another program's file is never written to."""
-VERSION: Final = 1
-"""``user_version``: the protocol number of the tables below."""
+VERSION: Final = 2
+"""``user_version``: the protocol number of the tables below. Version 1 knew no marks; it is read and raised."""
 
 SCHEMA: Final = """
 CREATE TABLE journal (
@@ -110,7 +110,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
     """Return whether a file is a journal already; False where it is new."""
     mark = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if mark == MARK and version == VERSION:
+    if mark == MARK and version in (1, VERSION):
+        if version != VERSION:
+            connection.execute(f"PRAGMA user_version = {VERSION}")
         return True
     if mark == MARK:
         raise StoreError(

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from cardrisk.features.arrays import NULL
 from cardrisk.features.columns import times
 from cardrisk.features.events import known_at
-from cardrisk.features.stores.base import CARD, Entry, Store
+from cardrisk.features.live.values import micros
+from cardrisk.features.stores.base import ANSWER, CARD, Entry, Store
 
 
 def export(store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a store's events as (submissions, outcomes).
 
-    A submission that was handed over after its moment has that later moment as ``received_at``; an answer has it
-    as ``answered_at``, because no column of outcomes says when an answer was handed over.
+    An event that was handed over after its moment has that later moment as ``received_at``; ``answered_at`` stays what
+    the answer said.
     """
     cards: list[dict[str, Any]] = []
     answers: list[dict[str, Any]] = []
@@ -24,8 +27,10 @@ def export(store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
         moment = pd.Timestamp(entry.moment, unit="us", tz="UTC")
         if entry.kind == CARD:
             cards.append({**entry.row, "received_at": moment})
-        else:
-            answers.append({**entry.row, "answered_at": moment})
+        elif entry.kind == ANSWER:
+            said = micros(entry.row.get("answered_at"))
+            known = moment if said == NULL else pd.Timestamp(said, unit="us", tz="UTC")
+            answers.append({**entry.row, "answered_at": known, "received_at": moment})
     return pd.DataFrame(cards), pd.DataFrame(answers)
 
 
@@ -36,7 +41,10 @@ def entries_of(submissions: pd.DataFrame, outcomes: pd.DataFrame | None) -> Iter
         for i, (moment, row) in enumerate(zip(known_at(submissions).tolist(), _rows(submissions), strict=True))
     ]
     if outcomes is not None and len(outcomes):
-        moments = times(outcomes["answered_at"]).tolist()
+        told = times(outcomes["answered_at"])
+        if "received_at" in outcomes:
+            told = np.maximum(told, times(outcomes["received_at"]))
+        moments = told.tolist()
         found += [
             (moment, 0, i, Entry.answer(moment, row))
             for i, (moment, row) in enumerate(zip(moments, _rows(outcomes), strict=True))

@@ -1,0 +1,70 @@
+"""From values to codes and back: equal values have equal codes, and a value that no event carries has none.
+
+The tables count who holds a code; what they report dead is forgotten here, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+
+from cardrisk.features.arrays import I64
+from cardrisk.features.live import book as at_
+from cardrisk.features.live.kernel import UNKNOWN, UNSEEN
+
+SMALLEST: Final = 1_024
+
+
+class Coding:
+    """Codes of every value that an event in the tables carries.
+
+    Parameters
+    ----------
+    book
+        Where the tables lie; the counts of holders are entered there.
+    """
+
+    def __init__(self, book: I64) -> None:
+        self._book = book
+        self.codes: dict[Any, int] = {}
+        self._values: list[Any] = []
+        self._free: list[int] = []
+        self.holders = self.dead = np.zeros(0, np.int64)
+        self._room(SMALLEST)
+
+    def _room(self, size: int) -> None:
+        self.holders = np.concatenate([self.holders, np.zeros(size - self.holders.size, np.int64)])
+        self.dead = np.zeros(size, np.int64)
+        at_.write(self._book, at_.HOLDERS, self.holders)
+        at_.write(self._book, at_.DEAD, self.dead)
+
+    def seen(self, values: Iterable[Any]) -> list[int]:
+        """Return codes for reading: ``UNSEEN`` where nobody carries the value, ``UNKNOWN`` for None."""
+        get = self.codes.get
+        return [UNKNOWN if value is None else get(value, UNSEEN) for value in values]
+
+    def of(self, values: Iterable[Any]) -> list[int]:
+        """Return codes for writing; values not seen before get one."""
+        get, new = self.codes.get, self._new
+        return [UNKNOWN if value is None else new(value) if (code := get(value)) is None else code for value in values]
+
+    def _new(self, value: Any) -> int:
+        if self._free:
+            code = self._free.pop()
+            self._values[code] = value
+        else:
+            code = len(self._values)
+            if code == len(self.holders):
+                self._room(2 * code)
+            self._values.append(value)
+        self.codes[value] = code
+        return code
+
+    def forget(self, dead: Iterable[int]) -> None:
+        """Take back codes that nobody holds."""
+        for code in dead:
+            del self.codes[self._values[code]]
+            self._values[code] = None
+            self._free.append(code)

@@ -1,0 +1,149 @@
+"""What of a card or an answer the tables need, taken out of its columns before anything is stored.
+
+Correct when an event that cannot be read is refused here, whole, with the column's name.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from cardrisk.errors import InputError
+from cardrisk.features.events import GRAVITY
+from cardrisk.features.live.facts import Handed
+from cardrisk.features.live.values import TIMES, Row, micros, moment_of, number_of, part_of, plain
+
+FAILURE: Final = GRAVITY["partial"]
+"""The grade from which an answer is a failure: only failures are told apart by cause and message."""
+
+
+class Card(NamedTuple):
+    """A card: its ``submission_id`` (None: unknown), values to be coded, whole numbers."""
+
+    name: Any
+    values: Sequence[Any]
+    numbers: Sequence[int]
+
+
+class Answer(NamedTuple):
+    """An answer: whose, the moment that it says, how grave it is, which cause (-1: another), values to be coded."""
+
+    name: Any
+    said: int
+    grade: int
+    cause: int
+    values: Sequence[Any]
+
+
+class Reader:
+    """Takes out what a layout needs.
+
+    Parameters
+    ----------
+    handed
+        What that is.
+    """
+
+    def __init__(self, handed: Handed) -> None:
+        self._texts = [column for column in handed.columns if column not in TIMES]
+        self._times = [column for column in handed.columns if column in TIMES]
+        self._numbers = [number_of(name) for name in handed.numbers]
+        self._of_number = [name.split(" ", 1)[1] for name in handed.numbers]
+        self._said = handed.said_columns
+        self._causes = {cause: i for i, cause in enumerate(handed.causes)}
+        self._unknown = [None] * len(self._said)
+
+    def card(self, card: Row) -> Card:
+        """Take out of a card what is needed.
+
+        Raises
+        ------
+        InputError
+            If a value cannot be read; its column is named.
+        """
+        try:
+            name = card.get("submission_id")
+            if type(name) is not str:
+                name = plain(name)
+                hash(name)
+            get = card.get
+            values = [
+                value if type(value := get(column)) is str or value is None else part_of(value)
+                for column in self._texts
+            ]
+            values += [moment_of(get(column)) for column in self._times]
+            return Card(name, values, [number(card) for number in self._numbers])
+        except (TypeError, ValueError, OverflowError, AttributeError) as reason:
+            raise self._told(card) from reason
+
+    def answer(self, answer: Row) -> Answer:
+        """Take out of an answer what is needed; raises InputError as :meth:`card` does."""
+        try:
+            name = plain(answer.get("submission_id"))
+            hash(name)
+            grade = grade_of(answer)
+            said = micros(answer.get("answered_at"))
+            if grade < FAILURE:
+                return Answer(name, said, grade, -1, self._unknown)
+            values = [plain(answer.get(column)) for column in self._said]
+            hash(tuple(values))
+            return Answer(name, said, grade, self._causes.get(plain(answer.get("cause")), -1), values)
+        except (TypeError, ValueError, OverflowError, AttributeError) as reason:
+            raise self._told(answer) from reason
+
+    def _told(self, row: Row) -> InputError:
+        """Return the error that names the column that cannot be read."""
+        readers: list[tuple[str, Callable[[Any], Any]]] = [("submission_id", hash), ("answered_at", micros)]
+        readers += [(name, hash) for name in ("status", "cause", *self._said)]
+        readers += [(column, part_of) for column in self._texts]
+        readers += [(column, micros) for column in self._times]
+        for name, number in zip(self._of_number, self._numbers, strict=True):
+            readers.append((name, lambda value, name=name, number=number: number({name: value})))  # type: ignore[misc]
+        for column, read in readers:
+            try:
+                read(row.get(column))
+            except (TypeError, ValueError, OverflowError, AttributeError):
+                kind = type(row.get(column)).__name__
+                return InputError(
+                    f"expected a text, number, boolean or moment that {column!r} can hold, got a {kind}; "
+                    "correct it and hand the event over again"
+                )
+        return InputError(f"expected an event as a mapping of columns, got a {type(row).__name__}")
+
+    def stored_card(self, card: Row) -> Card:
+        """Take out of a stored card what is needed; a value that cannot be read counts as unknown, with a warning.
+
+        Whoever stored it did not need that column: what is stored already must never keep a journal from opening.
+        """
+        try:
+            return self.card(card)
+        except InputError as reason:
+            return self.card(_readable(card, self.card, reason))
+
+    def stored_answer(self, answer: Row) -> Answer:
+        """As :meth:`stored_card`, of an answer."""
+        try:
+            return self.answer(answer)
+        except InputError as reason:
+            return self.answer(_readable(answer, self.answer, reason))
+
+
+def _readable(row: Row, read: Callable[[Row], Any], reason: InputError) -> dict[str, Any]:
+    """Return a row without the columns that cannot be read."""
+    warnings.warn(f"a stored event holds a value that counts as unknown: {reason}", stacklevel=4)
+    kept: dict[str, Any] = {}
+    for name, value in row.items():
+        try:
+            read({name: value})
+        except InputError:
+            continue
+        kept[name] = value
+    return kept
+
+
+def grade_of(answer: Row) -> int:
+    """Return how grave an answer is: 0 unknown, 1 success, 2 partial, 3 failed."""
+    status = answer.get("status")
+    found = GRAVITY.get(status) if type(status) is str else None
+    return GRAVITY.get(plain(status) or "unknown", 0) if found is None else found
