@@ -105,7 +105,8 @@ def main() -> None:
         cards, history, rows = tables(folder, rows)
         given: dict[str, str | None] = {"cards": str(cards), "history": str(history), "model": None}
         local = timed("local", given, folder / "local.parquet")
-        with cluster(folder / "spark"):
+        with cluster(folder / "spark") as session:
+            session.conf.set("spark.sql.files.maxPartitionBytes", "128m")
             start = timed("spark", given, folder / "spark.parquet", tasks=args.tasks, watch=loads.append)
             warm = timed("spark", given, folder / "spark.parquet", tasks=args.tasks, watch=loads.append)
         same = all(

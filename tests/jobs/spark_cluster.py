@@ -1,4 +1,7 @@
-"""A Spark cluster of this machine for the tests: one driver and two executors, each with Python workers of its own."""
+"""Spark for the tests: two worker processes of one machine, in two executors of a cluster or in one.
+
+A cluster of its own costs three Java processes, so `make test` takes the smaller one and `make test-all` both.
+"""
 
 import os
 import shutil
@@ -23,8 +26,8 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Any]:
-    """Start a session with two executors; its files go to ``folder``."""
+def cluster(folder: Path, master: str = "local-cluster[2,1,1024]") -> Iterator[Any]:
+    """Start a session with two Python workers; its files go to ``folder``."""
     import pyspark
     from pyspark.sql import SparkSession
 
@@ -39,7 +42,7 @@ def cluster(folder: Path) -> Iterator[Any]:
         "SPARK_WORKER_DIR": str(places["work"]),
         "SPARK_DAEMON_JAVA_OPTS": "-Dspark.worker.timeout=900",
     }
-    builder = SparkSession.builder.master("local-cluster[2,1,1024]").appName("cardrisk tests")
+    builder = SparkSession.builder.master(master).appName("cardrisk tests")
     options = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -54,6 +57,8 @@ def cluster(folder: Path) -> Iterator[Any]:
         "spark.worker.timeout": "900",
         "spark.rpc.askTimeout": PATIENT,
         "spark.sql.shuffle.partitions": "4",
+        "spark.sql.files.maxPartitionBytes": "64k",
+        "spark.sql.files.openCostInBytes": "0",
         "spark.sql.warehouse.dir": str(places["warehouse"]),
         "spark.local.dir": str(places["local"]),
         "spark.eventLog.enabled": "true",

@@ -1,4 +1,4 @@
-"""Spark on a cluster of two executors: the bits of one process, and nothing left behind that holds a code."""
+"""Spark with two worker processes: the bits of one process, and nothing left behind that holds a code."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ from cardrisk.jobs.spark.take import taking
 from cardrisk.jobs.spark.work import Work
 from cardrisk.tables import check_outcomes, check_submissions
 from tests.canary import Canaries
-from tests.conftest import KEY
+from tests.conftest import KEY, TEST_ALL
 from tests.jobs.spark_cluster import cluster, why_not
 from tests.jobs.test_spark_tasks import assert_same, refused, untidy
 
@@ -37,7 +37,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def spark(folder) -> Any:
-    with cluster(folder / "spark") as session:
+    with cluster(folder / "spark", "local-cluster[2,1,1024]" if TEST_ALL else "local[2]") as session:
         yield session
 
 
@@ -92,9 +92,9 @@ def test_scores_are_those_of_one_process_and_nothing_holds_a_code(
     features = result.load[result.load["stage"] == "features"]
     assert features["pid"].nunique() >= 2
     assert set(result.load["stage"]) == {"intake", "ids", "facts", "features"}
-    for name in ("events", "local", "work"):
-        assert canaries.scan(folder / "spark" / name) == []
-    assert (folder / "spark" / "events").stat()
+    left = [path for path in (folder / "spark").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in left) > 100_000, "there is something to scan"
+    assert canaries.scan(folder / "spark") == []
     assert canaries.scan(result.table._jdf.queryExecution().toString()) == []
     result.table.unpersist()
 
@@ -112,7 +112,7 @@ def test_training_features_are_those_of_one_process(planted, tables, key_file) -
     assert_same(got, expected.reset_index(drop=True))
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize("suffix", ["parquet", "csv"] if TEST_ALL else ["csv"])
 def test_files_have_the_bytes_of_the_local_engine(
     suffix, spark, tiny, planted, key_file, tmp_path, monkeypatch
 ) -> None:

@@ -6,8 +6,8 @@ Raw columns are read by the first task and never shuffled, cached or written; wh
 until the result stands) is tokens, coarse facts, identities and whole numbers.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -114,20 +114,6 @@ def _numbered(df: "DataFrame", contract: Contract, order: str | None) -> "DataFr
     return df.withColumn(ROW, number).drop(*unread)
 
 
-@contextmanager
-def _kept(stack: ExitStack) -> Iterator[Callable[["DataFrame"], "DataFrame"]]:
-    """Give a function that computes a table once and keeps it on the workers' disks until the end."""
-    from pyspark import StorageLevel
-
-    def keep(df: "DataFrame") -> "DataFrame":
-        held = df.persist(StorageLevel.DISK_ONLY)
-        stack.callback(held.unpersist)
-        held.count()
-        return held
-
-    yield keep
-
-
 def travel(tables: Tables, work: Work, groups: int) -> Result:
     """Take tables down the whole road.
 
@@ -151,13 +137,20 @@ def travel(tables: Tables, work: Work, groups: int) -> Result:
 def _travel(tables: Tables, work: Work, groups: int) -> Result:
     from pyspark import StorageLevel
 
-    with ExitStack() as stack, _kept(stack) as keep:
-        taken = _union([_taken(start, keep) for start in (tables.cards, tables.history) if start is not None])
-        dealt = _deal(taken, work, groups)
-        ids = _of(taken, IDS)
-        settled = keep(_meet([ids, *tables.outcomes], groups, tasks.settle, work))
+    with ExitStack() as stack:
+
+        def keep(df: "DataFrame") -> "DataFrame":
+            held = df.persist(StorageLevel.DISK_ONLY)
+            stack.callback(held.unpersist)
+            return held
+
+        found = [_taken(start, keep) for start in (tables.cards, tables.history) if start is not None]
+        taken = _union(table for table, _ in found)
+        dealt = _deal(pd.concat([counted for _, counted in found]), work, groups)
+        settled = keep(_meet([_of(taken, IDS), *tables.outcomes], groups, tasks.settle, work))
         asked = _meet([_of(taken, "events", "sealed"), _chunked(settled)], groups, tasks.ask_facts, work, dealt)
         facts = keep(_meet([asked], groups, tasks.tell_facts, work, dealt))
+        facts.count()  # once: two stages after this one read it, and would each begin it
         sent = [_of(taken, "events"), _chunked(settled), _of(facts, RESUBMITTED, "steps")]
         parts = _meet(sent, groups, tasks.ask_parts, work, dealt)
         features = keep(_meet([parts], groups, tasks.tell_parts, work, dealt))
@@ -168,18 +161,31 @@ def _travel(tables: Tables, work: Work, groups: int) -> Result:
         grouped = final.repartition(groups, "place").groupBy("place")
         table = grouped.applyInArrow(end(work), schema[0]).persist(StorageLevel.DISK_ONLY)
         table.count()
-        return Result(table, _load(taken, settled, facts, features))
+        return Result(table, _load(_union([taken, settled, facts, features])))
 
 
-def _taken(start: Taking, keep: "Callable[[DataFrame], DataFrame]") -> "DataFrame":
+def _taken(start: Taking, keep: "Callable[[DataFrame], DataFrame]") -> "tuple[DataFrame, pd.DataFrame]":
     """Take a table in; once more where codes turn out to have been rounded, which only the whole column tells."""
     found = keep(start(frozenset()))
-    told = [unpacked(bytes(row["data"])) for row in _of(found, "rounding").select("data").collect()]
-    rounded = rounded_in(pd.concat(told)) if told else frozenset()
+    rounding, counted = _notes(found)
+    rounded = rounded_in(rounding)
     if not rounded:
-        return found
+        return found, counted
     found.unpersist()
-    return keep(start(rounded))
+    again = keep(start(rounded))
+    return again, _notes(again)[1]
+
+
+def _notes(taken: "DataFrame") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the chunks say of rounded codes, and of how many events stand where."""
+    told: dict[str, list[pd.DataFrame]] = {
+        "rounding": [pd.DataFrame({"column": pd.Series(dtype="str"), "ending": [], "long": []})],
+        "counted": [pd.DataFrame({"part": [], "bucket": [], "events": []}, dtype="int64").assign(key="")],
+    }
+    for row in _of(taken, *told).select("name", "data").collect():
+        told[row["name"]].append(unpacked(bytes(row["data"])))
+    rounding, counted = (pd.concat(frames[1:] or frames, ignore_index=True) for frames in told.values())
+    return rounding, counted
 
 
 def _union(frames: "Iterable[DataFrame]") -> "DataFrame":
@@ -201,11 +207,8 @@ def _meet(frames: "Iterable[DataFrame]", groups: int, work: Callable[..., Any], 
     return together.applyInArrow(on_arrow(work, *settings), SCHEMA)
 
 
-def _deal(taken: "DataFrame", work: Work, groups: int) -> Deal:
-    """Ask the chunks what they hold, and cut the work accordingly."""
-    told = [unpacked(bytes(row["data"])) for row in _of(taken, "counted").select("data").collect()]
-    nothing = pd.DataFrame({"part": [], "bucket": [], "events": []}, dtype="int64").assign(key="")
-    counted = pd.concat([nothing, *told], ignore_index=True)
+def _deal(counted: pd.DataFrame, work: Work, groups: int) -> Deal:
+    """Cut the work by what the chunks hold."""
     keys = sorted(set(counted["key"]) - {""})
     if len(keys) > 1:
         raise KeyMaterialError(
@@ -215,12 +218,10 @@ def _deal(taken: "DataFrame", work: Work, groups: int) -> Deal:
     return deal(part_plan(work.features), summed, groups)
 
 
-def _load(*stages: "DataFrame") -> pd.DataFrame:
+def _load(parcels: "DataFrame") -> pd.DataFrame:
     """How many rows each task worked on, and in which process."""
-    found = []
-    for stage in stages:
-        rows = stage.where(stage["name"].startswith(LOAD) | (stage["name"] == "events"))
-        found += [tuple(row) for row in rows.select("name", "place", "pid", "rows").collect()]
+    rows = parcels.where(parcels["name"].startswith(LOAD) | (parcels["name"] == "events"))
+    found = [tuple(row) for row in rows.select("name", "place", "pid", "rows").collect()]
     table = pd.DataFrame(found, columns=["stage", "task", "pid", "rows"])
     table["stage"] = table["stage"].str.removeprefix(f"{LOAD} ").replace("events", "intake")
     return table

@@ -139,7 +139,8 @@ def take(
     for task, part in cut(_spread(ids["id"], groups), ids):
         yield packed(task, IDS, place, part)
     yield packed(place, "events", place, events)
-    if any(column in checked.valid for column in RAW) and "batch_id" in taken:
+    coded = any(column in checked.valid for column in RAW)
+    if coded and "batch_id" in taken:
         nonce, sealed = seal(intake, checked.valid)
         yield packed(place, "sealed", place, _sealed(seq, nonce, sealed, taken, events))
     if asks:
@@ -147,7 +148,8 @@ def take(
         yield packed(place, "cards", place, cards)
         yield packed(place, "rest", place, _rest(frame, checked, numbers))
     yield packed(place, "rounding", place, counts_of(readers))
-    yield packed(place, "counted", place, _counted(part_plan(work.features), events, intake._hashers[""].key_id))
+    key = intake._hashers[""].key_id if coded else ""
+    yield packed(place, "counted", place, _counted(part_plan(work.features), events, key))
 
 
 def _spread(values: pd.Series, groups: int) -> Any:
