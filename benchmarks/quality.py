@@ -7,8 +7,8 @@ causes.
 
 Reached on unseen worlds of 286,000 cards (``--scale 0.05``; seeds 101 and 102): average precision .958 and .960 of the
 ceiling's, recall at a 15 % review share .965 and .966 of it, |mean p - rate| .001 and .009, ECE .006 and .009. On the
-raw stream of seed 101 the riskiest 30 % hold .848 of the bad cards where the ceiling's hold .866: an aim of .90 is above
-what anybody could reach.
+raw stream of seed 101 the riskiest 30 % hold .848 of the bad cards where the ceiling's hold .866: an aim of .90 is
+above what anybody could reach.
 
     python -m benchmarks.quality [--small] [--seeds 101 102 103] [--days 30] [--scale 0.1]
 """
