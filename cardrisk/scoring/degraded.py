@@ -43,8 +43,12 @@ class Guard:
         self._reason: str | None = None
         self._until = 0.0
 
+    def known(self) -> str | None:
+        """What is known to be broken; asking changes nothing."""
+        return CLOCK if self._clock.set_back() else self._reason
+
     def trouble(self) -> str | None:
-        """Why no card can be scored just now; None where nothing is known to be broken."""
+        """Why this card cannot be scored; None where nothing is known to be broken, or where it is its turn to ask."""
         if self._clock.set_back():
             return CLOCK
         if self._reason is not None:

@@ -154,7 +154,7 @@ class Scorer:
     @property
     def degraded(self) -> str | None:
         """Why cards are held without a score just now; null where none is known to be broken."""
-        return self._down or self._guard.trouble()
+        return self._down or self._guard.known()
 
     @overload
     def score(self, cards: Card) -> Score: ...

@@ -1,4 +1,7 @@
-"""Structured log lines: one JSON object a line under the logger ``cardrisk.scoring``; never a code, never a token."""
+"""Structured log lines: one JSON object a line under the logger ``cardrisk.scoring``; never a code, never a token.
+
+ASCII alone: an id may hold what no encoding takes, and a handler that fails prints the whole record.
+"""
 
 import json
 import logging
@@ -12,7 +15,7 @@ LOGGER: Final = logging.getLogger("cardrisk.scoring")
 
 def event(name: str, **fields: Any) -> None:
     """Log what an operator must see."""
-    LOGGER.warning("%s", json.dumps({"event": name, "version": __version__, **fields}, ensure_ascii=False))
+    LOGGER.warning("%s", json.dumps({"event": name, "version": __version__, **fields}))
 
 
 def score(given: Score) -> None:
@@ -21,4 +24,4 @@ def score(given: Score) -> None:
         fields: dict[str, Any] = {"event": "score", "version": __version__, "submission_id": given.submission_id}
         fields |= {"decision": given.decision, "p_fail": given.p_fail, "rule": given.rule}
         fields |= {"degraded": given.degraded, "model_version": given.model_version}
-        LOGGER.info("%s", json.dumps(fields, ensure_ascii=False))
+        LOGGER.info("%s", json.dumps(fields))

@@ -36,7 +36,7 @@ def test_a_store_that_fails_holds_the_card_and_a_retry_is_scored(rows, make, mon
         raise StoreError("expected a server, got none")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "cardrisk.scoring"):
-        patch.setattr(scorer._road.history.store, "append", down)
+        patch.setattr(scorer._road.history.store, "write", down)
         assert is_held(scorer.score(rows[1]), "store")
         assert is_held(scorer.score(rows[2]), "store")
         assert scorer.degraded == "store"
@@ -44,6 +44,7 @@ def test_a_store_that_fails_holds_the_card_and_a_retry_is_scored(rows, make, mon
     assert scorer.metrics.value("degraded", "store") == 2
     assert scorer.metrics.value("scores", "hold") >= 2
     scorer._guard._until = 0.0
+    assert scorer.degraded == "store"  # looking is not asking: the next card still may
     assert scorer.score(rows[1]) == expected[1]
     assert scorer.degraded is None
 
@@ -55,7 +56,7 @@ def test_while_a_store_is_down_only_one_call_a_pause_asks_it(rows, make, monkeyp
         asked.append(1)
         raise StoreError("expected a server, got none")
 
-    monkeypatch.setattr(scorer._road.history.store, "append", down)
+    monkeypatch.setattr(scorer._road.history.store, "write", down)
     for _ in range(20):
         scorer.score(rows[0])
     assert len(asked) == 1
