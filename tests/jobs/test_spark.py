@@ -85,7 +85,7 @@ def test_scores_are_those_of_one_process_and_nothing_holds_a_code(
         tasks=4,
         chunk=300,
     )
-    got = result.table.toPandas()
+    got = result.table.toArrow().to_pandas()
     assert_same(got, expected)
     pd.testing.assert_frame_equal(refused(got), rows, check_dtype=False)
     assert result.load["pid"].nunique() >= 2
@@ -106,9 +106,13 @@ def test_training_features_are_those_of_one_process(planted, tables, key_file) -
     expected = compute(now, check_outcomes(told).valid, history=(then, check_outcomes(told[:0]).valid), features=chosen)
     past_told = tables("told").limit(0)
     history = (tables("past"), past_told)
-    got = engine.features(
-        tables("cards"), tables("told"), history=history, features=chosen, key=key_file, order="n", tasks=2
-    ).toPandas()
+    got = (
+        engine.features(
+            tables("cards"), tables("told"), history=history, features=chosen, key=key_file, order="n", tasks=2
+        )
+        .toArrow()
+        .to_pandas()
+    )
     assert_same(got, expected.reset_index(drop=True))
 
 

@@ -249,8 +249,9 @@ def _refused(part: pa.Table, offsets: list[tuple[int, int]]) -> pd.DataFrame:
     frame = part.select(["row", "rule", "column", "value"]).filter(pc.is_valid(part["rule"])).to_pandas()
     stops = dict(offsets)
     starts = {unit: (stops[offsets[i - 1][0]] if i else 0) for i, (unit, _) in enumerate(offsets)}
-    unit = frame["row"] >> UNIT_BITS
-    position = (frame["row"] & (1 << UNIT_BITS) - 1) + unit.map(starts).astype("int64")
+    row = frame["row"].to_numpy(np.int64)
+    unit = pd.Series(row >> UNIT_BITS)
+    position = (row & (1 << UNIT_BITS) - 1) + unit.map(starts).to_numpy(np.int64)
     refused: pd.DataFrame = frame.assign(row=position)
     return refused
 
