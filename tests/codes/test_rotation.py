@@ -31,7 +31,7 @@ def test_windows_up_to_the_overlap_do_not_notice() -> None:
     assert list(plain.columns) == list(changed.columns)
     for name in TOKENS:
         assert earlier_equal(plain, name, 160)[280:] == earlier_equal(changed, name, 160)[280:]
-        assert sum(earlier_equal(plain, name, 160)[280:]) > 0
+        assert max(earlier_equal(plain, name, 160)[280:]) > 0
     assert earlier_equal(plain, "card_token", 400)[280:] != earlier_equal(changed, "card_token", 400)[280:]
 
 
