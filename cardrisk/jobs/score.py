@@ -100,6 +100,7 @@ def run(
                 reasons=reasons,
                 language=language,
                 engine=engine,
+                key=key,
                 **text,
             )
         )

@@ -6,8 +6,7 @@ check and intake of the whole table give.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -33,53 +32,22 @@ from cardrisk.jobs.batch.source import Unit, pieces
 from cardrisk.tables import OUTCOMES, SUBMISSIONS, Checked, Contract, check
 from cardrisk.tables.headers import match_headers
 from cardrisk.tables.masks import masked
+from cardrisk.tables.pieces import CODES, contract_of
 from cardrisk.tables.reader import objects
-from cardrisk.tables.text import Text, ending_in_zeros
 
 STAGE: Final = "taken"
-CODES: Final = ("card_no", "card_secret")
 LONGEST_ID: Final = 64
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CountedText(Text):
-    """Codes of a piece of a column: whether a spreadsheet rounded them is for the whole column to say.
-
-    Attributes
-    ----------
-    rounds
-        What was said of the whole column.
-    counts
-        What this piece adds: codes that end in zeros, and long ones.
-    """
-
-    rounds: bool = False
-    counts: list[tuple[int, int]] = field(default_factory=list)
-
-    def rounded(self, array: Any) -> Any:
-        """Count; and find the codes to refuse, if the column is one that was rounded."""
-        found, digits = ending_in_zeros(array)
-        self.counts.append((len(found), digits))
-        return found if self.rounds else found[:0]
-
-
-def contract_of(table: str, rounded: Iterable[str]) -> tuple[Contract, dict[str, CountedText]]:
-    """Return the contract of submissions that come in pieces, and its readers of codes."""
-    readers: dict[str, CountedText] = {}
-    columns = []
-    for column in SUBMISSIONS.columns:
-        if column.name in CODES and isinstance(column.reader, Text):
-            given: dict[str, Any] = {f.name: getattr(column.reader, f.name) for f in fields(Text)}
-            readers[column.name] = CountedText(**given, rounds=f"{table} {column.name}" in set(rounded))
-            column = replace(column, reader=readers[column.name])
-        columns.append(column)
-    return Contract(SUBMISSIONS.name, tuple(columns), SUBMISSIONS.unique), readers
+def _rounded(context: Context, table: str) -> list[str]:
+    """Code columns of a table that were rounded, as all its pieces together told."""
+    return [name for name in CODES if f"{table} {name}" in set(context.settings.rounded)]
 
 
 def take_unit(context: Context, number: int) -> None:
     """Take in one unit of history or of the table scored."""
     unit = context.settings.units[number]
-    contract, readers = contract_of(unit.table, context.settings.rounded)
+    contract, readers = contract_of(_rounded(context, unit.table))
     out = Writer(context.path(STAGE, number))
     chunks: list[list[int]] = []
     note: dict[str, Any] = {"ignored": [], "aliases": {}}
@@ -102,7 +70,7 @@ def _checked(context: Context, unit: Unit, contract: Contract) -> Iterator[tuple
 def codes_of_unit(context: Context, number: int, subs: set[int]) -> Iterator[tuple[int, pd.DataFrame, I64]]:
     """Read some chunks of a unit again: the place of the chunk, its valid rows with their codes, their positions."""
     unit = context.settings.units[number]
-    contract, _ = contract_of(unit.table, context.settings.rounded)
+    contract, _ = contract_of(_rounded(context, unit.table))
     for sub, frame in enumerate(pieces(unit, context.settings.limits.piece, together=True)):
         if sub in subs:
             checked = check(frame, contract, tz=context.settings.tz)

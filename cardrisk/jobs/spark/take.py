@@ -18,10 +18,11 @@ from cardrisk.codes.steps import seal
 from cardrisk.features.arrays import NULL
 from cardrisk.features.parts import PartPlan, day_of, entity_of, events_of, identities, outcomes_of, part_plan
 from cardrisk.jobs.spark.parcels import Parcel, cut, packed, to_arrow
-from cardrisk.jobs.spark.rounded import contract_of, counts_of
+from cardrisk.jobs.spark.rounded import counts_of
 from cardrisk.jobs.spark.work import HISTORY_FIRST, Work
 from cardrisk.tables import Checked, check, check_outcomes
 from cardrisk.tables.masks import masked
+from cardrisk.tables.pieces import contract_of
 from cardrisk.tables.reader import objects
 
 ROW: Final = "__cardrisk_row"
