@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cardrisk.jobs.batch.context import Limits
 from cardrisk.jobs.batch.journal import folder_of
+from cardrisk.jobs.batch.pool import LostWorkerError
+from cardrisk.jobs.score import run
 from tests.conftest import KEY
 
 from . import worlds
@@ -59,7 +62,7 @@ def test_a_killed_job_goes_on_and_gives_the_same_bytes(asked, tmp_path, full_or)
     assert first.returncode == 1, trouble
     rng = np.random.default_rng(18)
     most = 15
-    points, kills, going_on = full_or(50, 4), 0, 0
+    points, kills, going_on = full_or(50, 2), 0, 0
     while kills < points:
         job = start(program, arguments, out, int(rng.integers(1, 3)))
         target, before = int(rng.integers(0, most)), done_tasks(out)
@@ -79,6 +82,51 @@ def test_a_killed_job_goes_on_and_gives_the_same_bytes(asked, tmp_path, full_or)
     assert_same(out, whole, rows)
     assert going_on
     assert not folder_of(out).exists()
+
+
+class Death:
+    """Counts every change of a file's name below a folder, and lets no more happen from one of them on."""
+
+    def __init__(self, folder, monkeypatch):
+        self.folder, self.last, self.done = folder, None, []
+        for name in ("replace", "unlink"):
+            monkeypatch.setattr(os, name, self._counted(name, getattr(os, name)))
+
+    def _counted(self, name, call):
+        def counted(path, *rest, **named):
+            place = Path(os.fsdecode(path)).parent
+            if place.is_relative_to(self.folder):
+                if len(self.done) == self.last:
+                    raise LostWorkerError("dead")
+                self.done.append((name, place.name))
+            return call(path, *rest, **named)
+
+        return counted
+
+    def at(self, point):
+        """Die at a point, None: never."""
+        self.last, self.done = point, []
+
+
+def test_a_job_that_dies_between_any_two_steps_goes_on(asked, tmp_path, key, monkeypatch, full_or):
+    _, (cards, model, history), rows = asked
+    given = {"cards": cards, "model": model, "history": history, "key": key, "workers": 1, "reasons": "none"}
+    given["limits"] = Limits(piece=40, part=700, small=0)
+    whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"
+    death = Death(tmp_path, monkeypatch)
+    death.at(None)
+    run(**given, out=str(whole))
+    steps = death.done
+    begun = [i for i in range(1, len(steps)) if steps[i] != steps[i - 1] and steps[i][1] != folder_of(whole).name]
+    assert len(begun) > 9
+    for point in range(len(steps)) if full_or(1, 0) else begun:
+        death.at(point)
+        with pytest.raises(LostWorkerError):
+            run(**given, out=str(out))
+        death.at(None)
+        run(**given, out=str(out))
+        assert_same(out, whole, rows)
+        out.unlink()
 
 
 def assert_same(out, whole, rows):

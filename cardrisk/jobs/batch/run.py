@@ -144,9 +144,7 @@ class _Job:
         try:
             self._take()
             settle, deal = self.context.settings.groups, self._chunks(asks_only=False)
-            self._stage(settling.SETTLED, "settle answers", [("settle", (g,), g) for g in range(settle)])
-            settling.gather_settled(self.context)
-            self.context.__dict__.pop("settled", None)
+            self._settle(settle)
             self._facts(settle)
             chunks = [(chunk, valid) for chunk, _, valid in deal]
             self._stage(keying.DEALT, "deal events", [("deal", (c,), c) for c, v in chunks if v], len(deal))
@@ -165,8 +163,8 @@ class _Job:
         self._take_once()
         rounded = self._rounded()
         if set(rounded) - set(self.context.settings.rounded):
+            (self.journal.folder / f"{taking.STAGE}.done").unlink()  # first: a stage that stands done has its files
             self._drop(taking.STAGE)
-            (self.journal.folder / f"{taking.STAGE}.done").unlink()
             self.journal.put("rounded.json", {"columns": rounded})
             self.pool.close()
             self.context.settings = replace(self.context.settings, rounded=tuple(rounded))
@@ -211,6 +209,11 @@ class _Job:
         wanted = ("submissions",) if asks_only else ("history", "submissions")
         return [tuple(chunk) for table, note in self._notes() if table in wanted for chunk in note["chunks"]]
 
+    def _settle(self, groups: int) -> None:
+        """Settle ids; all repeats are gathered before the stage is done, for its files are dropped later on."""
+        tasks: list[tuple[str, tuple[Any, ...], object]] = [("settle", (g,), g) for g in range(groups)]
+        self._stage(settling.SETTLED, "settle answers", tasks, last=lambda: settling.gather_settled(self.context))
+
     def _facts(self, groups: int) -> None:
         tasks: list[tuple[str, tuple[Any, ...], object]] = [("facts", (g,), f"group_{g}") for g in range(groups)]
         if self.context.plan.rings:
@@ -246,12 +249,14 @@ class _Job:
         tasks: list[tuple[str, tuple[Any, ...], object]],
         total: int | None = None,
         size: Callable[[int], int] = lambda i: 1,
+        last: Callable[[], object] = lambda: None,
     ) -> None:
-        """Run the tasks of a stage that are not done; a finished stage is never looked at again."""
+        """Run the tasks of a stage that are not done, then ``last``; a finished stage is never looked at again."""
         done = f"{stage}.done"
         with self.steps.track(what, len(tasks) if total is None else total) as count:
             if self.journal.get(done) is None:
                 self._tasks(stage, tasks, lambda i: count(size(i)))
+                last()
                 self.journal.put(done, {"tasks": len(tasks)})
 
     def _tasks(self, stage: str, tasks: list[tuple[str, tuple[Any, ...], object]], done: Callable[[int], None]) -> None:

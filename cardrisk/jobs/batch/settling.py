@@ -51,9 +51,8 @@ def no_outcomes(context: Context) -> pd.DataFrame:
     return pd.DataFrame({"id": pd.Series(dtype="str"), **{name: np.empty(0, np.int64) for name in names}})
 
 
-def gather_settled(context: Context) -> dict[str, int]:
-    """Put all repeats into one file each, sorted; returns how many there are."""
-    counts = {}
+def gather_settled(context: Context) -> None:
+    """Put the places of all repeats, and of all rows that only ask, into one file each, sorted."""
     for name in ("dropped", "silent"):
         found = gather(context.files(SETTLED), name)
         seq = np.sort(found["seq"].to_numpy()) if found is not None else np.empty(0, np.int64)
@@ -61,8 +60,6 @@ def gather_settled(context: Context) -> dict[str, int]:
         with scratch.open("wb") as file:
             np.save(file, seq)
         scratch.replace(context.folder / f"{name}.npy")
-        counts[name] = int(seq.size)
-    return counts
 
 
 def within(seq: I64, among: I64) -> I64:
