@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,11 @@ from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import Feature, FeatureSet
 from cardrisk.features.derived import add_derived
 from cardrisk.features.events import Answers, Cards, answers_of, cards_of
-from cardrisk.features.finish import finish_rows, to_columns
+from cardrisk.features.finish import finish_columns, lay_out
 from cardrisk.features.grouping import Groups, group_cards
 from cardrisk.features.plan import Finish, KeyPlan, Plan, name_of, plan_of
 from cardrisk.features.statistics import Slot
-from cardrisk.features.streams import WALKS, Walk, clock_walk
-
-BLOCK: Final = 2_048
-"""Cards whose whole numbers are worked on at a time; they stay in the cache until they are finished."""
+from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
 
 
 def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: int) -> dict[str, Array]:
@@ -49,8 +46,8 @@ class _Output:
         self.room = {dtype: np.empty(0, dtype) for dtype in counts}
         self.done: dict[str, Array] = {}
 
-    def parts(self, end: Finish, missing: I64) -> list[_Part]:
-        """Return what finishes the features of one key, per dtype; rows of ``missing`` are null."""
+    def parts(self, end: Finish, cards: int) -> list[_Part]:
+        """Return what finishes the features of one key, per dtype."""
         parts = []
         for dtype, block in self.blocks.items():
             chosen = np.array([i for i, f in enumerate(end.features) if f.dtype == dtype], np.int64)
@@ -58,27 +55,26 @@ class _Output:
                 members = [end.features[i].name for i in chosen]
                 places = np.array([self.place[name] for name in members], np.int64)
                 self.done.update({name: block[self.place[name]] for name in members})
-                rowwise = self._rowwise(block.shape[1], chosen.size, dtype)
-                rowwise[missing] = np.nan
+                finished = self._finished(chosen.size, cards, dtype)
                 parts.append(
-                    _Part(end.ops[chosen], end.arguments[chosen], end.constants[chosen], rowwise, places, block)
+                    _Part(end.ops[chosen], end.arguments[chosen], end.constants[chosen], finished, places, block)
                 )
         return parts
 
-    def _rowwise(self, rows: int, width: int, dtype: str) -> Array:
-        """Return room for one key's features, card by card; the same room for every key."""
-        if self.room[dtype].size < rows * width:
-            self.room[dtype] = np.empty(rows * width, dtype)
-        return self.room[dtype][: rows * width].reshape(rows, width)
+    def _finished(self, width: int, cards: int, dtype: str) -> Array:
+        """Return room for one key's features in grouped order; the same room for every key."""
+        if self.room[dtype].size < width * cards:
+            self.room[dtype] = np.empty(width * cards, dtype)
+        return self.room[dtype][: width * cards].reshape(width, cards)
 
 
 class _Part(NamedTuple):
-    """Features of one key and dtype: how they end, where card by card, and where as columns."""
+    """Features of one key and dtype: how they end, where in the order of the walk, and where as columns."""
 
     ops: I64
     arguments: I64
     constants: F64
-    rowwise: Array
+    finished: Array
     places: I64
     block: Array
 
@@ -97,13 +93,13 @@ def _lend(cards: Cards, answers: Answers, key: KeyPlan, rows: int) -> dict[Slot,
     lent = {slot: np.full(rows, NULL) for slot in key.column}
     groups = group_cards(cards, key.key)
     walks = _walks(cards, answers, key, groups)
-    raw = np.empty((BLOCK, key.width), np.int64)
+    raw = np.empty((key.width, BLOCK), np.int64)
     for first in range(0, groups.q_row.size, BLOCK):
         at = groups.q_row[first : first + BLOCK]
         for walk in walks:
             walk(first, first + at.size, raw)
         for slot, place in key.column.items():
-            lent[slot][at] = raw[: at.size, place]
+            lent[slot][at] = raw[place, : at.size]
     return lent
 
 
@@ -130,27 +126,21 @@ def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: 
         q_row, walks = groups.q_row, _walks(cards, answers, key, groups)
     others = plan.borrowed[name_of(key.key)]
     extra.update({key.width + i: lent[slot] for i, slot in enumerate(others)})
-    parts = out.parts(plan.ends[name_of(key.key)], _absent(q_row, rows))
-    raw = np.empty((BLOCK, key.width + len(others)), np.int64)
+    parts = out.parts(plan.ends[name_of(key.key)], q_row.size)
+    raw = np.empty((key.width + len(others), BLOCK), np.int64)
     for first in range(0, q_row.size, BLOCK):
         at = q_row[first : first + BLOCK]
+        stop = first + at.size
         for walk in walks:
-            walk(first, first + at.size, raw)
+            walk(first, stop, raw)
         for place, numbers in extra.items():
-            raw[: at.size, place] = numbers[at]
+            raw[place, : at.size] = numbers[at]
         for part in parts:
-            finish_rows(raw, at, part.ops, part.arguments, part.constants, part.rowwise)
+            finish_columns(raw, part.ops, part.arguments, part.constants, part.finished, first, stop)
+    question = np.full(rows, -1)
+    question[q_row] = np.arange(q_row.size)
     for part in parts:
-        to_columns(part.rowwise, part.places, part.block)
-
-
-def _absent(q_row: I64, rows: int) -> I64:
-    """Return the rows that no question belongs to."""
-    if q_row.size == rows:
-        return np.empty(0, np.int64)
-    asked = np.zeros(rows, bool)
-    asked[q_row] = True
-    return np.flatnonzero(~asked)
+        lay_out(part.finished, part.places, question, part.block)
 
 
 def compute(

@@ -34,7 +34,7 @@ def top_counts(
     p_start: I64,
     windows: I64,
     raw: I64,
-    column: int,
+    slot: int,
 ) -> None:
     """Write how often the most frequent value stands in each window (negative values count nothing).
 
@@ -64,7 +64,7 @@ def top_counts(
                     _lower(held, w, value[k])
                 k += 1
             tail[w] = k
-            raw[q - first, column + w] = top[w]
+            raw[slot + w, q - first] = top[w]
     cursor[0], cursor[1] = entity, head
 
 

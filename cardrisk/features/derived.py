@@ -29,11 +29,11 @@ def resubmitted(cards: Cards) -> I64:
     codes, size = codes_of(cards, CARD)
     order, q_start = windows.group(codes, size)
     p_order, p_start = windows.group(np.where(cards.push == 1, codes, -1).astype(np.int32), size)
-    last = np.empty((order.size, 1), np.int64)
+    last = np.empty((1, order.size), np.int64)
     asked, cursor = (cards.time[order], q_start), windows.cursor_for(np.zeros(0, np.int64))
     windows.clocks(asked, 0, order.size, cursor, cards.time[p_order], p_start, last, -1, 0)
     seen = np.full(cards.time.size, NULL)
-    seen[order] = last[:, 0] != NULL
+    seen[order] = last[0] != NULL
     return seen
 
 

@@ -141,50 +141,53 @@ def _of_two(op: int, a: int, b: int, c: int, d: int, k: float) -> float:
 
 
 @compiled
-def finish_rows(raw: I64, rows: I64, ops: I64, arguments: I64, constants: F64, out: Array) -> None:
-    """Finish features into ``out[rows[i], feature]`` from whole numbers ``raw[i, slot]``.
+def finish_columns(raw: I64, ops: I64, arguments: I64, constants: F64, out: Array, first: int, stop: int) -> None:
+    """Finish features into ``out[feature, first:stop]`` from whole numbers ``raw[slot, 0:stop - first]``.
 
     Parameters
     ----------
     raw
-        Shape (cards, slots); few enough cards to stay in the cache while every feature reads them.
-    rows
-        Row of the result of each card.
+        Shape (slots, cards); few enough cards to stay in the cache while every feature reads them.
     ops, constants
         Operation and constant of each feature.
     arguments
-        Shape (features, 6): columns of ``raw``; unused ones name the first.
+        Shape (features, 6): slots of ``raw``; unused ones name the first.
     out
-        float32 or float64, shape (rows, features): one card's features side by side, so that cards in any
-        order touch few places of memory.
+        float32 or float64, shape (features, any number of cards).
     """
     for j in range(ops.size):
         a, b, c, d, e, f = arguments[j]
-        op, k = ops[j], constants[j]
+        op, k, column, x = ops[j], constants[j], out[j, first:stop], raw[a]
         if op == COUNT:
-            for i in range(rows.size):
-                x = raw[i, a]
-                out[rows[i], j] = math.nan if x == NULL else x
+            for i in range(stop - first):
+                column[i] = math.nan if x[i] == NULL else x[i]
         elif op == SCALED:
-            for i in range(rows.size):
-                x = raw[i, a]
-                out[rows[i], j] = math.nan if x == NULL else x / k
+            for i in range(stop - first):
+                column[i] = math.nan if x[i] == NULL else x[i] / k
         else:
-            for i in range(rows.size):
-                r = raw[i]
-                out[rows[i], j] = value(op, r[a], r[b], r[c], r[d], r[e], r[f], k)
+            for i in range(stop - first):
+                column[i] = value(op, x[i], raw[b, i], raw[c, i], raw[d, i], raw[e, i], raw[f, i], k)
 
 
 @compiled
-def to_columns(rowwise: Array, place: I64, columns: Array) -> None:
-    """Copy ``rowwise[row, feature]`` to ``columns[place[feature], row]``, a cache-sized block at a time."""
-    block = 512
-    for first in range(0, rowwise.shape[0], block):
-        stop = min(first + block, rowwise.shape[0])
-        for j in range(place.size):
-            target = columns[place[j]]
-            for i in range(first, stop):
-                target[i] = rowwise[i, j]
+def lay_out(finished: Array, place: I64, row: I64, columns: Array) -> None:
+    """Copy each feature to its column, row by row, from the order in which the cards were finished.
+
+    Parameters
+    ----------
+    finished
+        Shape (features, cards).
+    place
+        Column of each feature.
+    row
+        Where each row's card stands among the finished ones; -1: nowhere, the row is null.
+    columns
+        Written; shape (columns, rows). One column at a time: its cards stay in the cache while rows ask for them.
+    """
+    for j in range(place.size):
+        source, target = finished[j], columns[place[j]]
+        for i in range(row.size):
+            target[i] = source[row[i]] if row[i] >= 0 else math.nan
 
 
 @compiled

@@ -75,7 +75,7 @@ class KeyPlan:
 
 @dataclass(frozen=True)
 class Finish:
-    """Features that end from one block of raw numbers: arrays as ``finish_rows`` takes them."""
+    """Features that end from one block of raw numbers: arrays as ``finish_columns`` takes them."""
 
     features: tuple[Feature, ...]
     ops: I64

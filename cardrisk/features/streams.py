@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from cardrisk.features import windows
-from cardrisk.features.arrays import DAY, I64, NULL
+from cardrisk.features.arrays import DAY, I64, NEVER, NULL
 from cardrisk.features.commonest import Counts, top_counts
 from cardrisk.features.events import Answers, Cards
 from cardrisk.features.grouping import Groups
@@ -22,15 +22,22 @@ LONGEST_GAP: Final = DAY
 """Gaps longer than this are pauses, not rhythm; it also keeps sums of squared milliseconds inside 64 bits."""
 
 Walk: TypeAlias = Callable[[int, int, I64], None]
-"""``walk(first, stop, raw)`` answers the questions ``first`` to ``stop``, in order, one call after another."""
+"""``walk(first, stop, raw)`` answers the questions ``first`` to ``stop``, in order, one call after another.
+
+``raw`` has shape (slots, at least ``stop - first``); at most :data:`BLOCK` questions a call.
+"""
+
+BLOCK: Final = 2_048
+"""Questions at a time: their whole numbers stay in the cache until they are finished."""
 
 
 def _plain(asked: windows.Asked, p_time: I64, start: I64, total: I64, stream: Stream) -> Walk:
     spans = stream.spans()
-    cursor = windows.cursor_for(spans)
+    cursor, time = windows.cursor_for(spans), np.append(p_time, NEVER)
+    places = np.empty((spans.size + 1, BLOCK), np.int64)
 
     def walk(first: int, stop: int, raw: I64) -> None:
-        windows.plain_sums(asked, first, stop, cursor, p_time, total, start, spans, raw, stream.column)
+        windows.plain_sums(asked, first, stop, cursor, time, total, start, spans, places, raw, stream.column)
 
     return walk
 
@@ -48,25 +55,25 @@ def _linked(asked: windows.Asked, p_time: I64, start: I64, weight: I64, links: t
     return walk
 
 
-def running(weights: list[I64], order: I64) -> I64:
-    """Return running totals of several weights in a given order, shape (events + 1, weights)."""
-    total = np.zeros((order.size + 1, len(weights)), np.int64)
-    for c, weight in enumerate(weights):
-        windows.run_up(weight, order, total, c)
+def _running(weights: list[I64], order: I64) -> I64:
+    """Return running totals of several weights in a given order, shape (weights, events + 1)."""
+    total = np.empty((len(weights), order.size + 1), np.int64)
+    for weight, running in zip(weights, total, strict=True):
+        windows.run_up(weight, order, running)
     return total
 
 
 def card_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """Sums over submissions; nothing replaces a submission."""
     events = groups.p_order.size
-    total = np.zeros((events + 1, len(stream.names)), np.int64)
-    for c, (source, name) in enumerate(stream.names):
+    total = np.empty((len(stream.names), events + 1), np.int64)
+    for (source, name), running in zip(stream.names, total, strict=True):
         if name == "one":
-            total[:, c] = np.arange(events + 1)
+            running[:] = np.arange(events + 1)
         else:
             gap = source == "gap"
             weight = _gap(groups, name) if gap else weight_of(cards, name)
-            windows.run_up(weight, np.arange(events) if gap else groups.p_order, total, c)
+            windows.run_up(weight, np.arange(events) if gap else groups.p_order, running)
     return _plain(groups.asked, groups.p_time, groups.p_start, total, stream)
 
 
@@ -95,7 +102,7 @@ def answer_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) 
     order, start, time = _grouped_answers(answers, groups)
     weights = [answer_weight(answers, name) for _, name in stream.names]
     if not answers.revised:
-        return _plain(groups.asked, time, start, running(weights, order), stream)
+        return _plain(groups.asked, time, start, _running(weights, order), stream)
     weight = np.stack([weight[order] for weight in weights], axis=1)
     return _linked(groups.asked, time, start, weight, _links(answers, order), stream)
 

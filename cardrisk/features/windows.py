@@ -50,12 +50,13 @@ def group(codes: I32, size: int) -> tuple[I64, I64]:
 
 
 @compiled
-def run_up(weight: I64, order: I64, total: I64, channel: int) -> None:
-    """Write the running total of ``weight`` in the given order into one channel of ``total``."""
+def run_up(weight: I64, order: I64, total: I64) -> None:
+    """Write the running total of ``weight`` in the given order; ``total`` starts with 0 and has one number more."""
     running = 0
+    total[0] = 0
     for k in range(order.size):
         running += weight[order[k]]
-        total[k + 1, channel] = running
+        total[k + 1] = running
 
 
 @compiled
@@ -68,8 +69,9 @@ def plain_sums(
     total: I64,
     p_start: I64,
     windows: I64,
+    places: I64,
     raw: I64,
-    column: int,
+    slot: int,
 ) -> None:
     """Write window sums of events that nothing replaces, as differences of running totals.
 
@@ -78,39 +80,57 @@ def plain_sums(
     asked
         Moments asked for, grouped by entity and sorted inside, and where groups start.
     first, stop
-        Questions to answer now; ``raw`` has one row for each.
+        Questions to answer now; ``raw`` has one column for each.
     cursor
         Where the walk stands (:func:`cursor_for`); carried from call to call.
     p_time, p_start
-        Moments at which events became known, grouped by the same entities.
+        Moments at which events became known, grouped by the same entities, and one number more of any value.
     total
-        Running totals, shape (events + 1, channels); differences are exact whatever wraps around.
+        Running totals, shape (channels, events + 1); differences are exact whatever wraps around.
     windows
         Widths in microseconds.
+    places
+        Room for what is known: shape (windows + 1, questions).
     raw
-        Written at ``column + window * channels + channel``.
+        Written at ``slot + window * channels + channel``.
+    """
+    _find(asked, first, stop, cursor, p_time, p_start, windows, places)
+    for w in range(windows.size):
+        for c in range(total.shape[0]):
+            out, running = raw[slot + w * total.shape[0] + c], total[c]
+            for i in range(stop - first):
+                out[i] = running[places[0, i]] - running[places[1 + w, i]]
+
+
+@compiled
+def _find(
+    asked: Asked, first: int, stop: int, cursor: I64, p_time: I64, p_start: I64, windows: I64, places: I64
+) -> None:
+    """Write where what is known ends for each question, and where each of its windows begins.
+
+    A tail moves on by about one event a question, but nobody can tell when: two steps without a branch, and a loop
+    that is seldom entered, cost half of what the wrong guesses of a loop alone do.
     """
     q_time, q_start = asked
-    channels = total.shape[1]
     entity, head, tail = cursor[0], cursor[1], cursor[2:]
-    end = p_start[entity + 1]
+    begins, end = q_start[entity + 1], p_start[entity + 1]
     for q in range(first, stop):
-        while q >= q_start[entity + 1]:
+        while q >= begins:
             entity += 1
-            head, end = p_start[entity], p_start[entity + 1]
+            begins, head, end = q_start[entity + 1], p_start[entity], p_start[entity + 1]
             tail[:] = head
-        t = q_time[q]
+        t, i = q_time[q], q - first
         while head < end and p_time[head] < t:
             head += 1
+        places[0, i] = head
         for w in range(windows.size):
-            edge = t - windows[w]
-            k = tail[w]
+            edge, k = t - windows[w], tail[w]
+            for _ in range(2):
+                k += np.int64((k < head) & (p_time[k] < edge))
             while k < head and p_time[k] < edge:
                 k += 1
             tail[w] = k
-            place = column + w * channels
-            for c in range(channels):
-                raw[q - first, place + c] = total[head, c] - total[k, c]
+            places[1 + w, i] = k
     cursor[0], cursor[1] = entity, head
 
 
@@ -128,13 +148,13 @@ def linked_sums(
     p_start: I64,
     windows: I64,
     raw: I64,
-    column: int,
+    slot: int,
 ) -> None:
     """Write window sums of events where a later one may replace an earlier one.
 
     Parameters are those of :func:`plain_sums`, with ``weight`` (events, channels) in place of totals, the sums
-    held so far (windows, channels), and ``before`` and ``after``: the event that each replaces (-1: none) and is
-    replaced by (``NEVER``: none).
+    held so far (windows, channels), no room for places, and ``before`` and ``after``: the event that each replaces
+    (-1: none) and is replaced by (``NEVER``: none).
     """
     q_time, q_start = asked
     channels = weight.shape[1]
@@ -163,7 +183,7 @@ def linked_sums(
                 k += 1
             tail[w] = k
             for c in range(channels):
-                raw[q - first, column + w * channels + c] = held[w, c]
+                raw[slot + w * channels + c, q - first] = held[w, c]
     cursor[0], cursor[1] = entity, head
 
 
@@ -222,7 +242,7 @@ def clocks(
 ) -> None:
     """Write how long ago the entity was first and last seen, in microseconds; ``NULL`` where never.
 
-    ``since_first`` and ``since_last`` are columns of ``raw``; a negative one is not written.
+    ``since_first`` and ``since_last`` are slots of ``raw``; a negative one is not written.
     """
     q_time, q_start = asked
     entity, head = cursor[0], cursor[1]
@@ -235,9 +255,9 @@ def clocks(
         while head < end and p_time[head] < t:
             head += 1
         if since_first >= 0:
-            raw[q - first, since_first] = t - p_time[begin] if head > begin else NULL
+            raw[since_first, q - first] = t - p_time[begin] if head > begin else NULL
         if since_last >= 0:
-            raw[q - first, since_last] = t - p_time[head - 1] if head > begin else NULL
+            raw[since_last, q - first] = t - p_time[head - 1] if head > begin else NULL
     cursor[0], cursor[1] = entity, head
 
 

@@ -11,7 +11,7 @@ from cardrisk.features.arrays import I64, NULL, Array
 from cardrisk.features.batch import handed_through
 from cardrisk.features.declare import FeatureSet
 from cardrisk.features.events import known_at, number_of
-from cardrisk.features.finish import finish_rows
+from cardrisk.features.finish import finish_columns
 from cardrisk.features.parts.keyed import only
 from cardrisk.features.parts.narrow import mismatch
 from cardrisk.features.parts.plan import MISMATCH, PartPlan, label, part_plan
@@ -71,12 +71,12 @@ class Rows:
         out: dict[str, Array] = {}
         for dtype in ("float32", "float64"):
             end = only(self.plan.late, dtype)
-            rowwise = np.empty((rows, len(end.features)), dtype)
+            finished = np.empty((len(end.features), rows), dtype)
             for first in range(0, rows if end.features else 0, BLOCK):
-                at = np.arange(first, min(first + BLOCK, rows))
-                raw = np.stack([slot[at] for slot in slots], axis=1)
-                finish_rows(raw, at, end.ops, end.arguments, end.constants, rowwise)
-            out |= {f.name: np.ascontiguousarray(rowwise[:, i]) for i, f in enumerate(end.features)}
+                stop = min(first + BLOCK, rows)
+                raw = np.stack([slot[first:stop] for slot in slots])
+                finish_columns(raw, end.ops, end.arguments, end.constants, finished, first, stop)
+            out |= {f.name: column for f, column in zip(end.features, finished, strict=True)}
         return out
 
     def _slot(self, name: str) -> I64:

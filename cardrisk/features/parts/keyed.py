@@ -7,21 +7,18 @@ its entities, so the same kernels see the same events in the same order.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from cardrisk.features.arrays import I64, NULL, Array
 from cardrisk.features.declare import Key
-from cardrisk.features.finish import finish_rows
+from cardrisk.features.finish import finish_columns
 from cardrisk.features.grouping import group_cards
 from cardrisk.features.parts.narrow import NarrowAnswers, NarrowCards, answers_in, cards_in, entity_of
 from cardrisk.features.parts.plan import Part
 from cardrisk.features.plan import Finish, KeyPlan
-from cardrisk.features.streams import WALKS, Walk, clock_walk
-
-BLOCK: Final = 2_048
+from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
 
 
 def events_for(part: Part, events: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +78,7 @@ def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.
     groups = group_cards(cards, key)
     walks = walks_of(cards, told, part.plan, groups_key=key)
     out = Result(part, groups.q_row.size)
-    raw = np.empty((BLOCK, part.plan.width), np.int64)
+    raw = np.empty((part.plan.width, BLOCK), np.int64)
     for first in range(0, groups.q_row.size, BLOCK):
         stop = min(first + BLOCK, groups.q_row.size)
         for walk in walks:
@@ -105,25 +102,24 @@ class Result:
     def __init__(self, part: Part, rows: int) -> None:
         self.part = part
         self.ends = [only(part.end, dtype) for dtype in ("float32", "float64")]
-        self.rowwise = [np.empty((rows, len(end.features)), end.features[0].dtype) for end in self.ends if end.features]
         self.ends = [end for end in self.ends if end.features]
+        self.finished = [np.empty((len(end.features), rows), end.features[0].dtype) for end in self.ends]
         self.places = np.array([part.plan.column[slot] for slot in part.handed], np.int64)
-        self.handed = np.empty((rows, self.places.size), np.int64)
+        self.handed = np.empty((self.places.size, rows), np.int64)
 
     def take(self, first: int, stop: int, raw: I64) -> None:
         """Finish one block's features."""
-        at = np.arange(first, stop)
-        for end, rowwise in zip(self.ends, self.rowwise, strict=True):
-            finish_rows(raw, at, end.ops, end.arguments, end.constants, rowwise)
-        self.handed[first:stop] = raw[: stop - first, self.places]
+        for end, finished in zip(self.ends, self.finished, strict=True):
+            finish_columns(raw, end.ops, end.arguments, end.constants, finished, first, stop)
+        self.handed[:, first:stop] = raw[self.places, : stop - first]
 
     def frame(self, seq: I64) -> pd.DataFrame:
         """Return the part's result."""
         columns: dict[str, Array] = {"seq": seq}
-        for end, rowwise in zip(self.ends, self.rowwise, strict=True):
-            columns |= {f.name: np.ascontiguousarray(rowwise[:, i]) for i, f in enumerate(end.features)}
+        for end, finished in zip(self.ends, self.finished, strict=True):
+            columns |= {f.name: column for f, column in zip(end.features, finished, strict=True)}
         names = self.part.columns[len(self.part.end.features) :]
-        columns |= {name: np.ascontiguousarray(self.handed[:, i]) for i, name in enumerate(names)}
+        columns |= dict(zip(names, self.handed, strict=True))
         return pd.DataFrame({name: columns[name] for name in ("seq", *self.part.columns)}, copy=False)
 
 

@@ -351,10 +351,10 @@ def compute_large(part: Part, events: Frames, answers: Frames, scratch: Path, bl
     if part.plan.first >= 0 or part.plan.last >= 0:
         walks.append(walker.clock())
     for first, stop in walker.blocks(walker.cards):
-        raw = np.empty((stop - first, part.plan.width), np.int64)
+        raw = np.empty((part.plan.width, stop - first), np.int64)
         for walk in walks:
             walk(first, stop, raw)
         asks = np.flatnonzero(walker.cards.column("asks")[first:stop] == 1)
         out = Result(part, asks.size)
-        out.take(0, asks.size, raw[asks])
+        out.take(0, asks.size, raw.take(asks, axis=1))
         yield out.frame(np.array(walker.cards.column("seq")[first:stop])[asks])

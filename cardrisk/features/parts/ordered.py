@@ -87,7 +87,7 @@ def sums(
     current: I64,
     held: I64,
     raw: I64,
-    column: int,
+    slot: int,
 ) -> None:
     """Write window sums for the questions ``first`` to ``stop``.
 
@@ -106,7 +106,7 @@ def sums(
     current, held
         Life that each entity is in (-1 before its first), and its sums (windows, entities, channels).
     raw
-        Written at ``column + window * channels + channel``.
+        Written at ``slot + window * channels + channel``.
     """
     q_time, q_code, q_life = asked
     channels = held.shape[2]
@@ -125,7 +125,7 @@ def sums(
             held[:, own, :] = 0
         for w in range(spans.size):
             for c in range(channels):
-                raw[i - first, column + w * channels + c] = held[w, own, c]
+                raw[slot + w * channels + c, i - first] = held[w, own, c]
 
 
 @compiled
@@ -186,7 +186,7 @@ def tops(
     count: I64,
     top: I64,
     raw: I64,
-    column: int,
+    slot: int,
 ) -> None:
     """Write how often the commonest value stands, as :func:`sums`; in place of weights, the value (-1: none).
 
@@ -208,7 +208,7 @@ def tops(
             top[:, own] = 0
             count[:, start[own] : start[own + 1]] = 0
         for w in range(spans.size):
-            raw[i - first, column + w] = top[w, own]
+            raw[slot + w, i - first] = top[w, own]
 
 
 @compiled
@@ -291,9 +291,9 @@ def clocks(
             current[own] = life[i]
             seen[own] = NULL
         if since_first >= 0:
-            raw[i - first, since_first] = t - seen[own, 0] if seen[own, 0] != NULL else NULL
+            raw[since_first, i - first] = t - seen[own, 0] if seen[own, 0] != NULL else NULL
         if since_last >= 0:
-            raw[i - first, since_last] = t - seen[own, 1] if seen[own, 1] != NULL else NULL
+            raw[since_last, i - first] = t - seen[own, 1] if seen[own, 1] != NULL else NULL
 
 
 @compiled
