@@ -17,6 +17,8 @@ from cardrisk.errors import CardriskError
 
 Add = Callable[..., Any]
 
+_PROPENSITY = "scores given at the time: cards weigh the inverse of the chance with which they were let through"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand.
@@ -77,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--verbose", action="store_true", help="log at DEBUG on standard error")
         return sub.add_argument
 
-    for fill in (_demo, _generate, _train, _evaluate, _score, _check, _report, _promote, _monitor, _replay):
+    for fill in (_demo, _generate, _train, _evaluate, _rolling, _score, _check, _report, _promote, _monitor, _replay):
         fill(command)
     return parser
 
@@ -127,6 +129,7 @@ def _train(command: Callable[[str, str], Add]) -> None:
         help="MLflow tracking store (default: MLflow's own, else sqlite here)",
     )
     add("--no-track", dest="track", action="store_false", help="do not log to MLflow")
+    add("--propensity", default=None, metavar="SCORES", help=_PROPENSITY)
     add("--seed", type=int, default=0)
 
 
@@ -136,6 +139,24 @@ def _evaluate(command: Callable[[str, str], Add]) -> None:
     add("data", metavar="DATA")
     add("--history", default=None, metavar="DATA", help="earlier tables that feed features")
     add("--tz", default=None)
+    add("--out", default=None, metavar="DIR", help="write metrics.json, frames and pictures there")
+
+
+def _rolling(command: Callable[[str, str], Add]) -> None:
+    add = command("rolling", "Learn at several moments of a DATA folder as it would have been, measure what came next.")
+    add("data", metavar="DATA")
+    add("--history", default=None, metavar="DATA", help="earlier tables that feed features")
+    add("--folds", type=int, default=4, help="models trained (default: 4)")
+    add("--first-share", type=float, default=0.4, help="share of the cards before the first moment (default: 0.4)")
+    add(
+        "--gap-days",
+        type=float,
+        default=None,
+        help="cards this young are not learnt from (default: until 99 %% are answered, 7 at most)",
+    )
+    add("--propensity", default=None, metavar="SCORES", help=_PROPENSITY)
+    add("--tz", default=None)
+    add("--seed", type=int, default=0)
     add("--out", default=None, metavar="DIR", help="write metrics.json, frames and pictures there")
 
 
@@ -192,6 +213,7 @@ def _promote(command: Callable[[str, str], Add]) -> None:
     add("--maturity", type=float, default=21.0, metavar="DAYS", help="age at which an answer is final (default: 21)")
     add("--history", default=None, metavar="DATA")
     add("--margin", type=float, default=0.005, help="average precision to gain (default: 0.005)")
+    add("--propensity", default=None, metavar="SCORES", help=_PROPENSITY)
     add("--rollback", action="store_true", help="give the alias back to the champion before")
     add("--store", default=None, metavar="URI")
     add("--tz", default=None)

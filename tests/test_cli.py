@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from cardrisk.cli import main
+from cardrisk.risk import load_model, train
 
 EXPORTS = Path(__file__).parent / "data" / "exports"
 CARDS = [spec for spec in sorted((EXPORTS / "expected").glob("*.json")) if (EXPORTS / spec.stem).exists()]
@@ -133,6 +135,37 @@ def test_generate_train_evaluate_and_check_run_as_documented(tmp_path, capsys, m
     assert Path("page.html").read_text().startswith("<!doctype html>")
 
 
+def test_rolling_writes_one_row_a_moment_and_the_pictures(tiny, data, tmp_path, capsys) -> None:
+    out = tmp_path / "rolling"
+    assert main(["rolling", str(data), "--folds", "2", "--first-share", "0.6", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split()[:2] == ["fold", "start"]
+    folds = pd.read_parquet(out / "folds.parquet")
+    assert len(folds) == len(printed) - 1 == 2
+    assert (folds["trained"].diff().dropna() > 0).all()
+    assert folds["tested"].sum() == len(pd.read_parquet(out / "scored.parquet"))
+    assert {"folds.png", "metrics.json"} <= {path.name for path in out.iterdir()}
+    assert "folds" in refuse(capsys, "rolling", str(data), "--folds", "0")
+
+
+def test_training_weighs_cards_by_the_chances_that_scoring_recorded(tiny, data, tmp_path, capsys) -> None:
+    """Cards let through one time in five weigh five times: the same model as that of the call, another than without."""
+    ids = tiny.early["submission_id"]
+    chances = pd.Series(np.where(np.arange(len(ids)) % 3, 1.0, 0.2), index=ids, name="propensity")
+    scores = tmp_path / "scores.csv"
+    chances.reset_index().to_csv(scores, index=False)
+    keep = ["--no-track", "--out"]
+    assert main(["train", str(data), "--propensity", str(scores), *keep, str(tmp_path / "weighed")]) == 0
+    weighed = load_model(tmp_path / "weighed")
+    assert weighed.version == train(tiny.early, tiny.outcomes, propensity=chances).version
+    assert main(["train", str(data), *keep, str(tmp_path / "plain")]) == 0
+    assert weighed.version != load_model(tmp_path / "plain").version
+    pd.DataFrame({"submission_id": ids}).to_csv(scores, index=False)
+    line = refuse(capsys, "train", str(data), "--propensity", str(scores), *keep, str(tmp_path / "none"))
+    assert "propensity is not there" in line
+    assert not (tmp_path / "none").exists()
+
+
 def test_check_reads_standard_input_and_never_an_argument() -> None:
     run = [sys.executable, "-m", "cardrisk", "check", "--kind", "jd_ecard"]
     done = subprocess.run(run, input="ABCD-EFGH-JKLM-NPQ\n", capture_output=True, text=True)
@@ -150,5 +183,6 @@ def test_help_is_quick_and_every_command_is_described(capsys) -> None:
         main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for name in ("demo", "generate", "train", "evaluate", "score", "check", "report", "promote", "monitor", "replay"):
-        assert name in text
+    for name in ("demo", "generate", "train", "evaluate", "rolling", "score", "check", "report", "promote", "monitor"):
+        assert f"\n    {name} " in text
+    assert "\n    replay " in text

@@ -59,6 +59,51 @@ def read_history(folder: str | Path | None) -> tuple[pd.DataFrame, pd.DataFrame]
     return data.submissions, data.outcomes
 
 
+def read_scores(path: str) -> pd.DataFrame:
+    """Read what ``cardrisk score`` wrote, numbers to their last bit.
+
+    Raises
+    ------
+    UnusableFileError
+        Not there, or not such a file.
+    """
+    file = Path(path)
+    if not file.is_file() or file.suffix not in (".parquet", ".csv"):
+        raise UnusableFileError(f"{path}: expected scores in a .parquet or .csv file, got no such file")
+    try:
+        if file.suffix == ".parquet":
+            return pd.read_parquet(file)
+        text = pd.read_csv(file, encoding="utf-8-sig", dtype="str")
+        # the parser may round the last bit of a number; its text does not
+        names = [str(name) for name in text.columns]
+        numbers = [name for name in names if name.startswith("p_") or name in ("expected_loss", "propensity")]
+        return text.assign(**{name: [float(cell) for cell in text[name]] for name in numbers})
+    except (ValueError, OSError) as error:
+        raise UnusableFileError(
+            f"{path}: expected scores as `cardrisk score` writes them, got {type(error).__name__}"
+        ) from None
+
+
+def read_propensity(path: str | None) -> "pd.Series[float] | None":
+    """Recorded chances of being let through, by ``submission_id``, from scores; ``None`` without a file.
+
+    A file whose cards were scored more than once counts the last line of each card.
+
+    Raises
+    ------
+    UnusableFileError
+        Not there, or without the columns ``submission_id`` and ``propensity``.
+    """
+    if path is None:
+        return None
+    scores = read_scores(path)
+    missing = [name for name in ("submission_id", "propensity") if name not in scores]
+    if missing:
+        raise UnusableFileError(f"{path}: expected the columns submission_id and propensity, {missing[0]} is not there")
+    chances = scores.dropna(subset=["propensity"]).drop_duplicates("submission_id", keep="last")
+    return chances.set_index(chances["submission_id"].astype(str))["propensity"]
+
+
 def table_in(folder: Path, stem: str) -> Path:
     """Return the one table of that name in a DATA folder.
 

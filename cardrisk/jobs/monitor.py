@@ -1,13 +1,11 @@
 """Look at scores that were served: drift, calibration on final answers, the same bits again."""
 
 import sys
-from pathlib import Path
 
 import pandas as pd
 
-from cardrisk.errors import UnusableFileError
 from cardrisk.facts import MATURITY
-from cardrisk.jobs.data import read_data, read_history
+from cardrisk.jobs.data import read_data, read_history, read_scores
 from cardrisk.jobs.progress import Steps
 
 
@@ -52,31 +50,6 @@ def run(
     for alarm in found.alarms or ("nothing needs a person",):
         sys.stdout.write(f"{'! ' if found.alarms else ''}{alarm}\n")
     return 1 if found.alarms else 0
-
-
-def read_scores(path: str) -> pd.DataFrame:
-    """Read what ``cardrisk score`` wrote, numbers to their last bit.
-
-    Raises
-    ------
-    UnusableFileError
-        Not there, or not such a file.
-    """
-    file = Path(path)
-    if not file.is_file() or file.suffix not in (".parquet", ".csv"):
-        raise UnusableFileError(f"{path}: expected scores in a .parquet or .csv file, got no such file")
-    try:
-        if file.suffix == ".parquet":
-            return pd.read_parquet(file)
-        text = pd.read_csv(file, encoding="utf-8-sig", dtype="str")
-        # the parser may round the last bit of a number; its text does not
-        names = [str(name) for name in text.columns]
-        numbers = [name for name in names if name.startswith("p_") or name in ("expected_loss", "propensity")]
-        return text.assign(**{name: [float(cell) for cell in text[name]] for name in numbers})
-    except (ValueError, OSError) as error:
-        raise UnusableFileError(
-            f"{path}: expected scores as `cardrisk score` writes them, got {type(error).__name__}"
-        ) from None
 
 
 def _say(title: str, table: pd.DataFrame | None) -> None:

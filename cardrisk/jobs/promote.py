@@ -5,7 +5,7 @@ import warnings
 
 from cardrisk.errors import InputError
 from cardrisk.facts import MATURITY
-from cardrisk.jobs.data import read_data, read_history
+from cardrisk.jobs.data import read_data, read_history, read_propensity
 from cardrisk.jobs.progress import Steps
 
 
@@ -19,6 +19,7 @@ def run(
     store: str | None,
     tz: str | None,
     maturity: float = MATURITY.value,
+    propensity: str | None = None,
 ) -> int:
     """Promote the challenger if it is better, or roll back; say which and why in one line.
 
@@ -44,7 +45,7 @@ def run(
         raise InputError("expected a matured window to compare on: --data DATA (or --rollback), got neither")
     steps = Steps(2)
     with steps.step("read"):
-        tables, past = read_data(data), read_history(history)
+        tables, past, chances = read_data(data), read_history(history), read_propensity(propensity)
     with steps.step(f"compare on {len(tables.submissions):,} cards"), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", registry.StabilityWarning)
         found = registry.promote(
@@ -54,6 +55,7 @@ def run(
             history=past,
             margin=margin,
             maturity=maturity,
+            propensity=chances,
             store=store,
             tz=tz,
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cardrisk.errors import InputError
-from cardrisk.jobs.data import read_data
+from cardrisk.jobs.data import read_data, read_propensity
 from cardrisk.jobs.progress import Steps
 
 
@@ -21,6 +21,7 @@ def run(
     store: str | None,
     track: bool,
     seed: int,
+    propensity: str | None = None,
 ) -> int:
     """Train, save and track.
 
@@ -41,9 +42,11 @@ def run(
 
     steps = Steps(3)
     with steps.step("read"):
-        tables = read_data(data)
+        tables, chances = read_data(data), read_propensity(propensity)
     with steps.step("train"):
-        model = train(tables.submissions, tables.outcomes, as_of=moment(as_of), tz=tz, seed=seed)
+        model = train(
+            tables.submissions, tables.outcomes, as_of=moment(as_of), tz=tz, seed=seed, propensity=chances
+        )  # fmt: skip
     with steps.step("save"):
         if out is not None:
             model.save(out)
