@@ -16,7 +16,7 @@ from cardrisk.risk.calibrate import Calibration
 from cardrisk.risk.causes import CauseShares
 from cardrisk.risk.encode import Columns
 
-MAX_BYTES: Final = 4 << 20
+MAX_BYTES: Final = 1 << 21
 MAX_DEPTH: Final = 12
 MAX_VALUES: Final = 60_000
 """Most commas, colons and brackets: a card of 250 features has 3,000. Python objects are many times the size of the few

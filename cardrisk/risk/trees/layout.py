@@ -31,8 +31,8 @@ CATEGORY = 6
 AT_LEAF = 7
 NO_SETS = 1  # size of ``words`` where no split is categorical
 
-GROUP_LEAVES = 16_384  # handled together; more would be no faster and need more memory at a time
-GROUP_TREES = 512
+GROUP_LEAVES = 4_096  # handled together; more would be no faster and need more memory at a time
+GROUP_TREES = 128
 
 
 class Tables(NamedTuple):

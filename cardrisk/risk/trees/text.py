@@ -24,7 +24,8 @@ Floats = npt.NDArray[np.float64]
 Number = TypeVar("Number", np.int64, np.float64)
 
 MAX_LEAVES = 131_072  # LightGBM's own upper bound of num_leaves
-MAX_FEATURES = 1_000_000
+MAX_FEATURES = 20_000
+MAX_HEADER = 1 << 21  # bytes: a hundred for each feature
 MIN_TREE_BYTES = 100  # the keys of an empty tree are longer
 MAX_CLASSES = 10_000
 INT32_MAX = 2**31 - 1
@@ -177,12 +178,15 @@ def _header_values(lines: Sequence[bytes]) -> dict[bytes, bytes]:
 
 
 def _names(value: bytes, count: int) -> tuple[str, ...]:
+    given = value.count(b" ") + 1
+    if given != count:  # before any name costs memory
+        refuse(f"feature_names: expected {count} different names, got {given}")
     try:
         names = tuple(value.decode("utf-8").split(" "))
     except UnicodeDecodeError:
         refuse("feature_names: expected UTF-8")
-    if len(names) != count or len(set(names)) != count or "" in names:
-        refuse(f"feature_names: expected {count} different names, got {len(names)}")
+    if len(set(names)) != count or "" in names:
+        refuse(f"feature_names: expected {count} different names, got {len(set(names))}")
     return names
 
 
@@ -195,7 +199,7 @@ def read_header(text: bytes) -> Header:
         If a line is missing, unknown, repeated or out of its range, or the trees' sizes do not tile the text up to
         ``end of trees``.
     """
-    end = text.find(b"\n\n", 0, 1 << 26)
+    end = text.find(b"\n\n", 0, MAX_HEADER)
     lines = text[: max(end, 0)].split(b"\n")
     if lines[0] != b"tree":
         refuse(f"expected a LightGBM text model that starts with 'tree', got {_shown(text[:20])}")
