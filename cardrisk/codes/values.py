@@ -34,6 +34,8 @@ def as_text(value: Any) -> str | None:
 
     A float beyond 2**53 has lost digits already, so it is no code either.
     """
+    if type(value) is str and len(value) <= _LONGEST and value.isascii():
+        return value or None
     if isinstance(value, Secret):
         value = value.reveal()
     if isinstance(value, str):

@@ -46,7 +46,7 @@ class Given:
         self._codes = [(f.of or f.name, _codes(columns.categories.get(f.name))) for f in asked]
         where = {name: i for i, name in enumerate(self.names)}
         where |= {f.name: len(self.names) + GIVEN + i for i, f in enumerate(asked)}
-        self.places = np.array([where.get(name, ABSENT) for name in columns.names], np.int64)
+        self.places = np.array([where.get(name, ABSENT) for name in columns.names], np.int32)
         group = {feature.name: feature.of or feature.name for feature in model.features}
         self._columns = [group[name] for name in model.card.groups]
         self._calibration = model.card.calibration

@@ -48,7 +48,7 @@ class Judge:
         open_to_it = np.ones((2, len(ACTIONS)), np.bool_)
         open_to_it[0, BIND] = False
         self._bench = Bench.of(model, costs, self._given.places, open_to_it)
-        self._trees, self._out = model.fail.n_trees, np.empty(LOSS + 1)
+        self._out = np.empty(LOSS + 1)
         self._explore, self._limit = costs.explore, costs.explore_limit
         self._why = Why(model, language)
         self._reasons = reasons
@@ -64,7 +64,7 @@ class Judge:
             float64, its number features in the order of ``names``, as ``LiveHistory.take`` gives them.
         """
         given = self._given(card)
-        place, cause = verdict(row, given, self._trees, self._out, *self._bench)
+        place, cause = verdict(row, given, self._out, *self._bench)
         values = self._out.tolist()
         action, propensity = ACTIONS[place], 1.0
         if action in STOPPED:
@@ -101,8 +101,8 @@ class Judge:
         given
             Its given numbers, see ``scoring.verdict``.
         """
-        inputs = np.empty(len(self._bench.places))
-        inputs_of(row, given, self._bench.places, inputs)
+        inputs = np.empty(len(self._given.places))
+        inputs_of(row, given, self._given.places, inputs)
         return tuple(self._why(inputs, self._given.features(card, row)))
 
 

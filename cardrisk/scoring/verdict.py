@@ -14,12 +14,11 @@ from cardrisk.facts import CAUSES
 from cardrisk.policy import Costs
 from cardrisk.policy.choose import Terms, choose_one
 from cardrisk.risk import RiskModel
-from cardrisk.risk.chances import by_cause, chance
-from cardrisk.risk.trees.kernels import Nodes, fill_columns, sum_trees
-from cardrisk.risk.trees.layout import join
+from cardrisk.risk.chances import FIRST_REST, by_cause, chance
+from cardrisk.risk.trees.single import Single, fill, sum_single
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
+Places = NDArray[np.int32]
 Int32s = NDArray[np.int32]
 
 SLOPE, OFFSET, PRICE, MARGIN, MAY_BIND, GIVEN = range(6)
@@ -28,47 +27,46 @@ whether it may be bound first."""
 P_FAIL, P_CAUSE, LOSS = 0, 1, 1 + len(CAUSES)
 """Places in the answer's numbers."""
 ABSENT: Final = -1
+INPUTS, FAIL_TREES, TREES, COLUMNS, SETS, CLASSES, ACTION_COUNT, SIZES = range(8)
+"""Places of the sizes at the head of ``Bench.whole``, and how many they are."""
 
 
 class Bench(NamedTuple):
-    """Everything that does not depend on the card, as arrays in the order in which `verdict` takes them.
+    """Everything that does not depend on the card: few arrays, as handing one over costs a call time.
 
     Attributes
     ----------
-    places
-        int64 (inputs,): where each input of the trees stands among the card's number features followed by its given
-        numbers; ``ABSENT`` where it is not known.
-    nodes, roots, columns, words
-        The trees of failure and then those of its causes, see ``risk.trees.layout.Tables``.
-    numbers, classes
-        See ``risk.chances.Chances``.
-    open_to_it
-        bool (2, actions): which actions make sense for a card that may not, or may, be bound first.
-    actions, causes, effects
-        See ``policy.choose.Terms``.
+    nodes, values, words
+        The trees of failure and then those of its causes, see ``risk.trees.single.Single``.
+    whole
+        int32: the sizes that ``SIZES`` counts; then ``places`` (where each input of the trees stands among the card's
+        number features followed by its given numbers; ``ABSENT`` where it is not known), the trees' roots, columns
+        and sets, each class's place among the causes, and which actions make sense for a card that may not, and that
+        may, be bound first.
+    real
+        float64: ``risk.chances.Chances.numbers``, then the three of ``policy.choose.Terms``.
     """
 
-    places: Places
     nodes: NDArray[np.void]
-    roots: Int32s
-    columns: Int32s
+    values: Floats
     words: NDArray[np.uint32]
-    numbers: Floats
-    classes: Places
-    open_to_it: NDArray[np.bool_]
-    actions: Floats
-    causes: Floats
-    effects: Floats
+    whole: Int32s
+    real: Floats
 
     @classmethod
     def of(cls, model: RiskModel, costs: Costs, places: Places, open_to_it: NDArray[np.bool_]) -> "Bench":
         """Lay out a model and the platform's money."""
-        tables = model.fail.tables if model.cause is None else join(model.fail.tables, model.cause.tables)
-        return cls(places, *tables, *model.chances, open_to_it, *Terms.of(costs))
+        trees, terms = Single.of(model.fail, model.cause), Terms.of(costs)
+        numbers, classes = model.chances
+        counts = len(places), model.fail.n_trees, len(trees.roots) - 1, len(trees.columns), len(trees.sets)
+        whole = [(*counts, len(classes), open_to_it.shape[1]), places, trees.roots, trees.columns, trees.sets]
+        parts = [np.ravel(np.asarray(part, np.int32)) for part in (*whole, classes, open_to_it)]
+        real = [np.ravel(part) for part in (numbers, *terms)]
+        return cls(trees.nodes, trees.values, trees.words, np.concatenate(parts), np.concatenate(real))
 
 
 @compiled
-def inputs_of(row: Floats, given: Floats, places: Places, out: Floats) -> None:
+def inputs_of(row: Floats, given: Floats, places: Int32s, out: Floats) -> None:
     """Write the trees' inputs, as float32 holds them.
 
     Parameters
@@ -90,22 +88,34 @@ def inputs_of(row: Floats, given: Floats, places: Places, out: Floats) -> None:
 
 
 @compiled
+def _decide(p_fail: float, p_cause: Floats, given: Floats, may: Int32s, real: Floats) -> tuple[int, float]:
+    """Return the action and its expected loss; ``real`` begins with the first of ``policy.choose.Terms``."""
+    actions, causes = may.shape[0], p_cause.shape[0]
+    a = 2 * actions
+    c = a + 4 * causes
+    own, by_cause_, effects = real[:a], real[a:c], real[c:]
+    return choose_one(
+        p_fail,
+        p_cause,
+        given[PRICE],
+        given[MARGIN],
+        may != 0,
+        own.reshape(2, actions),
+        by_cause_.reshape(4, causes),
+        effects.reshape(2, actions, causes),
+    )
+
+
+@compiled
 def verdict(
     row: Floats,
     given: Floats,
-    trees: int,
     out: Floats,
-    places: Places,
-    nodes: Nodes,
-    roots: Int32s,
-    columns: Int32s,
+    nodes: NDArray[np.void],
+    values: Floats,
     words: NDArray[np.uint32],
-    numbers: Floats,
-    classes: Places,
-    open_to_it: NDArray[np.bool_],
-    actions: Floats,
-    causes: Floats,
-    effects: Floats,
+    whole: Int32s,
+    real: Floats,
 ) -> tuple[int, int]:
     """Judge one card.
 
@@ -115,11 +125,9 @@ def verdict(
         float64, its number features as live history gives them.
     given
         float64: ``SLOPE`` to ``MAY_BIND``, then the features that are columns handed through, texts as their codes.
-    trees
-        How many of the trees are those of failure.
     out
         float64, overwritten: p(fail), p(cause) in order, expected loss in yuan.
-    places, nodes, roots, columns, words, numbers, classes, open_to_it, actions, causes, effects
+    nodes, values, words, whole, real
         See `Bench`.
 
     Returns
@@ -127,17 +135,25 @@ def verdict(
     action, cause
         Place in ``ACTIONS``; place in ``CAUSES`` of the likeliest cause, the first of several.
     """
-    inputs, filled = np.empty(places.shape[0]), np.empty(columns.shape[0])
-    inputs_of(row, given, places, inputs)
-    fill_columns(inputs, columns, filled)
+    inputs, trees, all_trees = whole[INPUTS], whole[FAIL_TREES], whole[TREES]
+    a = SIZES + inputs
+    b = a + all_trees + 1
+    c = b + 2 * whole[COLUMNS]
+    d = c + 2 * whole[SETS]
+    e = d + whole[CLASSES] + np.int64(given[MAY_BIND]) * whole[ACTION_COUNT]
+    roots, columns, sets = whole[a:b], whole[b:c].reshape(-1, 2), whole[c:d].reshape(-1, 2)
+    classes, may = whole[d : d + whole[CLASSES]].astype(np.int64), whole[e : e + whole[ACTION_COUNT]]
+    read, first = np.empty(inputs), np.empty(columns.shape[0])
+    filled = np.empty(columns.shape[0] + sets.shape[0], np.float32)
+    inputs_of(row, given, whole[SIZES:a], read)
+    fill(read, columns, sets, words, first, filled)
     raw, scores = np.empty(1), np.empty(classes.shape[0])
-    sum_trees(filled, nodes, roots[: trees + 1], words, raw)
+    sum_single(filled, nodes, values, roots, 0, trees, raw)
     if classes.shape[0] > 0:
-        sum_trees(filled, nodes, roots[trees:], words, scores)
-    p_fail, p_cause = chance(raw[0], given[SLOPE], given[OFFSET], numbers), out[P_CAUSE:LOSS]
-    by_cause(p_fail, scores, numbers, classes, p_cause)
-    may = open_to_it[np.int64(given[MAY_BIND])]
-    action, out[LOSS] = choose_one(p_fail, p_cause, given[PRICE], given[MARGIN], may, actions, causes, effects)
+        sum_single(filled, nodes, values, roots, trees, all_trees, scores)
+    p_fail, p_cause = chance(raw[0], given[SLOPE], given[OFFSET], real), out[P_CAUSE:LOSS]
+    by_cause(p_fail, scores, real, classes, p_cause)
+    action, out[LOSS] = _decide(p_fail, p_cause, given, may, real[FIRST_REST + p_cause.shape[0] :])
     out[P_FAIL] = p_fail
     likeliest = 0
     for cause in range(1, p_cause.shape[0]):

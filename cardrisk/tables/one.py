@@ -6,7 +6,7 @@ Correct means: `check_one` gives what `check_submissions` gives for a table of t
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -18,16 +18,17 @@ from cardrisk.tables.cells import Fault, safely
 from cardrisk.tables.choices import Choice
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
 from cardrisk.tables.headers import Headers, match_headers
-from cardrisk.tables.instants import EPOCH, MICROSECOND
+from cardrisk.tables.instants import EARLIEST, EPOCH, LATEST, MICROSECOND
 from cardrisk.tables.money import Money
 from cardrisk.tables.numbers import Number
 from cardrisk.tables.reader import Reader
 from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
 from cardrisk.tables.text import Text, is_plain
-from cardrisk.tables.times import Time, zone_of
+from cardrisk.tables.times import Time, named_utc, zone_of
 
 _Read: TypeAlias = Callable[[object, tzinfo | None], Any]
-_Columns: TypeAlias = tuple[tuple[str, int, Any, Any, _Read], ...]
+_Take: TypeAlias = Callable[[Any], Any]
+_Columns: TypeAlias = tuple[tuple[str, _Take, _Read], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class _Plan:
     required: tuple[str, ...]
     entities: tuple[str, ...]
     quick: _Columns
-    """Name, which of the quick roads its cells may take, what that road needs to know, and the reader."""
+    """Name, quick road of its cells, and the reader."""
     of_names: dict[tuple[str, ...], _Columns | None] = field(default_factory=dict)
     """The part of ``quick`` for the names that a card has, in contract order; None: a name is no column."""
 
@@ -104,27 +105,61 @@ def _plan(contract: Contract) -> _Plan:
         tuple((column.name, column.reader.one) for column in contract.columns),
         contract.required,
         contract.entities,
-        tuple((column.name, *_quick(column.reader), column.reader.one) for column in contract.columns),
+        tuple((column.name, _quick(column.reader), column.reader.one) for column in contract.columns),
     )
 
 
-_SLOW, _TEXT, _WORD, _TIME, _MONEY, _NUMBER = range(6)
-_ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?Z", re.ASCII)
+_LATER: Final = object()
+"""What a quick road says of a cell that it does not take."""
+_iso: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?Z", re.ASCII).fullmatch
+_surely_plain: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_:-]{5,}").fullmatch
+"""What most names are: `is_plain` holds for each of them."""
 _SHAPES: Final = 1_024
 """How many different sets of names are kept at hand; cards of one service have a few."""
 
 
-def _quick(reader: Reader) -> tuple[int, Any, Any]:
-    """Return which quick road a reader's cells may take, and what that needs to know."""
+def _quick(reader: Reader) -> _Take:
+    """Return the quick road of a reader's cells: what a plain cell reads as, or ``_LATER``."""
     if isinstance(reader, Choice):
-        return _WORD, {value: value for value in reader.exact}, None
+        return _word({value: value for value in reader.exact})
     if isinstance(reader, Text):
-        return (_WORD, reader.words, None) if reader.words else (_TEXT, reader.longest, None)
+        return _word(reader.words) if reader.words else _text(reader.longest)
     if isinstance(reader, Time):
-        return _TIME, None, None
+        return _time
     if isinstance(reader, Money):
-        return _MONEY, 0.0, reader.most
-    return (_NUMBER, reader.low, reader.high) if isinstance(reader, Number) else (_SLOW, None, None)
+        return _money(reader.most)
+    return _number(reader.low, reader.high) if isinstance(reader, Number) else lambda _: _LATER
+
+
+def _word(words: Mapping[str, str]) -> _Take:
+    return lambda value: words.get(value, _LATER) if type(value) is str else _LATER
+
+
+def _text(longest: int) -> _Take:
+    def take(value: Any) -> Any:
+        if type(value) is str and len(value) <= longest and (_surely_plain(value) or is_plain(value)):
+            return value
+        return _LATER
+
+    return take
+
+
+def _time(value: Any) -> Any:
+    if type(value) is str and _iso(value):
+        value = datetime.fromisoformat(value)  # what it refuses, `_judged` looks at
+    if type(value) is datetime:
+        value = named_utc(value)
+        if value.tzinfo is UTC and EARLIEST <= value < LATEST:
+            return value
+    return _LATER
+
+
+def _money(most: float) -> _Take:
+    return lambda value: round(value * 100.0) / 100.0 if type(value) is float and 0.0 <= value <= most else _LATER
+
+
+def _number(low: float, high: float) -> _Take:
+    return lambda value: value if type(value) is float and low <= value <= high else _LATER
 
 
 def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None) -> dict[str, Any] | Rejected:
@@ -144,30 +179,27 @@ def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str,
         checked = None if columns is None else _cells(given, columns, zone)
     except Exception:
         return None
-    if checked is None or any(checked.get(name) is None for name in plan.required):
+    if checked is None:
         return None
-    if plan.entities and all(checked.get(name) is None for name in plan.entities):
-        return None
-    return checked
+    for name in plan.required:
+        if checked.get(name) is None:
+            return None
+    for name in plan.entities:
+        if checked.get(name) is not None:
+            return checked
+    return None if plan.entities else checked
 
 
 def _cells(given: dict[str, Any], columns: _Columns, zone: tzinfo | None) -> dict[str, Any] | None:
     checked: dict[str, Any] = {}
-    for name, road, low, high, one in columns:
+    for name, take, one in columns:
         value = given[name]
-        kind = type(value)
-        if kind is str:
-            if (road == _TEXT and len(value) <= low and is_plain(value)) or (road == _WORD and value in low):
-                checked[name] = value if road == _TEXT else low[value]
-                continue
-            if road == _TIME and _ISO.fullmatch(value):
-                value = datetime.fromisoformat(value)  # what it refuses, `_judged` looks at
-        elif kind is float and road >= _MONEY and low <= value <= high:
-            checked[name] = value if road == _NUMBER else round(value * 100.0) / 100.0
-            continue
-        value = checked[name] = one(value, zone)
-        if type(value) is Fault:
-            return None
+        found = take(value)
+        if found is _LATER:
+            found = one(value, zone)
+            if type(found) is Fault:
+                return None
+        checked[name] = found
     return checked
 
 

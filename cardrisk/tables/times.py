@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, ClassVar, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -259,6 +259,22 @@ def _numpy_time(value: np.datetime64, zone: tzinfo | None) -> datetime | Fault:
         return TIME_OUT_OF_RANGE
     clock: datetime = value.astype("datetime64[us]").astype(datetime)
     return placed(clock, zone)
+
+
+def _zone_named_utc() -> tzinfo | None:
+    """Return the zone that pandas' datetimes carry; None where the system has no zones."""
+    try:
+        return ZoneInfo("UTC")
+    except ZoneInfoNotFoundError:
+        return None
+
+
+_NAMED_UTC: Final = _zone_named_utc()
+
+
+def named_utc(clock: datetime) -> datetime:
+    """Give a reading in the zone database's UTC as one in ``datetime.UTC``; any other as it is."""
+    return clock.replace(tzinfo=UTC) if clock.tzinfo is _NAMED_UTC is not None else clock
 
 
 def placed(clock: datetime, zone: tzinfo | None) -> datetime | Fault:

@@ -63,6 +63,8 @@ class Ensemble:
         Inputs per row, outputs per row, trees in all.
     objective
         LightGBM's objective line, e.g. ``binary sigmoid:1``.
+    covers
+        int32, one entry per node of ``tables``: how many training rows reached it.
     tables
         The arrays that compiled code reads; with ``link`` and ``slope`` they are the arguments of
         `kernels.predict_row`, so that other compiled code can evaluate the trees without coming back to Python.
@@ -83,7 +85,7 @@ class Ensemble:
         self.num_class = num_class
         self.n_trees = tables.roots.size - 1
         self.objective = objective
-        self._covers = covers
+        self.covers = covers
         self._paths: Paths | None = None
 
     @classmethod
@@ -152,7 +154,7 @@ class Ensemble:
             If the model lacks training counts, or asks for more than 256 features on one path.
         """
         if self._paths is None:  # two threads may both make it, with the same result
-            self._paths = trace(self.tables, self._covers, self.num_class)
+            self._paths = trace(self.tables, self.covers, self.num_class)
         return self._paths
 
     def contributions(self, X: npt.ArrayLike, *, threads: int = 1) -> Array:
