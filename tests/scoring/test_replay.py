@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cardrisk.errors import InputError, ModelError, StoreError
+from cardrisk.facts import CAUSES
 from cardrisk.jobs import replay as job
 from cardrisk.risk import RiskModel
 from cardrisk.scoring.record import Context, Record
@@ -25,6 +26,31 @@ def test_records_and_contexts_come_back_as_they_were(tiny, make) -> None:
     assert context.bundle.startswith(scorer.model.version)
     assert context.features == scorer.model.features.digest
     assert len(record.numbers) == len(context.names)
+
+
+# What the first protocol wrote, in base 85: numbers 1.5 and NaN, p_fail .3 spread evenly over the causes.
+OF_PROTOCOL_1 = (
+    b"0,6,=7265636f72642e636f6e74657874,=7265636f72642e6d6f6d656e74,=7265636f72642e726f77,=7265636f72642e70,"
+    b"=7265636f72642e6361757365,=7265636f72642e6465636973696f6e,=7265636f72642e6c6f7373,"
+    b"=7265636f72642e70726f70656e73697479,=7265636f72642e726561736f6e73,=7265636f72642e6d6f64656c"
+    b'["a1","u1","0123456789abcdef",1700000000000000,"00000008(u00000008)Z","Gcz+YGc(ga'
+    + b"7kZ%=dZCv;" * 12
+    + b'7kZ%=dZCv;","bad_format","review",1.25,0.0,"one\\ntwo","abc"]'
+)
+
+
+def test_a_record_of_an_older_protocol_is_read() -> None:
+    record = Record.parse(OF_PROTOCOL_1)
+    assert record.numbers[0] == 1.5
+    assert math.isnan(record.numbers[1])
+    assert record.score.p_fail == 0.3
+    assert set(record.score.causes.values()) == {0.3 / len(CAUSES)}
+    assert (record.card["submitter_id"], record.moment, record.score.reasons) == (
+        "u1",
+        1_700_000_000_000_000,
+        ("one", "two"),
+    )
+    assert Record.parse(record.dump()) == record
 
 
 def test_no_code_stands_in_a_record(tiny, make) -> None:
