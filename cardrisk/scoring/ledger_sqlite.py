@@ -18,11 +18,14 @@ from cardrisk.features.stores.sqlite_file import connect, told
 from cardrisk.scoring.record import Context, Record, name_of_context
 
 SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS decision (name BLOB PRIMARY KEY, moment INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS decided (name BLOB PRIMARY KEY, moment INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS decision_context (name TEXT PRIMARY KEY, body BLOB NOT NULL)
 """
-_KEEP: Final = "INSERT INTO decision (name, moment, body) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"
-_FIND: Final = "SELECT body FROM decision WHERE name = ?"
+_OLD: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'decision'"
+_MOVE: Final = "INSERT OR IGNORE INTO decided SELECT name, moment, body FROM decision; DROP TABLE decision"
+"""Earlier versions kept whole records in the tree of names, where each write moved others aside."""
+_KEEP: Final = "INSERT INTO decided (name, moment, body) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"
+_FIND: Final = "SELECT body FROM decided WHERE name = ?"
 
 
 class SqliteLedger:
@@ -50,6 +53,9 @@ class SqliteLedger:
         with self._writing() as db:
             for statement in SCHEMA.split(";"):
                 db.execute(statement)
+            if db.execute(_OLD).fetchone():
+                for statement in _MOVE.split(";"):
+                    db.execute(statement)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -102,9 +108,9 @@ class SqliteLedger:
     def forget(self, submitter: str) -> int:
         """Remove the records of a person's cards; return how many."""
         with self._writing() as db:
-            rows = db.execute("SELECT name, body FROM decision WHERE instr(body, ?) > 0", (trace_of(submitter),))
+            rows = db.execute("SELECT name, body FROM decided WHERE instr(body, ?) > 0", (trace_of(submitter),))
             gone = [(name,) for name, body in rows if Record.parse(body).card.get("submitter_id") == submitter]
-            db.executemany("DELETE FROM decision WHERE name = ?", gone)
+            db.executemany("DELETE FROM decided WHERE name = ?", gone)
         with self._reading() as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return len(gone)
@@ -112,7 +118,7 @@ class SqliteLedger:
     def trim(self, before: int) -> int:
         """Remove records of moments before ``before``; return how many."""
         with self._writing() as db:
-            return db.execute("DELETE FROM decision WHERE moment < ?", (before,)).rowcount
+            return db.execute("DELETE FROM decided WHERE moment < ?", (before,)).rowcount
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""

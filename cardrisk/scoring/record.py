@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cardrisk._version import __version__
 from cardrisk.errors import StoreError
 from cardrisk.facts import CAUSES
-from cardrisk.features.stores.codec import decode, encode
+from cardrisk.features.stores.codec import decode, encode, joined
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel
 from cardrisk.risk.bundle import content_digest
@@ -135,9 +135,8 @@ class Record:
         """Write as bytes."""
         score = self.score
         p = np.array([score.p_fail, *score.causes.values()], "<f8").tobytes()
-        return encode(
+        own = encode(
             {
-                **self.card,
                 _MARK + "context": self.context,
                 _MARK + "moment": self.moment,
                 _MARK + "row64": base64.b64encode(self.row).decode(),
@@ -150,6 +149,7 @@ class Record:
                 _MARK + "model": score.model_version,
             }
         )[0]
+        return joined(encode(self.card)[0], own)
 
     @classmethod
     def parse(cls, body: bytes) -> "Record":

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from cardrisk.codes import Intake
+from cardrisk.features.stores.codec import Settled
 from cardrisk.features.stores.memory import MemoryStore
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel
@@ -89,6 +90,8 @@ class Road:
             It could not be stored; or it was, and its answer could not: handed in again, it gets that answer.
         """
         taken = self._intake.one(card)
+        if self._shared:
+            taken = Settled(taken)
         row, at = self.history.take(taken, moment)
         return self.ledger.keep((self._record(taken, row, at),))[0].score
 

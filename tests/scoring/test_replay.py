@@ -1,6 +1,8 @@
 """A record is read back bit for bit, and the decision follows from it alone."""
 
+import contextlib
 import math
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -111,3 +113,21 @@ def test_the_job_says_the_same_in_every_bit(tiny, make, durable, capsys) -> None
     assert "the same features" in said
     with pytest.raises(InputError, match="found none"):
         job.run(submission="nobody", store=durable, model=str(tiny.bundle), history=False)
+
+
+def test_records_of_a_file_of_an_earlier_version_are_found(tiny, make, tmp_path) -> None:
+    """They stood in a table of another form; the first opening moves them, and the first record still stands."""
+    url, rows = f"sqlite:///{tmp_path}/old.db", [plain(row) for row in tiny.late.head(8).to_dict("records")]
+    scorer = make(url)
+    scores = [scorer.score(row) for row in rows]
+    scorer.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as db:
+        form = "(name BLOB PRIMARY KEY, moment INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID"
+        db.execute(f"CREATE TABLE decision {form}")
+        db.execute("INSERT INTO decision SELECT name, moment, body FROM decided")
+        db.execute("DELETE FROM decided WHERE name <> ?", (rows[0]["submission_id"].encode(),))
+    again = make(url)
+    assert [again.record(row["submission_id"])[0].score for row in rows] == scores
+    assert [again.score(row) for row in rows] == scores
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as db:
+        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'decision'").fetchone()

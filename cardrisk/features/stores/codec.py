@@ -39,10 +39,18 @@ _SHAPES: Final = 4_096
 """How many different sets of columns are kept at hand; rows of one service have a few."""
 
 _text_of = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-_Shape: TypeAlias = tuple[bytes, tuple[int, ...], bool]
-"""The head, where moments stand, and whether the row is returned as it came."""
+_Shape: TypeAlias = tuple[bytes, tuple[int, ...]]
+"""The head, and where moments stand."""
 _encoded: dict[tuple[tuple[str, ...], tuple[type, ...]], _Shape | None] = {}
 _decoded: dict[bytes, tuple[tuple[str, ...], tuple[int, ...]]] = {}
+
+
+class Settled(dict[str, Any]):
+    """A row that nobody changes any more, so that it is encoded once, whoever keeps it."""
+
+    __slots__ = ("encoded",)
+
+    encoded: tuple[bytes, Mapping[str, Any]]
 
 
 def encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
@@ -53,15 +61,33 @@ def encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
     InputError
         If a value is no text, number, boolean or moment.
     """
+    if type(row) is not Settled:
+        return _encode(row)
+    try:
+        return row.encoded
+    except AttributeError:
+        found = row.encoded = _encode(row)
+        return found
+
+
+def joined(first: bytes, second: bytes) -> bytes:
+    """Return the bytes of the columns of two rows, from the bytes of each; neither has a column of the other."""
+    a, b = first.index(b"["), second.index(b"[")
+    return b"%b,%b%b,%b" % (first[:a], second[:b], first[a:-1], second[b + 1 :])
+
+
+def _encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
     shape = _shape_of(row)
     if shape is None:
         row = {str(name): _simple(name, value) for name, value in row.items()}
         shape = _shape_of(row)
         assert shape is not None  # noqa: S101 - every value is of a plain kind now
-    head, moments, exact = shape
-    values = list(row.values())
+    head, moments = shape
+    values, exact = list(row.values()), True
     for i in moments:
-        values[i] = micros(values[i])
+        value = values[i]
+        exact = exact and type(value) is dt.datetime and value.tzinfo is dt.UTC
+        values[i] = micros(value)
     if not exact:
         row = _with_moments(tuple(row), values, moments)
     return head + _text_of(values).encode("utf-8", "surrogatepass"), row
@@ -133,7 +159,7 @@ def _write_head(names: tuple[str, ...], kinds: tuple[type, ...]) -> _Shape | Non
         ("@" if i in moments else "") + _PLACE.get(name, "=" + name.encode("utf-8", "surrogatepass").hex())
         for i, name in enumerate(names)
     ]
-    return ",".join(parts).encode(), moments, not moments
+    return ",".join(parts).encode(), moments
 
 
 def _read_head(head: bytes) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -33,6 +33,30 @@ def test_a_row_comes_back_to_the_bit(row):
         assert bits(found[name]) == bits(value) == bits(same[name])
 
 
+@settings(max_examples=200, deadline=None)
+@given(rows, rows)
+def test_two_rows_joined_are_one_row(one, other):
+    first = {"submission_id": "a", **one}
+    second = {f"own.{name}": value for name, value in (("more", 1), *other.items())}
+    whole = codec.encode(first | second)[0]
+    assert codec.joined(codec.encode(first)[0], codec.encode(second)[0]) == whole
+
+
+def test_a_settled_row_is_encoded_once_and_as_any_other():
+    row = {"submission_id": "a", "face_value": 5.0, "submitted_at": dt.datetime(2026, 1, 5, tzinfo=dt.UTC)}
+    settled = codec.Settled(row)
+    data, same = codec.encode(settled)
+    assert (data, same) == codec.encode(row)
+    assert codec.encode(settled)[0] is data
+
+
+def test_a_moment_of_another_zone_comes_back_in_utc():
+    row = {"submitted_at": dt.datetime(2026, 1, 5, 8, tzinfo=dt.timezone(dt.timedelta(hours=8)))}
+    data, same = codec.encode(row)
+    assert same["submitted_at"].tzinfo is codec.decode(data)["submitted_at"].tzinfo is dt.UTC
+    assert codec.decode(data) == same == row
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_row_are_refused(data):
