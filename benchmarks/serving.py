@@ -2,7 +2,8 @@
 
 Prints, from one run on one machine, times of ``Scorer.score`` (check, intake boundary, features from history, trees,
 calibration, decision, history and record) beside ``Booster.predict`` on one NumPy row, summed over the boosters that
-the model holds, and beside MLflow's pyfunc of the same trees where MLflow is installed. Calls take turns, so that
+the model holds, and beside MLflow's pyfunc of the failure trees where MLflow is installed: with a signature, as its
+registry asks for, and without one, which spares it the look at the input's columns. Calls take turns, so that
 whatever else the machine does falls on all of them alike; what a call finds in the processor's caches is then what its
 peer left there, as in a service that does other things too. The check: live scores are the bits that
 ``cardrisk.score`` gives for the same cards as a table.
@@ -11,6 +12,7 @@ Run: ``python benchmarks/serving.py [--small] [--keys N] [--only one|stores|trou
 """
 
 import argparse
+import os
 import resource
 import shutil
 import socket
@@ -24,6 +26,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for every peer: a pyfunc offers no other way to ask for it
+
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
@@ -34,6 +38,7 @@ from cardrisk.tables import check_one, known_at_one
 
 KEY = b"a key for this benchmark alone 0123456789"
 WARM = 100
+NAMED = ("submission_id", "batch_id", "submitter_id", "supplier_id", "device_id")
 START = {
     "cardrisk": """
 import warnings; warnings.simplefilter("ignore")
@@ -71,7 +76,7 @@ def model_of(cards: pd.DataFrame, answers: pd.DataFrame, rounds: int) -> Any:
 
 def many(cards: pd.DataFrame, keys: int) -> pd.DataFrame:
     """The cards again and again under other names, until about ``keys`` values of their keys are live."""
-    named = [c for c in ("submission_id", "batch_id", "submitter_id", "supplier_id", "device_id") if c in cards]
+    named = [c for c in NAMED if c in cards]
     live = sum(cards[column].nunique() for column in named)
     copies = [
         cards.assign(**{c: cards[c] + f"-{copy}" for c in named}) if copy else cards
@@ -119,6 +124,10 @@ class Ground:
         scorer.freeze()
         return scorer
 
+    def live_keys(self) -> int:
+        """Different values of the keys that history holds."""
+        return sum(self.past[column].nunique() for column in NAMED if column in self.past)
+
     def peers(self) -> dict[str, Callable[[int], Any]]:
         return {f"predict {j}": lambda _, b=b: b.predict(self.row, num_threads=1) for j, b in enumerate(self.boosters)}
 
@@ -146,14 +155,29 @@ def compare(title: str, scorer: Any, ground: Ground) -> float:
 
 def one(ground: Ground) -> None:
     """The memory store, with and without reasons, and where the time goes."""
-    for reasons in ("none", "stopped"):
+    scorer = None
+    for reasons in ("stopped", "none"):
+        del scorer  # one history in memory at a time
         scorer = ground.scorer(reasons=reasons)
-        ours = compare(f"reasons={reasons}", scorer, ground)
-    pyfunc = pyfunc_of(ground.boosters[0], ground.row)
-    if pyfunc is not None:
-        theirs = np.median(in_turns({"pyfunc": pyfunc}, 100)["pyfunc"])
-        print(f"MLflow pyfunc p50 {theirs * 1e6:.0f} us: {theirs / ours:.1f} times one card")
+        compare(f"{ground.live_keys():,} live keys, reasons={reasons}", scorer, ground)
+    pyfuncs(scorer, ground)
+    del scorer
     stages(ground)
+
+
+def pyfuncs(scorer: Any, ground: Ground) -> None:
+    """MLflow's pyfunc of the failure trees beside one card, in turns."""
+    calls = {
+        name: call
+        for name, signed in (("without a signature", False), ("with a signature", True))
+        if (call := pyfunc_of(ground.boosters[0], ground.row, signed)) is not None
+    }
+    count = min(300, len(ground.cards))
+    again = [card | {"submission_id": f"again-{i}"} for i, card in enumerate(ground.cards[:count])]
+    spent = in_turns({"one card": lambda i: scorer.score(again[i])} | calls, count)
+    for name in calls:
+        ours, theirs = np.median(spent["one card"]), np.median(spent[name])
+        print(f"MLflow pyfunc {name} p50 {theirs * 1e6:.0f} us: {theirs / ours:.1f} times one card")
 
 
 def stages(ground: Ground) -> None:
@@ -175,16 +199,17 @@ def stages(ground: Ground) -> None:
     print("stages p50: " + ", ".join(f"{name} {np.median(times) * 1e6:.0f}" for name, times in spent.items()) + " us")
 
 
-def pyfunc_of(booster: lgb.Booster, row: np.ndarray) -> Callable[[int], Any] | None:
-    """MLflow's pyfunc of the failure trees, asked for one row; None without MLflow."""
+def pyfunc_of(booster: lgb.Booster, row: np.ndarray, signed: bool) -> Callable[[int], Any] | None:
+    """MLflow's pyfunc of a booster's trees, asked for one row; None without MLflow."""
     try:
         import mlflow
     except ImportError:
         return None
     folder = tempfile.mkdtemp() + "/model"
-    mlflow.lightgbm.save_model(booster, folder)
-    loaded = mlflow.pyfunc.load_model(folder)
     frame = pd.DataFrame(row, columns=booster.feature_name())
+    signature = mlflow.models.infer_signature(frame, booster.predict(frame)) if signed else None
+    mlflow.lightgbm.save_model(booster, folder, signature=signature)
+    loaded = mlflow.pyfunc.load_model(folder)
     return lambda _: loaded.predict(frame)
 
 
