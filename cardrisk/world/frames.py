@@ -16,10 +16,14 @@ from cardrisk.world.day import DayTables, make
 from cardrisk.world.ground import Ground
 from cardrisk.world.manifest import TABLES
 from cardrisk.world.scenario import Scenario, check
+from cardrisk.world.wanted import is_number, is_whole
 
 START: Final = "2026-01-05"
 """A Monday."""
 MOST_SCALE: Final = 50.0
+FIRST_START: Final = np.datetime64("2000-01-01", "D")
+LAST_START: Final = np.datetime64("2080-12-31", "D")
+"""First days of worlds whose times, valid-until dates included, the contracts of the tables read."""
 
 
 @dataclass(frozen=True)
@@ -115,20 +119,22 @@ def prepare(
     """
     scenario = Scenario() if scenario is None else scenario
     check(scenario)
-    if not 1 <= days <= scenario.length:
+    if not is_whole(days) or not 1 <= days <= scenario.length:
         raise ScenarioError(
-            f"days: expected 1 to {scenario.length} (the scenario's calendar), got {days}; give a longer length"
+            f"days: expected 1 to {scenario.length} (the scenario's calendar), got {days!r}; give a longer length"
         )
-    if not 0.0 < scale <= MOST_SCALE:
-        raise ScenarioError(f"scale: expected more than 0 and at most {MOST_SCALE}, got {scale}")
-    if not 0 <= seed < 2**63:
-        raise ScenarioError(f"seed: expected 0 to 2**63 - 1, got {seed}")
+    if not is_number(scale) or not 0.0 < scale <= MOST_SCALE:
+        raise ScenarioError(f"scale: expected more than 0 and at most {MOST_SCALE}, got {scale!r}")
+    if not is_whole(seed) or not 0 <= seed < 2**63:
+        raise ScenarioError(f"seed: expected 0 to 2**63 - 1, got {seed!r}")
     if screening not in ("activated", "raw"):
         raise ScenarioError(f"screening: expected 'activated' or 'raw', got {screening!r}")
     try:
-        np.datetime64(start, "D")
-    except ValueError:
-        raise ScenarioError(f"start: expected a date as YYYY-MM-DD, got {start!r}") from None
+        inside = bool(FIRST_START <= np.datetime64(start, "D") <= LAST_START)  # NaT compares false
+    except (ValueError, TypeError):
+        inside = False
+    if not inside:
+        raise ScenarioError(f"start: expected a date as YYYY-MM-DD from {FIRST_START} to {LAST_START}, got {start!r}")
     return scenario.ground(seed, scale, start, screened=screening == "activated")
 
 

@@ -4,6 +4,7 @@ Correct when a scenario that contradicts itself is refused before anything is ma
 written gives an equal one.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -20,6 +21,7 @@ from cardrisk.world import incidents as sorts
 from cardrisk.world.ground import Ground, KindTable
 from cardrisk.world.incidents import Incident
 from cardrisk.world.rates import CHANNEL_NAMES, PRECEDENCE, Rates
+from cardrisk.world.wanted import builtin, is_number, is_share, is_whole
 
 DEFAULT_CALENDAR: Final[tuple[Incident, ...]] = (
     sorts.IssuerOutage(day=5, every=27),
@@ -106,14 +108,13 @@ class Scenario:
     def to_dict(self) -> dict[str, Any]:
         """Return the scenario as plain values, incidents as a list of tables with their ``sort``."""
         out = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "incidents"}
-        out["failure_bands"] = {name: list(band) for name, band in self.failure_bands.items()}
         if out["kinds_file"] is None:
             del out["kinds_file"]
         out["incidents"] = [
             {"sort": item.NAME} | {name: value for name, value in asdict(item).items() if value is not None}
             for item in self.incidents
         ]
-        return out
+        return {name: builtin(value) for name, value in out.items()}
 
 
 def check(scenario: Scenario) -> None:
@@ -124,9 +125,13 @@ def check(scenario: Scenario) -> None:
     ScenarioError
         With what contradicts what.
     """
-    if not isinstance(scenario.length, int) or scenario.length < 1:
-        raise ScenarioError(f"length: expected 1 day or more, got {scenario.length}")
+    if not isinstance(scenario, Scenario):
+        raise ScenarioError(f"scenario: expected a cardrisk.world.Scenario, got {type(scenario).__name__}")
+    if not is_whole(scenario.length) or scenario.length < 1:
+        raise ScenarioError(f"length: expected 1 day or more, got {scenario.length!r}")
     for name in ("daily", "failure_bands", *_SHARES):
+        if not isinstance(getattr(scenario, name), Mapping):
+            raise ScenarioError(f"{name}: expected a table by channel, got {getattr(scenario, name)!r}")
         given = set(getattr(scenario, name))
         if given != set(CHANNEL_NAMES):
             raise ScenarioError(f"{name}: expected the channels {list(CHANNEL_NAMES)}, got {sorted(given)}")
@@ -135,14 +140,26 @@ def check(scenario: Scenario) -> None:
             _check_shares(name, channel, shares)
     for channel in CHANNEL_NAMES:
         _check_channel(scenario, channel)
+    _check_incidents(scenario)
+
+
+def _check_incidents(scenario: Scenario) -> None:
+    if not isinstance(scenario.incidents, (list, tuple)) or not all(
+        isinstance(incident, Incident) for incident in scenario.incidents
+    ):
+        raise ScenarioError(f"incidents: expected a tuple of incidents, got {scenario.incidents!r}")
     if len(scenario.incidents) > MOST_INCIDENTS:
         raise ScenarioError(f"incidents: expected at most {MOST_INCIDENTS}, got {len(scenario.incidents)}")
+    if scenario.kinds_file is not None and not isinstance(scenario.kinds_file, str):
+        raise ScenarioError(f"kinds_file: expected the path of a file as a text, got {scenario.kinds_file!r}")
     kinds = scenario.kinds()
     for incident in scenario.incidents:
         incident.check(scenario.length, facts.CHANNELS, kinds)
 
 
 def _check_shares(name: str, channel: str, shares: Mapping[str, float]) -> None:
+    if not isinstance(shares, Mapping):
+        raise ScenarioError(f"{name}.{channel}: expected a table of shares, got {shares!r}")
     known = {
         "cause_rates": set(PRECEDENCE),
         "screening_stops": {"ok", "other", *PRECEDENCE},
@@ -154,19 +171,19 @@ def _check_shares(name: str, channel: str, shares: Mapping[str, float]) -> None:
     if missing := sorted(needed - set(shares)):
         raise ScenarioError(f"{name}.{channel}: missing {missing}")
     for key, share in shares.items():
-        if not isinstance(share, (int, float)) or not 0.0 <= share <= 1.0:
-            raise ScenarioError(f"{name}.{channel}.{key}: expected a share from 0 to 1, got {share}")
+        if not is_share(share):
+            raise ScenarioError(f"{name}.{channel}.{key}: expected a share from 0 to 1, got {share!r}")
 
 
 def _check_channel(scenario: Scenario, channel: str) -> None:
     band = scenario.failure_bands[channel]
-    if len(band) != 2:
-        raise ScenarioError(f"failure_bands.{channel}: expected low and high, got {list(band)}")
+    if not isinstance(band, (list, tuple)) or len(band) != 2:
+        raise ScenarioError(f"failure_bands.{channel}: expected low and high, got {band!r}")
     low, high = band
-    if not 0.0 <= low <= high <= 1.0:
+    if not (is_share(low) and is_share(high) and low <= high):
         raise ScenarioError(f"failure_bands.{channel}: expected 0 <= low <= high <= 1, got {low} and {high}")
-    if not scenario.daily[channel] > 0.0:
-        raise ScenarioError(f"daily.{channel}: expected more than 0 cards a day, got {scenario.daily[channel]}")
+    if not is_number(scenario.daily[channel]) or scenario.daily[channel] <= 0:
+        raise ScenarioError(f"daily.{channel}: expected more than 0 cards a day, got {scenario.daily[channel]!r}")
     total = sum(scenario.cause_rates[channel].values())
     if not low <= total <= high:
         raise ScenarioError(
@@ -203,8 +220,12 @@ def from_dict(document: Mapping[str, Any]) -> Scenario:
                 raise ScenarioError(f"{name}: expected a table by channel, got {values[name]!r}")
             values[name] = getattr(base, name) | _copy(values[name])
     if "failure_bands" in values:
-        values["failure_bands"] = {name: tuple(band) for name, band in values["failure_bands"].items()}
+        values["failure_bands"] = {
+            name: tuple(band) if isinstance(band, list) else band for name, band in values["failure_bands"].items()
+        }
     if "incidents" in values:
+        if not isinstance(values["incidents"], list) or not all(isinstance(i, Mapping) for i in values["incidents"]):
+            raise ScenarioError(f"incidents: expected a list of tables, got {values['incidents']!r}")
         values["incidents"] = tuple(_incident(table) for table in values["incidents"])
     scenario = Scenario(**values)
     check(scenario)
@@ -214,7 +235,7 @@ def from_dict(document: Mapping[str, Any]) -> Scenario:
 def _incident(table: Mapping[str, Any]) -> Incident:
     entries = dict(table)
     sort = entries.pop("sort", None)
-    if sort not in sorts.SORTS:
+    if not isinstance(sort, str) or sort not in sorts.SORTS:
         raise ScenarioError(f"incident: sort: expected one of {', '.join(sorts.SORTS)}; got {sort!r}")
     known = {item.name for item in fields(sorts.SORTS[sort])}
     if unknown := sorted(set(entries) - known):
@@ -261,7 +282,7 @@ def write(scenario: Scenario, path: str | Path) -> None:
 
 def _value(value: Any) -> str:
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False)  # TOML reads the same escapes
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_value(entry) for entry in value) + "]"
     return repr(value)

@@ -15,11 +15,13 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cardrisk.errors import ScenarioError
 from cardrisk.world.day import DayTables, make
 from cardrisk.world.frames import START, prepare
 from cardrisk.world.ground import Ground
 from cardrisk.world.manifest import TABLES, Tally, manifest, tally
 from cardrisk.world.scenario import Scenario
+from cardrisk.world.wanted import is_whole
 
 REPEATING: Final[tuple[str, ...]] = (
     *("channel", "card_kind", "batch_id", "submitter_id", "supplier_id", "dealer_id", "store_id"),
@@ -106,10 +108,14 @@ def write(
     Raises
     ------
     ScenarioError
-        The scenario contradicts itself; nothing is written.
+        As there, or ``workers`` or ``chunk`` is below 1; nothing is written.
     """
     scenario = Scenario() if scenario is None else scenario
     ground = prepare(days, scale, seed, start=start, screening=screening, scenario=scenario)
+    for name, value in (("workers", workers), ("chunk", chunk)):
+        if not is_whole(value) or value < 1:
+            raise ScenarioError(f"{name}: expected 1 or more, got {value!r}")
+    days, scale, seed = int(days), float(scale), int(seed)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     counted = Tally()

@@ -1,8 +1,10 @@
 """Scenarios that contradict themselves are refused with the contradiction, before anything is written."""
 
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cardrisk.errors import ScenarioError, UnusableFileError
@@ -13,6 +15,10 @@ from cardrisk.world.scenario import write as write_scenario
 
 def changed(table: dict[str, dict[str, float]], channel: str, **values: float) -> dict[str, dict[str, float]]:
     return table | {channel: table[channel] | values}
+
+
+def read_back(path: Path) -> dict[str, object]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 BASE = Scenario()
@@ -40,6 +46,15 @@ IMPOSSIBLE = [
     (replace(BASE, incidents=(Diversion(day=1, region="ZZ"),)), "region: expected one of"),
     (replace(BASE, incidents=(DoubleSell(day=1, days=3),)), "expected 2"),
     (replace(BASE, incidents=(ForgedBatch(day=1),) * 49), "at most 48"),
+    (replace(BASE, incidents=(ForgedBatch(day=364, days=3),)), "last past the calendar of 366"),
+    (replace(BASE, incidents=(ForgedBatch(day=1, days=1.5),)), "days: expected a whole number, got 1.5"),  # type: ignore[arg-type]
+    (replace(BASE, incidents=(ForgedBatch(day=1, hours=float("nan")),)), "hours: expected a number, got nan"),
+    (replace(BASE, incidents=(ForgedBatch(day=1, hours=-1.0),)), "hours: expected 0 to 24, got -1"),
+    (replace(BASE, incidents=(ForgedBatch(day=1, every="x"),)), "every: expected a whole number"),  # type: ignore[arg-type]
+    (replace(BASE, incidents=({"day": 1},)), "expected a tuple of incidents"),  # type: ignore[arg-type]
+    (replace(BASE, daily=BASE.daily | {"vertical": float("inf")}), "daily.vertical: expected more than 0"),
+    (replace(BASE, daily=3), "daily: expected a table by channel"),  # type: ignore[arg-type]
+    (replace(BASE, kinds_file=3), "kinds_file: expected the path"),  # type: ignore[arg-type]
 ]
 
 
@@ -65,6 +80,13 @@ def test_nothing_is_written_for_an_impossible_world(tmp_path: Path, scenario: Sc
         ({"scale": float("nan")}, "scale: expected more than 0"),
         ({"seed": -1}, "seed: expected 0"),
         ({"start": "soon"}, "start: expected a date"),
+        ({"start": None}, "start: expected a date"),
+        ({"start": "9999-12-31"}, "from 2000-01-01 to 2080-12-31"),
+        ({"days": 1.5}, "days: expected 1 to 366"),
+        ({"days": "3"}, "days: expected 1 to 366"),
+        ({"scale": "all"}, "scale: expected more than 0"),
+        ({"seed": None}, "seed: expected 0"),
+        ({"scenario": {}}, "scenario: expected a cardrisk.world.Scenario, got dict"),
         ({"screening": "none"}, "screening: expected 'activated' or 'raw'"),
     ],
 )
@@ -81,8 +103,33 @@ def test_a_scenario_survives_its_file(tmp_path: Path) -> None:
     )
     write_scenario(scenario, tmp_path / "scenario.toml")
     assert read(tmp_path / "scenario.toml") == scenario
+    odd = replace(scenario, kinds_file='a "folder"\\with\n\x01\u4e2d')
+    write_scenario(odd, tmp_path / "odd.toml")
+    assert read_back(tmp_path / "odd.toml")["kinds_file"] == odd.kinds_file
     write_scenario(Scenario(incidents=()), tmp_path / "calm.toml")
     assert read(tmp_path / "calm.toml") == Scenario(incidents=())
+
+
+def test_numpy_numbers_give_the_same_world_and_files(tmp_path: Path) -> None:
+    plain = Scenario(length=9, incidents=(ForgedBatch(day=1, size=900, hours=2.5),))
+    numpy = Scenario(
+        length=np.int64(9),  # type: ignore[arg-type]
+        cause_rates={c: {k: np.float64(v) for k, v in rates.items()} for c, rates in plain.cause_rates.items()},
+        incidents=(ForgedBatch(day=np.int64(1), size=np.int32(900), hours=np.float64(2.5)),),  # type: ignore[arg-type]
+    )
+    write_scenario(numpy, tmp_path / "scenario.toml")
+    assert read(tmp_path / "scenario.toml") == plain
+    said = write(tmp_path / "plain", 2, 0.001, 7, scenario=plain)
+    assert write(tmp_path / "numpy", np.int64(2), np.float64(0.001), np.int64(7), scenario=numpy) == said  # type: ignore[arg-type]
+    manifests = [(tmp_path / name / "manifest.json").read_bytes() for name in ("plain", "numpy")]
+    assert manifests[0] == manifests[1]
+
+
+@pytest.mark.parametrize("more", [{"workers": 0}, {"workers": -1}, {"chunk": 0}, {"workers": 1.5}])
+def test_no_worker_makes_no_world(tmp_path: Path, more: dict[str, int]) -> None:
+    with pytest.raises(ScenarioError, match="expected 1 or more"):
+        write(tmp_path / "out", 1, 0.001, 7, **more)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_need_only_name_what_differs(tmp_path: Path) -> None:
@@ -103,6 +150,12 @@ def test_a_file_need_only_name_what_differs(tmp_path: Path) -> None:
         ({"cause_rates": {"offline": {"forged": "x"}}}, "expected a share"),
         ({"failure_bands": {"offline": [0.1]}}, "failure_bands.offline"),
         ({"length": "long"}, "length: expected"),
+        ({"cause_rates": {"offline": 0.1}}, "cause_rates.offline: expected a table of shares"),
+        ({"failure_bands": {"offline": 0.1}}, "failure_bands.offline: expected low and high"),
+        ({"failure_bands": {"offline": ["a", "b"]}}, "failure_bands.offline: expected 0 <= low"),
+        ({"incidents": "flood"}, "incidents: expected a list of tables"),
+        ({"incidents": [{"sort": []}]}, "sort: expected one of"),
+        ({"incidents": [{"sort": "forged_batch", "day": 1, "kind": []}]}, "kind: expected a text"),
     ],
 )
 def test_a_wrong_entry_is_named(document: dict[str, object], message: str) -> None:

@@ -5,7 +5,7 @@ changes no card outside it (but for what it does to an issuer's rules, which is 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from cardrisk.world.batches import Batches
 from cardrisk.world.ground import Ground
 from cardrisk.world.hashing import Array, bits, integer
 from cardrisk.world.rates import CHANNEL_NAMES, INTRINSIC
+from cardrisk.world.wanted import is_number, is_whole
 
 LEAST: Final = 5
 """Cards of an incident at least, at any scale: fewer would not be one."""
@@ -75,10 +76,16 @@ class Incident:
         ScenarioError
             With what contradicts what.
         """
-        if not isinstance(self.day, int) or not 0 <= self.day < length:
+        self._check_types()
+        if not 0 <= self.day < length:
             raise ScenarioError(f"{self.NAME}: day: expected 0 to {length - 1} (the calendar), got {self.day!r}")
         if self.days < 1:
             raise ScenarioError(f"{self.NAME}: days: expected 1 or more, got {self.days}")
+        if self.day + self.days > length:
+            raise ScenarioError(
+                f"{self.NAME}: days: {self.days} from day {self.day} on last past the calendar of {length}; "
+                "shorten it or give a longer length"
+            )
         if self.every is not None and self.every < self.days:
             raise ScenarioError(
                 f"{self.NAME}: every: comes again after {self.every} days but lasts {self.days}; raise every"
@@ -97,6 +104,23 @@ class Incident:
                 raise ScenarioError(f"{self.NAME}: {share}: expected 0 to 1, got {values[share]}")
         if "size" in values and values["size"] < 1:
             raise ScenarioError(f"{self.NAME}: size: expected 1 card or more, got {values['size']}")
+
+    def _check_types(self) -> None:
+        """Refuse what is no number where one belongs, before anything compares or computes with it."""
+        for item in fields(self):
+            value, sort = getattr(self, item.name), item.type
+            if sort is int and not is_whole(value):
+                raise ScenarioError(f"{self.NAME}: {item.name}: expected a whole number, got {value!r}")
+            if sort is float and not is_number(value):
+                raise ScenarioError(f"{self.NAME}: {item.name}: expected a number, got {value!r}")
+            if sort is str and not isinstance(value, str):
+                raise ScenarioError(f"{self.NAME}: {item.name}: expected a text, got {value!r}")
+        if self.every is not None and not is_whole(self.every):
+            raise ScenarioError(f"{self.NAME}: every: expected a whole number of days, got {self.every!r}")
+        for name, least, most in (("hour", 0.0, 24.0), ("hours", 0.0, 24.0), ("credit", 350.0, 950.0)):
+            value = getattr(self, name, least)
+            if not least <= value <= most:
+                raise ScenarioError(f"{self.NAME}: {name}: expected {least:g} to {most:g}, got {value}")
 
     def occurrence(self, day: int) -> tuple[int, int] | None:
         """Return which occurrence ``day`` falls into and the day inside it, or ``None``."""
