@@ -9,12 +9,12 @@ features must not notice, re-key what was kept (:func:`cardrisk.codes.rekey`) an
 
 import hmac
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from cardrisk.codes.sealed import Sealed, Secret
-from cardrisk.errors import KeyMaterialError
+from cardrisk.errors import CardriskError, KeyMaterialError
 
 ENVIRONMENT: Final = "CARDRISK_KEY"
 ENVIRONMENT_NEXT: Final = "CARDRISK_KEY_NEXT"
@@ -24,7 +24,7 @@ FEWEST_DISTINCT: Final = 8
 """Different bytes a key must hold: a guard against filler, not a proof of randomness."""
 KEY_ID_BYTES: Final = 4
 
-KeyMaterial = bytes | str | Secret
+KeyMaterial = bytes | bytearray | memoryview | str | Secret
 
 
 class Key(Sealed):
@@ -46,7 +46,15 @@ class Key(Sealed):
     def __init__(self, material: KeyMaterial) -> None:
         if isinstance(material, Secret):
             material = material.reveal()
-        raw = material.encode() if isinstance(material, str) else bytes(material)
+        if not isinstance(material, str | bytes | bytearray | memoryview):
+            raise KeyMaterialError(f"token key: expected bytes or a text, got {type(material).__name__}")
+        # Bytes of the environment that are not UTF-8 come as lone surrogates; this gives them back as they were.
+        try:
+            raw = material.encode("utf-8", "surrogateescape") if isinstance(material, str) else bytes(material)
+        except UnicodeEncodeError:
+            raw = None  # the error holds the text: it must be gone before another one is raised
+        if raw is None:
+            raise KeyMaterialError("token key: expected bytes or a text of Unicode characters, got lone surrogates")
         if len(raw) < SHORTEST_KEY:
             raise KeyMaterialError(
                 f"token key: expected at least {SHORTEST_KEY} bytes, got {len(raw)}; make one with "
@@ -94,7 +102,7 @@ class KeyRing(Sealed):
             )
 
 
-KeySource = KeyRing | Key | Secret | bytes | str | Path | Callable[[], object]
+KeySource = KeyRing | Key | Secret | bytes | bytearray | memoryview | str | Path | Callable[[], object]
 """What may be handed over as ``key``: a ring, a key, its bytes, the path of a key file, or a callable.
 
 A plain ``str`` or ``Path`` is the path of a file, never the key itself, so that keys do not end up in code; the
@@ -125,10 +133,10 @@ def resolve(source: KeySource | None = None) -> KeyRing | None:
         return _from_environment()
     if isinstance(source, KeyRing):
         return source
-    if isinstance(source, Key | Secret | bytes):
+    if isinstance(source, Key | Secret | bytes | bytearray | memoryview):
         return KeyRing(source)
     if isinstance(source, str | Path):
-        return _from_file(Path(source))
+        return _from_file(source)
     return _from_callable(source)
 
 
@@ -141,11 +149,23 @@ def _from_environment() -> KeyRing | None:
     return KeyRing(current, following or None)
 
 
-def _from_file(path: Path) -> KeyRing:
+def _from_file(source: str | Path) -> KeyRing:
+    path = Path(source)
     try:
         lines = [line.strip() for line in path.read_bytes().splitlines() if line.strip()]
-    except OSError as error:
-        raise KeyMaterialError(f"token key file {path}: expected a readable file, got {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        # A text that names no file may be the key itself, handed over by mistake: it is not said back.
+        name = f" {path}" if isinstance(source, Path) or path.parent != Path() else ""
+        said = getattr(error, "strerror", None) or "no path"
+    else:
+        return _from_lines(path, lines)
+    raise KeyMaterialError(
+        f"token key file{name}: expected a readable file, got {said}; a text is taken as a file's path, "
+        "hand over the key itself as bytes or as a Secret"
+    )
+
+
+def _from_lines(path: Path, lines: list[bytes]) -> KeyRing:
     if not 1 <= len(lines) <= 2:
         raise KeyMaterialError(
             f"token key file {path}: expected one key a line, current then next, got {len(lines)} lines"
@@ -156,12 +176,24 @@ def _from_file(path: Path) -> KeyRing:
 def _from_callable(source: Callable[[], object]) -> KeyRing:
     if not callable(source):
         raise KeyMaterialError(f"token key: expected a key, a file's path or a callable, got {type(source).__name__}")
-    answer = source()
-    if isinstance(answer, Sequence) and not isinstance(answer, str | bytes) and len(answer) == 2:
+    try:
+        answer = source()
+    except CardriskError:
+        raise
+    except Exception as error:
+        failed = type(error).__name__
+    else:
+        return _from_answer(answer)
+    # Raised after the key service's own error is gone: its words might hold the key.
+    raise KeyMaterialError(f"token key callable: expected a key, got {failed}; its words are withheld")
+
+
+def _from_answer(answer: object) -> KeyRing:
+    if isinstance(answer, tuple | list) and len(answer) == 2:
         return KeyRing(answer[0], answer[1])
     if isinstance(answer, str):
         return KeyRing(answer)
-    if isinstance(answer, KeyRing | Key | Secret | bytes):
+    if isinstance(answer, KeyRing | Key | Secret | bytes | bytearray | memoryview):
         ring = resolve(answer)
         assert ring is not None  # noqa: S101
         return ring

@@ -56,6 +56,13 @@ def test_no_source_and_no_environment_is_no_key() -> None:
         (7, "a file's path or a callable, got int"),
         ("no/such/file", "key file no/such/file: expected a readable file"),
         (lambda: (KEY, KEY), "current and next key are the same"),
+        (KEY.decode(), "a text is taken as a file's path"),
+        (lambda: (None, KEY), "expected bytes or a text, got NoneType"),
+        (lambda: (10**13, KEY), "expected bytes or a text, got int"),
+        (lambda: KEY.decode() + "\ud800", "got lone surrogates"),
+        (lambda: 1 // 0, "expected a key, got ZeroDivisionError"),
+        (lambda: {}[KEY.decode()], "expected a key, got KeyError; its words are withheld"),
+        ("a\0b", "expected a readable file"),
     ],
 )
 def test_a_bad_source_says_what_is_wrong_and_quotes_nothing(source: object, words: str) -> None:
@@ -63,6 +70,19 @@ def test_a_bad_source_says_what_is_wrong_and_quotes_nothing(source: object, word
         resolve(source)
     for bad in ("much too short", "aaaa", KEY.decode()):
         assert bad not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_bytes_that_are_no_utf8_are_the_same_key_from_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = b"\xff\x80" + KEY
+    (tmp_path / "key").write_bytes(raw)
+    monkeypatch.setenv("CARDRISK_KEY", raw.decode("utf-8", "surrogateescape"))
+    for source in (None, raw, bytearray(raw), memoryview(raw), tmp_path / "key", lambda: bytearray(raw)):
+        ring = resolve(source)
+        assert ring is not None
+        assert ring.current == Key(raw)
 
 
 def test_a_key_file_has_one_or_two_lines(tmp_path: Path) -> None:
