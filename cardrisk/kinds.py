@@ -81,7 +81,8 @@ class CardKind:
     activates
         Must have been activated by its seller before it can be used.
     verified
-        Whether a source solid enough to act on gives the shape; hints stay silent about unverified shapes' lengths.
+        Whether a source solid enough to act on gives the shape; what breaks an unverified one is asked about, never
+        a reason to refuse.
     source, date
         Where the shape comes from and when it was written down (ISO date).
     """
@@ -197,6 +198,8 @@ def _read(path: Path) -> dict[str, CardKind]:
 def _kind(path: Path, name: str, table: object) -> CardKind:
     if not isinstance(table, dict):
         raise InputError(f"{path}: kind {name!r}: expected a table, got {type(table).__name__}")
+    if not name.strip():
+        raise InputError(f"{path}: kind {name!r}: expected a name that is not empty")
     entries = _OPTIONAL | table
     if set(entries) != set(_TYPES):
         lacking, unknown = sorted(set(_TYPES) - set(entries)), sorted(set(entries) - set(_TYPES))
@@ -206,7 +209,7 @@ def _kind(path: Path, name: str, table: object) -> CardKind:
             raise InputError(f"{path}: kind {name!r}: {entry}: unexpected type {type(value).__name__}")
     try:
         entries["number"], entries["secret"] = _shape(entries["number"]), _shape(entries["secret"])
-        entries["denominations"] = tuple(int(yuan) for yuan in entries["denominations"])
+        entries["denominations"] = _whole("denominations", entries["denominations"])
         return CardKind(name=name, **(entries | {"date": str(entries["date"])}))
     except (InputError, TypeError, ValueError) as error:
         raise InputError(f"{path}: kind {name!r}: {error}") from None
@@ -218,7 +221,14 @@ def _shape(table: dict[str, Any] | None) -> Shape | None:
     unknown = sorted(set(table) - {field.name for field in fields(Shape)})
     if unknown:
         raise InputError(f"shape: unknown entries {unknown}; expected lengths, alphabet, letters_first")
-    return Shape(**(table | {"lengths": tuple(sorted(int(n) for n in table.get("lengths", ())))}))
+    return Shape(**(table | {"lengths": tuple(sorted(_whole("lengths", table.get("lengths", []))))}))
+
+
+def _whole(entry: str, values: Any) -> tuple[int, ...]:
+    """Whole numbers of a list; a fraction is refused, not cut off."""
+    if not isinstance(values, list) or any(type(value) is not int for value in values):
+        raise InputError(f"{entry}: expected a list of whole numbers, got {values!r}")
+    return tuple(values)
 
 
 KINDS: Final[Mapping[str, CardKind]] = MappingProxyType(load())
