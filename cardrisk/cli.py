@@ -190,7 +190,7 @@ def _check(command: Callable[[str, str], Add]) -> None:
         nargs="?",
         default="-",
         metavar="FILE",
-        help="file of `number secret` lines; - is standard input",
+        help="file of `number secret` lines (UTF-8 or GB18030); - is standard input",
     )
     add("--kind", default=None, help="declared card kind")
     add("--doubt", action="store_true", help="the card was refused: ask also about what is misread most often")

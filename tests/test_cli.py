@@ -178,6 +178,20 @@ def test_check_reads_standard_input_and_never_an_argument() -> None:
         assert (done.returncode, bool(done.stdout)) == (code, bool(code)), done.stderr
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_check_reads_what_sellers_send(tmp_path, capsys, encoding) -> None:
+    (tmp_path / "cards.txt").write_text("卡号 卡密\n卡号：1234567890123456 卡密：9876543S\n", encoding=encoding)
+    assert main(["check", str(tmp_path / "cards.txt"), "--kind", "zhengtu", "--language", "zh"]) == 1
+    assert capsys.readouterr().out == "2: 卡密第8位：是5还是S？\n"
+
+
+def test_a_code_typed_as_an_argument_is_not_said_back(capsys) -> None:
+    line = refuse(capsys, "check", "1234567890123456")
+    assert "123456" not in line
+    assert "standard input" in line
+    assert "none.txt" in refuse(capsys, "check", "none.txt")
+
+
 def test_help_is_quick_and_every_command_is_described(capsys) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

@@ -148,7 +148,7 @@ def check(
     """
     if not isinstance(card, Mapping):
         raise InputError(f"card: expected a mapping of column to value, got {type(card).__name__}")
-    if language not in _TITLES:
+    if not isinstance(language, str) or language not in _TITLES:
         raise InputError(f"language: expected one of {tuple(_TITLES)}, got {language!r}")
     return Hints(_check(card, doubt, kinds), language)
 

@@ -14,6 +14,7 @@ from cardrisk.codes.normalise import LONGEST_TEXT, normalise
 from cardrisk.codes.sealed import Secret
 from cardrisk.errors import InputError
 from cardrisk.kinds import KINDS, CardKind, find
+from cardrisk.tables.batchtext import is_heading
 
 MOST_LINES: Final = 1_000
 """Cards a batch text may hold [pub]."""
@@ -25,7 +26,7 @@ _GROUPED: Final = re.compile(r"-+")
 
 
 def read_batch(
-    lines: Iterable[str],
+    lines: str | Iterable[str],
     *,
     kind: str | None = None,
     face_value: float | None = None,
@@ -36,8 +37,8 @@ def read_batch(
     Parameters
     ----------
     lines
-        One card a line: number and secret with a space, tab, comma, semicolon, slash or bar between, or labelled;
-        empty lines are skipped. At most 1,000 cards.
+        The text, or its lines. One card a line: number and secret with a space, tab, comma, semicolon, slash or bar
+        between, or labelled; empty lines and a heading line are skipped. At most 1,000 cards.
     kind
         Card kind of all, by name or title; its shape tells number and secret apart where the line alone does not.
     face_value
@@ -54,12 +55,12 @@ def read_batch(
     Raises
     ------
     InputError
-        More than 1,000 cards, or ``kind`` is not a known one.
+        No text, more than 1,000 cards, or ``kind`` is not a known one.
     """
-    known = _kind(kind, kinds)
+    lines, known = _lines(lines), _kind(kind, kinds)
     cards: list[dict[str, Any]] = []
-    for line in lines:
-        if not line.strip():
+    for line, holds in zip(lines, _hold_cards(lines), strict=True):
+        if not holds:
             continue
         if len(cards) == MOST_LINES:
             raise InputError(f"batch text: expected at most {MOST_LINES} cards, got more; hand it in as a table")
@@ -76,7 +77,7 @@ def read_batch(
 
 
 def check_text(
-    lines: Iterable[str],
+    lines: str | Iterable[str],
     *,
     kind: str | None = None,
     doubt: bool = False,
@@ -88,27 +89,44 @@ def check_text(
     Returns
     -------
     list of Hints
-        One per line given, empty lines included.
+        One per line given, empty lines and a heading included.
 
     Raises
     ------
     InputError
         More than 1,000 cards, or an unknown kind or language.
     """
-    given = list(lines)
+    given = _lines(lines)
     cards = iter(read_batch(given, kind=kind, kinds=kinds))
     return [
-        check(next(cards), doubt=doubt, language=language, kinds=kinds) if line.strip() else Hints((), language)
-        for line in given
+        check(next(cards), doubt=doubt, language=language, kinds=kinds) if holds else Hints((), language)
+        for holds in _hold_cards(given)
     ]
+
+
+def _lines(lines: str | Iterable[str]) -> list[str]:
+    if isinstance(lines, str):
+        return lines.splitlines()
+    given = list(lines) if isinstance(lines, Iterable) else None
+    if given is None or not all(isinstance(line, str) for line in given):
+        raise InputError("batch text: expected a text or its lines; decode bytes first")
+    return given
+
+
+def _hold_cards(lines: list[str]) -> list[bool]:
+    """Tell of each line whether it holds a card: neither empty nor, coming first, a heading."""
+    holds = [bool(line.strip()) for line in lines]
+    if True in holds and is_heading(lines[holds.index(True)]):
+        holds[holds.index(True)] = False
+    return holds
 
 
 def _kind(name: str | None, kinds: Mapping[str, CardKind]) -> CardKind | None:
     if name is None:
         return None
-    known = find(name, kinds)
+    known = find(name, kinds) if isinstance(name, str) else None
     if known is None:
-        raise InputError(f"kind: expected one of {', '.join(kinds)}, got {name[:40]!r}")
+        raise InputError(f"kind: expected one of {', '.join(kinds)}, got {str(name)[:40]!r}")
     return known
 
 

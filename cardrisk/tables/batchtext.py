@@ -64,7 +64,7 @@ def read_batch(
         No line, or more than 1,000.
     """
     lines = [(place, line) for place, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if lines and _is_heading(lines[0][1]):
+    if lines and is_heading(lines[0][1]):
         del lines[0]
     if not lines:
         raise InputError("batch text: expected one 'number secret' a line, got no line")
@@ -92,7 +92,8 @@ def _objects(values: list[Any]) -> Any:
     return column
 
 
-def _is_heading(line: str) -> bool:
+def is_heading(line: str) -> bool:
+    """Tell whether a line names the columns (``卡号 卡密``) instead of holding a card."""
     words = [word for word in re.split(r"[\s,;|]+", line) if word]
     return bool(words) and all(known_header(word, SUBMISSIONS) in CODE_COLUMNS for word in words)
 

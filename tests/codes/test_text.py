@@ -43,6 +43,21 @@ def test_hints_come_line_by_line() -> None:
     assert list(found[3]) == ["缺少卡密"]
 
 
+@pytest.mark.parametrize("heading", ["card_no,card_secret", "卡号\t卡密", "卡号 卡密"])
+def test_a_heading_is_no_card(heading: str) -> None:
+    text = f"\n{heading}\n1234567890123456 1234567S\n"
+    assert [len(hints) for hints in check_text(text, kind="zhengtu")] == [0, 0, 1]
+    assert len(read_batch(text.splitlines())) == 1
+
+
+@pytest.mark.parametrize("lines", [None, 5, ["1 2", None], b"1 2"])
+def test_what_is_no_text_is_refused(lines: object) -> None:
+    with pytest.raises(InputError, match="expected a text or its lines"):
+        check_text(lines)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="got '5'"):
+        check_text("1 2", kind=5)  # type: ignore[arg-type]
+
+
 def test_kind_and_face_value_belong_to_all() -> None:
     cards = read_batch(["1 2", "3 4"], kind="骏网一卡通", face_value=50)
     assert {(card["card_kind"], card["face_value"]) for card in cards} == {("junnet", 50)}
