@@ -17,7 +17,7 @@ from cardrisk.risk import evaluate as measure
 from cardrisk.risk.labels import Labels, labels_of
 from cardrisk.scoring import score
 from cardrisk.scoring.batch import History
-from cardrisk.tables import check_outcomes, check_submissions
+from cardrisk.tables import check_outcomes, check_submissions, pair
 
 if TYPE_CHECKING:
     from cardrisk.risk import Evaluation, RiskModel
@@ -71,8 +71,10 @@ def evaluate(
     """
     checked = check_submissions(submissions, tz=tz).valid
     answers = check_outcomes(outcomes, tz=tz).valid
-    past = checked.iloc[:0] if history is None else history[0]
-    known = answers if history is None else _joined(answers, check_outcomes(history[1], tz=tz).valid)
+    past, known = checked.iloc[:0], answers
+    if history is not None:
+        past, earlier = pair(history)
+        known = _joined(answers, check_outcomes(earlier, tz=tz).valid)
     scores = score(submissions, model=model, history=(past, known), costs=costs, key=key, tz=tz, reasons="none")
     scored = scores[scores["rule"].isna()].set_axis(checked.index)
     labels = labels_of(checked["submission_id"], answers)

@@ -66,6 +66,10 @@ def locate(reference: str | os.PathLike[str] | None = None) -> Path:
             if bundle.is_bundle(folder):
                 return folder
         raise BundleError("expected the default bundle beside the library, found none; train a model and name it")
+    if not isinstance(reference, str | os.PathLike):
+        raise BundleError(
+            f"model: expected a model, a bundle folder or an MLflow reference, got {type(reference).__name__}"
+        )
     text = os.fspath(reference)
     folder = _fetch(text) if _REMOTE.match(text) else Path(text)
     if not folder.is_dir():

@@ -76,28 +76,30 @@ def prepare(
         If a table breaks its contract or no card is left.
     """
     from cardrisk.codes import intake
-    from cardrisk.tables import check_outcomes, check_submissions, known_at
+    from cardrisk.tables import check_outcomes, check_submissions, known_at, pair
 
     def cards(frame: pd.DataFrame) -> pd.DataFrame:
         return frame if taken_in(frame) else intake(check_submissions(frame, tz=tz).valid, key=key)
 
     def answers(frame: pd.DataFrame) -> pd.DataFrame:
-        checked = check_outcomes(frame, tz=tz).valid if len(frame) else frame
+        plain = isinstance(frame, pd.DataFrame) and frame.empty and as_of is None
+        checked = frame if plain else check_outcomes(frame, tz=tz).valid
         return checked if as_of is None else checked[microseconds(checked["answered_at"]) < as_of]
 
+    earlier = None if history is None else pair(history)
     taken, valid = cards(submissions), answers(outcomes)
     moments = np.asarray(known_at(taken), np.int64)
     if as_of is not None:
         taken, moments = taken[moments < as_of], moments[moments < as_of]
     if not len(taken):
         raise InputError("expected cards known before the moment of training, got none; give a later as_of")
-    past = None if history is None else (cards(history[0]), answers(history[1]))
+    past = None if earlier is None else (cards(earlier[0]), answers(earlier[1]))
     return Tables(taken, valid, past, moments, _end(moments, valid) if as_of is None else as_of)
 
 
 def taken_in(frame: pd.DataFrame) -> bool:
     """Whether a frame went through the intake boundary already: tokens instead of codes."""
-    return "number_token" in frame.columns and "card_no" not in frame.columns
+    return isinstance(frame, pd.DataFrame) and "number_token" in frame.columns and "card_no" not in frame.columns
 
 
 def _end(moments: npt.NDArray[np.int64], outcomes: pd.DataFrame) -> int:

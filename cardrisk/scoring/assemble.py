@@ -101,4 +101,9 @@ def _ids(checked: Checked, given: pd.DataFrame) -> pd.Series:
     if header not in given:
         return pd.Series(None, index=range(len(given)), dtype="str")
     cells = given[header].to_numpy(object)
-    return pd.Series([c if isinstance(c, str) and len(c) <= 64 else None for c in cells], dtype="str")
+    return pd.Series([c if isinstance(c, str) and len(c) <= 64 and _encodes(c) else None for c in cells], dtype="str")
+
+
+def _encodes(text: str) -> bool:
+    """Whether a text can stand in a column: lone surrogates cannot."""
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)

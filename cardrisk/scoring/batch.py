@@ -13,7 +13,7 @@ from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel, load_model
 from cardrisk.risk.explain import Language, reasons_for
 from cardrisk.scoring.assemble import judge, whole
-from cardrisk.tables import check_outcomes, check_submissions, frame_of
+from cardrisk.tables import check_outcomes, check_submissions, frame_of, pair
 
 Cards: TypeAlias = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 History: TypeAlias = tuple[pd.DataFrame, pd.DataFrame]
@@ -150,7 +150,7 @@ def _past(history: History | None, key: KeySource | None, tz: str | None) -> tup
     """Past submissions after intake (their own answers left empty), and every answer known."""
     if history is None:
         return None, check_outcomes(_no_outcomes()).valid
-    submissions, outcomes = history
+    submissions, outcomes = pair(history)
     answers = check_outcomes(outcomes, tz=tz).valid
     return (intake(check_submissions(submissions, tz=tz).valid, key=key), answers.iloc[:0]), answers
 

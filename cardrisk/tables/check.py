@@ -7,6 +7,7 @@ the table was stored. Nothing is dropped, nothing is guessed, nothing raises bec
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -207,3 +208,20 @@ def known_at(submissions: pd.DataFrame) -> Positions:
     naive = moment.dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit("us")
     micros: Positions = naive.to_numpy(dtype="datetime64[us]").astype(np.int64)
     return micros
+
+
+def pair(history: Any) -> tuple[Any, Any]:
+    """Return the submissions and outcomes of a history as handed in.
+
+    Raises
+    ------
+    InputError
+        It is no pair; a world unpacks into three.
+    """
+    if isinstance(history, (tuple, list)) and len(history) == 2:
+        return history[0], history[1]
+    came = f"{len(history)} of them" if isinstance(history, (tuple, list)) else type(history).__name__
+    raise InputError(
+        f"history: expected a pair (submissions, outcomes), got {came}; "
+        "of a generated world hand in (world.submissions, world.outcomes)"
+    )

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import cardrisk
-from cardrisk.errors import InputError, MissingColumnError, TimeZoneError
+from cardrisk.errors import BundleError, InputError, MissingColumnError, TimeZoneError
 from cardrisk.facts import CAUSES
 from cardrisk.policy import ACTIONS
 
@@ -118,6 +118,11 @@ def test_unusable_calls_say_what_was_expected(tiny, key) -> None:
         scored(tiny, key, cards, reasons="some")
     with pytest.raises(InputError, match="expected a DataFrame, a mapping or a list of mappings, got int"):
         scored(tiny, key, 3)
+    for history in (cards, (cards, cards, cards), "world"):
+        with pytest.raises(InputError, match=r"history: expected a pair \(submissions, outcomes\)"):
+            cardrisk.score(cards, model=str(tiny.bundle), key=key, history=history)
+    with pytest.raises(BundleError, match="model: expected a model, a bundle folder or an MLflow reference, got int"):
+        cardrisk.score(cards, model=3, key=key)
 
 
 def test_no_rows_give_no_rows(tiny, key) -> None:
@@ -130,3 +135,5 @@ def test_a_hostile_cell_in_a_mapping_is_quarantined_not_raised(tiny, key) -> Non
     card = {"submission_id": "a", "submitted_at": "2026-02-01T00:00:00Z", "submitter_id": "\ud800"}
     out = cardrisk.score([card], model=str(tiny.bundle), key=key)
     assert len(out) == 1
+    out = cardrisk.score([card, card | {"submission_id": "\ud800b"}], model=str(tiny.bundle), key=key)
+    assert list(out["submission_id"].isna()) == [False, True]
