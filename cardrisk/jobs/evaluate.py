@@ -34,7 +34,7 @@ def measure(model: str, data: str, history: str | None, tz: str | None) -> Any:
     with steps.step("read"):
         tables = read_data(data)
         past = read_history(history)
-        loaded = load_model(None if model == "default" else model)
+        loaded = load_model(model)
     with steps.step(f"evaluate on {len(tables.submissions):,} cards"):
         return evaluate(loaded, tables.submissions, tables.outcomes, history=past, truth=tables.truth, tz=tz)
 

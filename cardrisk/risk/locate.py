@@ -20,6 +20,9 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 DEFAULTS: Final = (_PACKAGE.parent / "models" / "default", _PACKAGE / "_default_bundle")
 """Where the bundle that comes with the library stands: in a checkout, in an installed package."""
 
+DEFAULT: Final = "default"
+"""Names the bundle that comes with the library, as None does."""
+
 _REMOTE = re.compile(r"(?:models|runs):/")
 
 
@@ -35,7 +38,8 @@ def load_model(
     ----------
     reference
         A model (returned as it is); a bundle's folder, or an MLflow model's folder with one inside; an MLflow
-        reference such as ``models:/cardrisk@champion`` or ``runs:/<id>/model``; None: the default bundle.
+        reference such as ``models:/cardrisk@champion`` or ``runs:/<id>/model``; None or ``"default"``: the default
+        bundle.
     key
         Signing key: then only bundles saved with it load.
     features
@@ -61,7 +65,7 @@ def load_model(
 
 def locate(reference: str | os.PathLike[str] | None = None) -> Path:
     """Folder of the bundle that a reference names; references and errors as in `load_model`."""
-    if reference is None:
+    if reference is None or reference == DEFAULT:
         for folder in DEFAULTS:
             if bundle.is_bundle(folder):
                 return folder

@@ -5,10 +5,11 @@ and, where the journal still holds what was known at the time, the features foll
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from cardrisk._version import __version__
-from cardrisk.errors import FeatureMismatchError, ModelError
+from cardrisk.errors import FeatureMismatchError, ModelError, StoreError
 from cardrisk.features.stores.base import Store, open_store
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel
@@ -65,8 +66,11 @@ def find(submission_id: str, url: str) -> tuple[Record, Context] | None:
     Raises
     ------
     StoreError
-        The store cannot be read.
+        The store cannot be read, or is a file that does not exist.
     """
+    file = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    if url.startswith("sqlite:///") and not file.exists():  # a mistyped name must not leave an empty store behind
+        raise StoreError(f"expected a store that holds decisions, got {file.name!r}: no such file")
     store = open_store(url)
     ledger = open_ledger(store, url)
     try:

@@ -29,7 +29,7 @@ def test_the_default_bundle(model, tmp_path, monkeypatch):
     with pytest.raises(BundleError, match="expected the default bundle"):
         load_model()
     model.save(tmp_path / "b")
-    assert load_model().version == model.version
+    assert load_model().version == load_model("default").version == model.version
 
 
 def test_what_is_not_there_is_named(tmp_path):

@@ -115,6 +115,12 @@ def test_the_job_says_the_same_in_every_bit(tiny, make, durable, capsys) -> None
         job.run(submission="nobody", store=durable, model=str(tiny.bundle), history=False)
 
 
+def test_a_mistyped_store_is_named_and_not_made(tmp_path) -> None:
+    with pytest.raises(StoreError, match=r"got 'none.db': no such file"):
+        job.run(submission="a", store=f"sqlite:///{tmp_path}/none.db?timeout=1", model=None, history=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_records_of_a_file_of_an_earlier_version_are_found(tiny, make, tmp_path) -> None:
     """They stood in a table of another form; the first opening moves them, and the first record still stands."""
     url, rows = f"sqlite:///{tmp_path}/old.db", [plain(row) for row in tiny.late.head(8).to_dict("records")]
