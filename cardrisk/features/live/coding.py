@@ -5,8 +5,8 @@ The tables count who holds a code; what they report dead is forgotten here, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Coding:
 
     def __init__(self, book: I64) -> None:
         self._book = book
-        self.codes: dict[Any, int] = {}
+        self.codes: dict[Any, int] = {None: UNKNOWN}
         self._values: list[Any] = []
         self._free: list[int] = []
         self.holders = self.dead = np.zeros(0, np.int64)
@@ -40,15 +40,23 @@ class Coding:
         at_.write(self._book, at_.HOLDERS, self.holders)
         at_.write(self._book, at_.DEAD, self.dead)
 
-    def seen(self, values: Iterable[Any]) -> list[int]:
+    def seen(self, values: Sequence[Any]) -> list[int]:
         """Return codes for reading: ``UNSEEN`` where nobody carries the value, ``UNKNOWN`` for None."""
         get = self.codes.get
-        return [UNKNOWN if value is None else get(value, UNSEEN) for value in values]
+        return [get(value, UNSEEN) for value in values]
 
-    def of(self, values: Iterable[Any]) -> list[int]:
+    def of(self, values: Sequence[Any]) -> Sequence[int]:
         """Return codes for writing; values not seen before get one."""
-        get, new = self.codes.get, self._new
-        return [UNKNOWN if value is None else new(value) if (code := get(value)) is None else code for value in values]
+        codes = list(map(self.codes.get, values))
+        return self._with_new(codes, values) if None in codes else cast("list[int]", codes)
+
+    def _with_new(self, codes: list[int | None], values: Sequence[Any]) -> list[int]:
+        """Return the codes of values of which some have none yet; one may come twice."""
+        known, new = self.codes, self._new
+        return [
+            (known[value] if value in known else new(value)) if code is None else code
+            for code, value in zip(codes, values, strict=True)
+        ]
 
     def _new(self, value: Any) -> int:
         if self._free:

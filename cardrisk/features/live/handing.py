@@ -6,13 +6,15 @@ Correct when an event that cannot be read is refused here, whole, with the colum
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from cardrisk.errors import InputError
+from cardrisk.features.arrays import NULL
 from cardrisk.features.events import GRAVITY
 from cardrisk.features.live.facts import Handed
-from cardrisk.features.live.values import TIMES, Row, micros, moment_of, number_of, part_of, plain
+from cardrisk.features.live.values import TIMES, Row, micros, number_of, part_of, plain
+from cardrisk.features.stores.base import new
 
 FAILURE: Final = GRAVITY["partial"]
 """The grade from which an answer is a failure: only failures are told apart by cause and message."""
@@ -48,6 +50,8 @@ class Reader:
     def __init__(self, handed: Handed) -> None:
         self._texts = [column for column in handed.columns if column not in TIMES]
         self._times = [column for column in handed.columns if column in TIMES]
+        names = [f"time {column}" for column in self._times]  # most are numbers too, and need not be read twice
+        self._moments = [handed.numbers.index(name) if name in handed.numbers else -1 for name in names]
         self._numbers = [number_of(name) for name in handed.numbers]
         self._of_number = [name.split(" ", 1)[1] for name in handed.numbers]
         self._said = handed.said_columns
@@ -72,23 +76,35 @@ class Reader:
                 value if type(value := get(column)) is str or value is None else part_of(value)
                 for column in self._texts
             ]
-            values += [moment_of(get(column)) for column in self._times]
-            return Card(name, values, [number(card) for number in self._numbers])
+            numbers = [number(card) for number in self._numbers]
+            if self._times:
+                values += self._read_moments(card, numbers)
+            return new(Card, (name, values, numbers))
         except (TypeError, ValueError, OverflowError, AttributeError) as reason:
             raise self._told(card) from reason
+
+    def _read_moments(self, card: Row, numbers: Sequence[int]) -> Iterator[int | None]:
+        for column, place in zip(self._times, self._moments, strict=True):
+            moment = micros(card.get(column)) if place < 0 else numbers[place]
+            yield None if moment == NULL else moment
 
     def answer(self, answer: Row) -> Answer:
         """Take out of an answer what is needed; raises InputError as :meth:`card` does."""
         try:
-            name = plain(answer.get("submission_id"))
-            hash(name)
-            grade = grade_of(answer)
+            name = answer.get("submission_id")
+            if type(name) is not str:
+                name = plain(name)
+                hash(name)
+            status = answer.get("status")
+            grade = GRAVITY.get(status) if type(status) is str else None
+            if grade is None:
+                grade = GRAVITY.get(plain(status) or "unknown", 0)
             said = micros(answer.get("answered_at"))
             if grade < FAILURE:
-                return Answer(name, said, grade, -1, self._unknown)
-            values = [plain(answer.get(column)) for column in self._said]
-            hash(tuple(values))
-            return Answer(name, said, grade, self._causes.get(plain(answer.get("cause")), -1), values)
+                return new(Answer, (name, said, grade, -1, self._unknown))
+            values = [part_of(answer.get(column)) for column in self._said]
+            cause = self._causes.get(plain(answer.get("cause")), -1) if self._causes else -1
+            return new(Answer, (name, said, grade, cause, values))
         except (TypeError, ValueError, OverflowError, AttributeError) as reason:
             raise self._told(answer) from reason
 
@@ -140,10 +156,3 @@ def _readable(row: Row, read: Callable[[Row], Any], reason: InputError) -> dict[
             continue
         kept[name] = value
     return kept
-
-
-def grade_of(answer: Row) -> int:
-    """Return how grave an answer is: 0 unknown, 1 success, 2 partial, 3 failed."""
-    status = answer.get("status")
-    found = GRAVITY.get(status) if type(status) is str else None
-    return GRAVITY.get(plain(status) or "unknown", 0) if found is None else found

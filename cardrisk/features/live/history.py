@@ -30,7 +30,7 @@ from cardrisk.features.live.state import ALONE, LiveState
 from cardrisk.features.live.ticket import NOTHING, WAITING, Ticket, matched, same
 from cardrisk.features.live.values import Row, known_at, micros, plain
 from cardrisk.features.plan import plan_of
-from cardrisk.features.stores.base import AGAIN, CARD, Entry, Store, open_store
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, Store, new, open_store
 
 AHEAD: Final = DAY
 """How far ahead of the machine's clock an event may lie, in microseconds, unless said otherwise."""
@@ -108,26 +108,28 @@ class LiveHistory:
         StoreError
             It could not be stored.
         """
-        return self._submit(Ticket.of_cards([self._card(card, at)], reads=False)).found[0][1]
+        entry, ready = self._card(card, at)
+        found = self._at_once(entry, ready, reads=False)
+        return (found or self._submit(Ticket.of_cards([(entry, ready)], reads=False)).found[0])[1]
 
     def _card(self, card: Row, at: object) -> tuple[Entry, Card]:
         moment = known_at(card) if at is None else micros(at)
         if moment == NULL:
             raise MissingColumnError("expected 'submitted_at' or a moment to observe a card at, got neither")
-        self._refuse(moment)
-        return Entry(moment, CARD, card), self.reader.card(card)
+        if self.too_early(moment):
+            self._refuse(moment)
+        return new(Entry, (moment, CARD, card, 0)), self.reader.card(card)
 
     def too_early(self, moment: int) -> bool:
         """Whether an event of a moment (microseconds) lies further ahead of this machine's clock than is allowed."""
         return self.ahead is not None and moment > time.time_ns() // 1_000 + self.ahead
 
     def _refuse(self, moment: int) -> None:
-        if self.too_early(moment):
-            hours = (moment / 1e6 - time.time()) / 3600
-            raise FutureEventError(
-                f"expected a moment at most {(self.ahead or 0) / 3.6e9:g} h ahead of this machine's clock, got one "
-                f"{hours:.1f} h ahead; correct the clock that set it, or pass ahead=None to replay other times"
-            )
+        hours = (moment / 1e6 - time.time()) / 3600
+        raise FutureEventError(
+            f"expected a moment at most {(self.ahead or 0) / 3.6e9:g} h ahead of this machine's clock, got one "
+            f"{hours:.1f} h ahead; correct the clock that set it, or pass ahead=None to replay other times"
+        )
 
     def answer(self, outcome: Row, at: object = None) -> int:
         """Let an answer become known; returns the latest moment known, the one from which it counts.
@@ -137,11 +139,17 @@ class LiveHistory:
         90 days. Raises as :meth:`observe` does.
         """
         answer = self.reader.answer(outcome)
-        moment = max(answer.said, micros(outcome.get("received_at")), NULL if at is None else micros(at))
+        moment = answer.said
+        for other in (outcome.get("received_at"), at):
+            if other is not None and (told := micros(other)) > moment:
+                moment = told
         if moment == NULL:
             raise MissingColumnError("expected 'answered_at' or a moment at which the answer came, got neither")
-        self._refuse(moment)
-        self._submit(Ticket.of_answer(Entry.answer(moment, outcome), answer))
+        if self.too_early(moment):
+            self._refuse(moment)
+        entry = new(Entry, (moment, ANSWER, outcome, 0))
+        if not self._answer_at_once(entry, answer):
+            self._submit(Ticket.of_answer(entry, answer))
         return self.now
 
     def row(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> F64:
@@ -174,7 +182,9 @@ class LiveHistory:
             whatever other processes write at the same time. Where the ``submission_id`` was handed over before, the
             row is as of now; :meth:`moment_of` tells another moment then.
         """
-        return self._submit(Ticket.of_cards([self._card(card, at)], reads=True)).found[0]
+        entry, ready = self._card(card, at)
+        found = self._at_once(entry, ready, reads=True)
+        return found or self._submit(Ticket.of_cards([(entry, ready)], reads=True)).found[0]
 
     def take_together(self, cards: Sequence[Row], at: object) -> list[tuple[F64, int]]:
         """Read cards of one moment and let all of them become history, in one step no other writer can come between.
@@ -208,6 +218,38 @@ class LiveHistory:
         ticket.over = [facts.get(name, ALONE) for name in names]
         return self._submit(ticket).found
 
+    def _at_once(self, entry: Entry, card: Card, reads: bool) -> tuple[F64, int] | None:
+        """Write a card and take it in, without a ticket; None where somebody else writes or waits just now."""
+        if self._waiting or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            stored = self.store.append(entry, self.seen)
+            if len(stored) == 1 and same(entry, stored[0]):
+                found = self._take_card(stored[0], card, reads)
+                if found is not None:
+                    return found
+                stored = ()
+            ticket = Ticket.of_cards([(entry, card)], reads)
+            self._take_in([ticket], stored)
+            return ticket.found[0]
+        finally:
+            self._lock.release()
+
+    def _answer_at_once(self, entry: Entry, answer: Answer) -> bool:
+        """Do the same with an answer; returns whether it was done."""
+        if self._waiting or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if not self._stands(answer):
+                stored = self.store.append(entry, self.seen)
+                if len(stored) == 1 and same(entry, stored[0]):
+                    self._take_answer(stored[0], answer)
+                else:
+                    self._take_in([Ticket.of_answer(entry, answer)], stored)
+            return True
+        finally:
+            self._lock.release()
+
     def _submit(self, ticket: Ticket) -> Ticket:
         """Have a ticket written by whoever holds the lock next, with all others that wait."""
         self._waiting.append(ticket)
@@ -224,7 +266,10 @@ class LiveHistory:
         for ticket in tickets:
             ticket.done = True
         try:
-            self._write_all([ticket for ticket in tickets if not self._stands(ticket)])
+            new = [ticket for ticket in tickets if ticket.answer is None or not self._stands(ticket.answer)]
+            entries = [entry for ticket in new for entry in ticket.entries]
+            if entries:
+                self._take_in(new, self.store.write(entries, self.seen))
         except InputError as reason:
             if len(tickets) > 1:  # one of them cannot be stored; it must not keep the others from it
                 for ticket in tickets:
@@ -235,51 +280,57 @@ class LiveHistory:
             for ticket in tickets:
                 ticket.error = reason
 
-    def _stands(self, ticket: Ticket) -> bool:
-        """Whether a ticket brings the answer that stands already."""
-        answer = ticket.answer
-        number = None if answer is None else self.state.by_id.get(answer.name)
-        return number is not None and answer is not None and self.state.stands(number) == (answer.grade, answer.said)
+    def _stands(self, answer: Answer) -> bool:
+        """Whether an answer is the one that stands already."""
+        number = self.state.by_id.get(answer.name)
+        return number is not None and self.state.stands(number) == (answer.grade, answer.said)
 
-    def _write_all(self, tickets: list[Ticket]) -> None:
-        entries = [entry for ticket in tickets for entry in ticket.entries]
-        if not entries:
-            return
-        stored: Sequence[Entry] = self.store.write(entries, self.seen)
+    def _take_in(self, tickets: Sequence[Ticket], stored: Sequence[Entry]) -> None:
+        """Take in what was stored after the last event known here, and read for the tickets that ask."""
         if any(entry.kind == AGAIN for entry in stored):  # what was stored changed: begin anew, up to the same place
             last = stored[-1].number
             self.state, self.orphans, self.now, self.seen = LiveState(self.layout), Orphans(), NULL, 0
             stored = [entry for entry in self.store.since(0) if entry.number <= last]
-        if len(entries) == 1 and len(stored) == 1 and same(entries[0], stored[0]):
-            self._apply_own(stored[0], tickets[0], 0)
-            return
         own = matched(tickets, stored)
         foreign = len(stored) if not own else min(own)
         for first in range(0, foreign, CHUNK):
             self._apply_all(stored[first : min(first + CHUNK, foreign)])
         for i in range(foreign, len(stored)):
-            if i in own:
-                self._apply_own(stored[i], *own[i])
-            else:
+            ticket, place = own.get(i, (None, 0))
+            if ticket is None:
                 self.follow(stored[i])
+            elif ticket.answer is not None:
+                self._take_answer(stored[i], ticket.answer)
+            else:
+                over = ticket.over[place] if ticket.over else ALONE
+                found = self._take_card(stored[i], ticket.cards[place], ticket.reads, over)
+                ticket.found[place] = found or WAITING
         for ticket in tickets:
             self._complete(ticket)
 
-    def _apply_own(self, entry: Entry, ticket: Ticket, place: int) -> None:
-        """Take in an event of a ticket, and read just before where the ticket asks."""
-        self.now, self.seen = max(self.now, entry.moment), entry.number
-        if ticket.answer is not None:
-            self._answered(ticket.answer, entry.moment)
-            return
-        card, t = ticket.cards[place], self.now
-        if card.name is not None and self.state.knows(card.name, t):
-            return
-        if ticket.reads:
-            ticket.found[place] = self.state.take(card, t, ticket.over[place] if ticket.over else ALONE), t
+    def _take_card(self, entry: Entry, card: Card, reads: bool, over: Any = ALONE) -> tuple[F64, int] | None:
+        """Take in a stored card, read just before where asked; None where it is history already."""
+        moment, _, _, self.seen = entry
+        if moment > self.now:
+            self.now = moment
+        t, state, name = self.now, self.state, card.name
+        if name is not None and state.knows(name, t):
+            return None
+        row = NOTHING
+        if reads:
+            row = state.take(card, t, over)
         else:
-            self.state.push(card, t)
-            ticket.found[place] = NOTHING, t
-        self._adopt(card.name)
+            state.push(card, t)
+        if self.orphans.waiting:
+            self._adopt(name)
+        return row, t
+
+    def _take_answer(self, entry: Entry, answer: Answer) -> None:
+        """Take in a stored answer."""
+        moment, _, _, self.seen = entry
+        if moment > self.now:
+            self.now = moment
+        self._answered(answer, moment)
 
     def _complete(self, ticket: Ticket) -> None:
         """Answer for cards that had been handed over before."""
@@ -314,10 +365,11 @@ class LiveHistory:
                 self._answered(self.reader.stored_answer(entry.row), entry.moment)
 
     def _answered(self, answer: Answer, handed: int) -> None:
-        if answer.name is None:
+        name, state = answer.name, self.state
+        if name is None:
             return
-        if self.state.knows(answer.name, handed):
-            self.state.answer(self.state.by_id[answer.name], answer, handed)
+        if state.knows(name, handed):
+            state.answer(state.by_id[name], answer, handed)
         else:
             self.orphans.add(handed, answer)
 

@@ -4,12 +4,14 @@ Correct when the numbers are those of a batch over the same events, and a read t
 every table as it was.
 """
 
+import math
+
 import numpy as np
 
 from cardrisk._compiled import compiled
 from cardrisk.features import rings
 from cardrisk.features.arrays import F64, I64, NEVER, NULL
-from cardrisk.features.finish import value
+from cardrisk.features.finish import COUNT, SCALED, value
 from cardrisk.features.live import book as at_
 from cardrisk.features.live.book import reals, table, vector
 from cardrisk.features.live.facts import add_facts
@@ -176,6 +178,14 @@ def finish(book: I64, given: I64, over: I64, t: int, again: int, raw: I64, out: 
     ops, arguments = vector(book, at_.OPS), table(book, at_.ARGUMENTS)
     constants, single = reals(book, at_.CONSTANTS), vector(book, at_.SINGLE)
     for j in range(ops.size):
-        row = arguments[j]
-        x = value(ops[j], raw[row[0]], raw[row[1]], raw[row[2]], raw[row[3]], raw[row[4]], raw[row[5]], constants[j])
+        op, first, k = ops[j], raw[arguments[j, 0]], constants[j]
+        if first == NULL:
+            x = math.nan
+        elif op == COUNT:
+            x = float(first)
+        elif op == SCALED:
+            x = first / k
+        else:
+            row = arguments[j]
+            x = value(op, first, raw[row[1]], raw[row[2]], raw[row[3]], raw[row[4]], raw[row[5]], k)
         out[j] = np.float32(x) if single[j] else x

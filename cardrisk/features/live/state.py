@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from cardrisk.features import rings
-from cardrisk.features.arrays import DAY, F64, HORIZON, I64, NULL
+from cardrisk.features.arrays import DAY, F64, HORIZON, I64, NEVER, NULL
 from cardrisk.features.live import book as at_
 from cardrisk.features.live import layout as in_
 from cardrisk.features.live import lookup, steps
@@ -45,6 +45,7 @@ class LiveState:
         self.first_card = self.next_card = self.events = 0
         self.now = NULL
         self._tables: dict[int, Any] = {}
+        self._width = len(layout.features)
         self._declare()
         self._begin()
         codes, numbers = len(layout.handed.columns), len(layout.handed.numbers)
@@ -53,10 +54,16 @@ class LiveState:
         self._pack_card: Callable[..., None] = Struct(f"{self._card.size}q").pack_into
         self._pack_answer: Callable[..., None] = Struct(f"{self._answer.size}q").pack_into
         self._ring: tuple[int, int] = (NULL, 0)
+        self._settled = (NULL, NULL) if self._tables[at_.RING_COLUMNS].size else (NULL, NEVER)
 
     def _put(self, page: int, values: Any) -> None:
-        self._tables[page] = np.ascontiguousarray(values)
-        at_.write(self.book, page, self._tables[page])
+        made: Any = np.ascontiguousarray(values)
+        self._tables[page] = made
+        at_.write(self.book, page, made)
+        if page == at_.CARDS:  # single cells are read faster through these
+            self._card_cells, self._card_mask = memoryview(made), len(made) - 1
+        elif page == at_.ANSWERS:
+            self._answer_cells = memoryview(made)
 
     def _declare(self) -> None:
         layout, handed = self.layout, self.layout.handed
@@ -122,16 +129,18 @@ class LiveState:
         """
         self._see_to_rings(t)
         self._pack_card(self._card, 0, t, *self.coding.seen(card.values), *card.numbers)
-        out = np.empty(len(self.layout.features))
+        out = np.empty(self._width)
         steps.step(self.book, steps.READ, self._card, over, out)
         return out
 
     def take(self, card: Card, t: int, over: I64 = ALONE) -> F64:
         """Read a card as :meth:`read` does, and let it become history at ``t``, no earlier than anything before."""
-        self._see_to_rings(t)
-        self._pack_card(self._card, 0, t, *self.coding.of(card.values), *card.numbers)
-        out = np.empty(len(self.layout.features))
-        self._noted(card.name, t, steps.step(self.book, steps.TAKE, self._card, over, out))
+        if not self._settled[0] <= t < self._settled[1]:
+            self._see_to_rings(t)
+        name, values, numbers = card
+        self._pack_card(self._card, 0, t, *self.coding.of(values), *numbers)
+        out = np.empty(self._width)
+        self._noted(name, t, steps.step(self.book, steps.TAKE, self._card, over, out))
         return out
 
     def push(self, card: Card, t: int) -> None:
@@ -151,10 +160,12 @@ class LiveState:
 
     def answer(self, number: int, answer: Answer, handed: int) -> None:
         """Let an answer of a card, handed over at ``handed``, become known."""
-        codes = self.coding.of(answer.values)
-        self._pack_answer(self._answer, 0, number, handed, answer.said, answer.grade, answer.cause, *codes)
+        _, said, grade, cause, values = answer
+        codes = self.coding.of(values) if values else values
+        self._pack_answer(self._answer, 0, number, handed, said, grade, cause, *codes)
         self.events += 1
-        self.now = max(self.now, handed)
+        if handed > self.now:
+            self.now = handed
         if steps.step(self.book, steps.SAY, self._answer, ALONE, NOTHING):
             self._settle()
 
@@ -189,17 +200,16 @@ class LiveState:
 
     def time_of(self, number: int) -> int:
         """Return the moment from which a card counts."""
-        cards = self._tables[at_.CARDS]
-        return int(cards[number & (len(cards) - 1), in_.TIME])
+        return self._card_cells[number & self._card_mask, in_.TIME]
 
     def stands(self, number: int) -> tuple[int, int] | None:
         """Return the grade of a card's last answer and the moment that it said; None without one."""
-        cards, answers = self._tables[at_.CARDS], self._tables[at_.ANSWERS]
-        answer = int(cards[number & (len(cards) - 1), in_.ANSWER])
+        answer = self._card_cells[number & self._card_mask, in_.ANSWER]
         if answer < 0:
             return None
-        row = answers[answer & (len(answers) - 1)]
-        return int(row[in_.GRADE]), int(row[in_.SAID])
+        cells = self._answer_cells
+        place = answer & (len(cells) - 1)
+        return cells[place, in_.GRADE], cells[place, in_.SAID]
 
     def _settle(self) -> None:
         """See to what a step left to do: forget names and values that are gone, and make room."""
@@ -244,11 +254,11 @@ class LiveState:
     def _see_to_rings(self, t: int) -> None:
         """Build the rings of the day of ``t``, unless they stand and nothing can have come to them since."""
         day = t - t % DAY
-        if day == self._ring[0] and self._ring[1] in (-1, self.events):
+        if self._settled[0] <= t < self._settled[1] or self._ring == (day, self.events):
             return
-        self._ring = day, -1 if self.now >= day else self.events
-        if self._tables[at_.RING_COLUMNS].size:
-            self._put_rings(*build_rings(self.book, day))
+        self._ring = day, self.events
+        self._settled = (day, day + DAY) if self.now >= day else (NULL, NULL)
+        self._put_rings(*build_rings(self.book, day))
 
 
 def _grown(table: I64, first: int, stop: int) -> I64:

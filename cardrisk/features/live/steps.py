@@ -114,7 +114,7 @@ def step(book: I64, what: int, given: I64, over: I64, out: F64) -> int:
         read_keys(book, asked, t, what == TAKE, raw, tables)
         finish(book, given, over, t, again, raw, out)
     if what != READ:
-        _push_card(book, given, asked, again, tables)
+        _push_card(book, given, asked, again, what == TAKE, tables)
     return _status(book, before, tables)
 
 
@@ -211,8 +211,11 @@ def _new_slot(book: I64, key: int, codes: I64, tables: Tables) -> int:
 
 
 @compiled
-def _push_card(book: I64, given: I64, asked: I64, again: int, tables: Tables) -> None:
-    """Write a card's row and chain it to its entities; it counts for reads after its moment."""
+def _push_card(book: I64, given: I64, asked: I64, again: int, moved: bool, tables: Tables) -> None:
+    """Write a card's row and chain it to its entities; it counts for reads after its moment.
+
+    With ``moved`` its entities' slots were brought up to its moment already.
+    """
     sizes = tables[4]
     cards, counts = table(book, at_.CARDS), vector(book, at_.COUNTS)
     n_keys, n_codes, index = sizes[N_KEYS], sizes[N_CODES], counts[NEXT_CARD]
@@ -227,7 +230,7 @@ def _push_card(book: I64, given: I64, asked: I64, again: int, tables: Tables) ->
         row[CARD_HEADER + key] = -1
         row[CARD_HEADER + n_keys + key] = asked[key]
     _note_values(book, index, row, tables)
-    _chain_card(book, index, row, tables)
+    _chain_card(book, index, row, moved, tables)
     counts[NEXT_CARD] += 1
 
 
@@ -251,7 +254,7 @@ def _note_values(book: I64, index: int, row: I64, tables: Tables) -> None:
 
 
 @compiled
-def _chain_card(book: I64, index: int, row: I64, tables: Tables) -> None:
+def _chain_card(book: I64, index: int, row: I64, moved: bool, tables: Tables) -> None:
     """Append a card to the chains of its entities; a silence that was too long begins a new life."""
     keys, _, _, _, sizes, _ = tables
     m, cards, nodes = vector(book, at_.M), table(book, at_.CARDS), table(book, at_.NODES)
@@ -265,7 +268,7 @@ def _chain_card(book: I64, index: int, row: I64, tables: Tables) -> None:
             drop_nodes(m, at, nodes)
             open_slot(m, at, key, tables)
             last = NULL
-        elif last != NULL:
+        elif last != NULL and not moved:
             advance_cards(m, at, key, t, cards, tables)
         gap = keys[key, GAP]
         if gap >= 0 and last != NULL and t - last <= LONGEST_GAP:

@@ -77,13 +77,17 @@ def scaled(value: Any, scale: int) -> int:
 
 def flag(value: Any) -> int:
     """Return 1 where true or not zero, 0 where false or zero, ``NULL`` where unknown."""
+    if type(value) is bool:
+        return int(value)
     value = plain(value)
     return NULL if value is None else int(float(value) != 0.0)
 
 
 def region_mismatch(card: Row) -> int:
     """Return 1 where used outside its region, 0 where inside, ``NULL`` where either is unknown."""
-    issued, used = plain(card.get("region_issued")), plain(card.get("region_of_use"))
+    issued, used = card.get("region_issued"), card.get("region_of_use")
+    if not type(issued) is type(used) is str:
+        issued, used = plain(issued), plain(used)
     return NULL if issued is None or used is None else int(issued != used)
 
 
@@ -97,7 +101,15 @@ def number_of(name: str) -> Number:
     if how == "flag":
         return lambda card: flag(card.get(column))
     scale = 100 if how == "cents" else 1_000_000
-    return lambda card: scaled(card.get(column), scale)
+
+    def number(card: Row) -> int:
+        value = card.get(column)
+        if type(value) is not float:
+            return scaled(value, scale)
+        value *= scale  # what `scaled` does, without the call
+        return round(value) if -LARGEST < value < LARGEST else NULL
+
+    return number
 
 
 def moment_of(value: Any) -> int | None:

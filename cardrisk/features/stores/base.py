@@ -21,6 +21,10 @@ AGAIN: Final = "again"
 """Kind of a mark that a store leaves where it changed what it had stored: whoever read on from before builds anew."""
 
 
+new: Final = tuple.__new__
+"""``new(Entry, (moment, kind, row, number))`` is ``Entry(...)`` in half the time, for what is done at every event."""
+
+
 class Entry(NamedTuple):
     """One event.
 

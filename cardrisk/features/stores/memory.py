@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from cardrisk.features.arrays import HORIZON, NULL
-from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, new
 from cardrisk.features.stores.rekeying import rekeyed, said_by
 
 
@@ -33,7 +33,13 @@ class MemoryStore:
 
     def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
         """Store one event: as :meth:`write`."""
-        return self.write((entry,), seen)
+        with self._lock:
+            before, made = self.count, self._store(entry)
+            if self.entries and self.entries[0].moment < self.moment - HORIZON:
+                self._trim(self.moment - HORIZON)
+            if seen != before:
+                return self._since(seen)
+            return () if made is None else (made,)
 
     def _store(self, entry: Entry) -> Entry | None:
         moment, kind, row, _ = entry
@@ -46,7 +52,7 @@ class MemoryStore:
         if moment > self.moment:
             self.moment = moment
         self.count += 1
-        made = Entry(self.moment, kind, dict(row), self.count)
+        made = new(Entry, (self.moment, kind, dict(row), self.count))
         self.entries.append(made)
         return made
 
