@@ -8,7 +8,8 @@ whatever else the machine does falls on all of them alike; what a call finds in 
 peer left there, as in a service that does other things too. The check: live scores are the bits that
 ``cardrisk.score`` gives for the same cards as a table.
 
-Run: ``python benchmarks/serving.py [--small] [--keys N] [--only one|stores|troubles|start|soak] [--seconds S]``.
+Run: ``python benchmarks/serving.py [--small] [--keys N] [--only one|stores|troubles|start|soak] [--seconds S]``; the
+soak of ten minutes, on a quiet machine: ``--only soak --keys 1000000 --seconds 600``.
 """
 
 import argparse
@@ -329,7 +330,8 @@ def soak(ground: Ground, seconds: int, rate: int = 500) -> None:
             time.sleep(wait)
     end = resident()
     print(
-        f"soak: {done:,} cards in {seconds} s over {len(past):,} live ones; resident memory {base / 2**20:.0f} MiB, "
+        f"soak: {done:,} cards in {seconds} s ({done / seconds:.0f} of {rate} a second) over {len(past):,} live ones "
+        f"with {ground.live_keys():,} keys; resident memory {base / 2**20:.0f} MiB, "
         f"{end / 2**20:.0f} MiB at the end: {100 * (end / base - 1):+.2f} %"
     )
 

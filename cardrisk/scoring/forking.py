@@ -9,11 +9,10 @@ import weakref
 from typing import Any, Final
 
 from cardrisk.features.stores import sqlite as _store
-from cardrisk.scoring import ledger_sqlite as _ledger
 
 # Before a fork, what was registered last runs first, and a scorer's lock must be taken before its store's: hence
-# these two are imported, and so registered, before the hooks below.
-_BEFORE: Final = (_store, _ledger)
+# it is imported, and so registered, before the hooks below.
+_BEFORE: Final = _store
 _SCORERS: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _HELD: Final[list[Any]] = []
 

@@ -11,6 +11,8 @@ from typing import Protocol
 from cardrisk.features.arrays import HORIZON
 from cardrisk.features.stores.base import Store
 from cardrisk.features.stores.memory import MemoryStore
+from cardrisk.features.stores.sqlite import SqliteStore
+from cardrisk.scoring.ledger_sqlite import SqliteLedger
 from cardrisk.scoring.record import Context, Record, name_of_context
 
 
@@ -125,10 +127,8 @@ def open_ledger(store: Store, url: str) -> Ledger:
     """
     if isinstance(store, MemoryStore):
         return MemoryLedger()
-    if url.startswith("sqlite:"):
-        from cardrisk.scoring.ledger_sqlite import SqliteLedger
-
-        return SqliteLedger(url.removeprefix("sqlite:///"))
+    if isinstance(store, SqliteStore):
+        return SqliteLedger(store)
     from cardrisk.scoring.ledger_redis import RedisLedger
 
     return RedisLedger(url)

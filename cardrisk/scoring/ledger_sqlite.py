@@ -3,18 +3,12 @@
 Correct when a record that was acknowledged survives ``kill -9``, and one that was forgotten is overwritten in the file.
 """
 
-import os
 import sqlite3
-import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from threading import Lock
+from collections.abc import Sequence
 from typing import Final
-from urllib.parse import parse_qsl
 
 from cardrisk.features.stores.codec import trace_of
-from cardrisk.features.stores.sqlite_file import connect, told
+from cardrisk.features.stores.sqlite import SqliteStore
 from cardrisk.scoring.record import Context, Record, name_of_context
 
 SCHEMA: Final = """
@@ -29,12 +23,12 @@ _FIND: Final = "SELECT body FROM decided WHERE name = ?"
 
 
 class SqliteLedger:
-    """Records in a file, beside the journal of the same store.
+    """Records in the file of a journal, over its connection.
 
     Parameters
     ----------
-    path
-        As :class:`~cardrisk.features.stores.sqlite.SqliteStore` takes it, with its options.
+    store
+        The journal.
 
     Raises
     ------
@@ -42,93 +36,60 @@ class SqliteLedger:
         The file cannot be used.
     """
 
-    def __init__(self, path: str) -> None:
-        name, _, query = path.partition("?")
-        options = dict(parse_qsl(query))
-        self._path, self._timeout = Path(name).absolute(), float(options.get("timeout", 5))
-        self._safe = options.get("sync") == "full"
-        self._open: sqlite3.Connection | None = None
-        self._lock = Lock()
-        _LEDGERS.add(self)
-        with self._writing() as db:
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        with store.writing() as db:
             for statement in SCHEMA.split(";"):
                 db.execute(statement)
             if db.execute(_OLD).fetchone():
                 for statement in _MOVE.split(";"):
                     db.execute(statement)
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, told(self._path):
-            if self._open is None:
-                self._open = connect(self._path, self._timeout, self._safe)
-            yield self._open
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Hold the file for one transaction."""
-        with self._reading() as db:
-            try:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                self._open = None
-                db.close()  # which leaves the transaction, whatever state it is in
-                raise
-
     def enter(self, context: Context) -> str:
         """Keep a context; see :class:`~cardrisk.scoring.ledger.Ledger`."""
         body = context.dump()
         name = name_of_context(body)
-        with self._writing() as db:
+        with self._store.writing() as db:
             db.execute("INSERT INTO decision_context VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, body))
         return name
 
     def keep(self, records: Sequence[Record]) -> list[Record]:
         """Keep records; see :class:`~cardrisk.scoring.ledger.Ledger`."""
         if len(records) == 1:  # a single statement is its own transaction
-            with self._reading() as db:
+            with self._store.reading() as db:
                 return [_kept(db, records[0])]
-        with self._writing() as db:
+        with self._store.writing() as db:
             return [_kept(db, record) for record in records]
 
     def find(self, name: str) -> Record | None:
         """Return the record of a ``submission_id``."""
-        with self._reading() as db:
+        with self._store.reading() as db:
             row = db.execute(_FIND, (_key(name),)).fetchone()
         return None if row is None else Record.parse(row[0])
 
     def context(self, name: str) -> Context | None:
         """Return a context by its name."""
-        with self._reading() as db:
+        with self._store.reading() as db:
             row = db.execute("SELECT body FROM decision_context WHERE name = ?", (name,)).fetchone()
         return None if row is None else Context.parse(row[0])
 
     def forget(self, submitter: str) -> int:
         """Remove the records of a person's cards; return how many."""
-        with self._writing() as db:
+        with self._store.writing() as db:
             rows = db.execute("SELECT name, body FROM decided WHERE instr(body, ?) > 0", (trace_of(submitter),))
             gone = [(name,) for name, body in rows if Record.parse(body).card.get("submitter_id") == submitter]
             db.executemany("DELETE FROM decided WHERE name = ?", gone)
-        with self._reading() as db:
+        with self._store.reading() as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return len(gone)
 
     def trim(self, before: int) -> int:
         """Remove records of moments before ``before``; return how many."""
-        with self._writing() as db:
+        with self._store.writing() as db:
             return db.execute("DELETE FROM decided WHERE moment < ?", (before,)).rowcount
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        db, self._open = self._open, None
-        if db is not None:
-            db.close()
+        """Do nothing: the file is the journal's."""
 
 
 def _kept(db: sqlite3.Connection, record: Record) -> Record:
@@ -140,25 +101,3 @@ def _kept(db: sqlite3.Connection, record: Record) -> Record:
 
 def _key(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
-
-
-_LEDGERS: Final[weakref.WeakSet[SqliteLedger]] = weakref.WeakSet()
-"""Ledgers of this process: SQLite forbids an open file across a fork, so each is closed for its duration."""
-_FORKING: Final[list[SqliteLedger]] = []
-
-
-def _before_fork() -> None:
-    _FORKING.extend(_LEDGERS)
-    for ledger in _FORKING:
-        ledger._lock.acquire()
-        ledger._close()
-
-
-def _after_fork() -> None:
-    for ledger in _FORKING:
-        ledger._lock.release()
-    _FORKING.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

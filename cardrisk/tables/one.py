@@ -18,7 +18,7 @@ from cardrisk.tables.cells import Fault, safely
 from cardrisk.tables.choices import Choice
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
 from cardrisk.tables.headers import Headers, match_headers
-from cardrisk.tables.instants import EARLIEST, EPOCH, LATEST, MICROSECOND
+from cardrisk.tables.instants import DAY_US, EARLIEST, EPOCH, LATEST
 from cardrisk.tables.money import Money
 from cardrisk.tables.numbers import Number
 from cardrisk.tables.reader import Reader
@@ -287,4 +287,5 @@ def frame_of(cards: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def known_at_one(card: Mapping[str, Any]) -> int:
     """Give the moment a checked card became known, in microseconds since 1970 UTC (see `known_at`)."""
     moment: datetime = card.get("received_at") or card["submitted_at"]
-    return (moment - EPOCH) // MICROSECOND
+    gone = moment - EPOCH
+    return gone.days * DAY_US + gone.seconds * 1_000_000 + gone.microseconds

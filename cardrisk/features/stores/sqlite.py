@@ -206,7 +206,7 @@ class SqliteStore:
 
     def trim(self, before: int) -> int:
         """Forget every entry of a moment before ``before``; returns how many."""
-        with self._writing() as db:
+        with self.writing() as db:
             first = db.execute("SELECT number FROM journal WHERE moment >= ? ORDER BY number LIMIT 1", (before,))
             stop = (first.fetchone() or (_END,))[0]
             gone: int = db.execute("SELECT count(*) FROM journal WHERE number < ? AND kind < 2", (stop,)).fetchone()[0]
@@ -218,7 +218,7 @@ class SqliteStore:
 
         The bytes are overwritten in the file and in its log, as far as no other process still reads them.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             number, moment = db.execute(_HEAD).fetchone() or (0, NULL)
             names, gone = set(), []
             for place, name, data in db.execute(
@@ -242,7 +242,7 @@ class SqliteStore:
 
         The bytes of the old tokens are overwritten as by :meth:`forget`.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             last, moment = db.execute(_HEAD).fetchone() or (0, NULL)
             words = dict(translation)
             both = "SELECT row FROM journal WHERE kind < 2 AND instr(row, ?) > 0"
@@ -268,10 +268,15 @@ class SqliteStore:
             self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Hold the file for one transaction."""
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection to whoever keeps more in the same file; a second one would empty this one's cache."""
         with self._lock, told(self.path):
-            db = self._connection()
+            yield self._connection()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file for one transaction."""
+        with self.reading() as db:
             try:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
