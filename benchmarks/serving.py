@@ -114,7 +114,8 @@ class Ground:
         files = [self.model.files[name] for name in ("fail.txt", "cause.txt") if name in self.model.files]
         self.boosters = [lgb.Booster(model_str=text.decode()) for text in files]
         self.row = np.random.default_rng(0).random((1, self.model.fail.n_features))
-        self.cards = [plain(row) for row in self.late.to_dict("records")]
+        rows = [plain(row) for row in self.late.to_dict("records")]
+        self.cards = [row for row in rows if isinstance(check_one(row), dict)]  # the world holds refused ones too
         self.count = min(300 if small else 2_000, len(self.cards) - WARM)
 
     def scorer(self, store: str = "memory://", reasons: Any = "none", past: pd.DataFrame | None = None) -> Any:
