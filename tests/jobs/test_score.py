@@ -42,15 +42,16 @@ def job(tiny, key, tmp_path):
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "folder"])
 def test_pieces_give_the_bytes_of_the_whole(job, kind, tmp_path, full_or, capsys):
+    rows = full_or(150, 60)
     for seed in range(full_or(40, 1)):
-        rng, asked, given = job(seed, kind)
+        rng, asked, given = job(seed, kind, rows)
         suffix = "csv" if kind == "csv" else "parquet"
         whole, pieces = tmp_path / f"{seed}.{suffix}", tmp_path / f"{seed}b.{suffix}"
         if kind == "folder":
             given.to_parquet(tmp_path / "one.parquet")
         one = {**asked, "cards": str(tmp_path / "one.parquet")} if kind == "folder" else asked
         code = run(**one, out=str(whole), limits=WHOLE, reasons="all")
-        assert run(**asked, out=str(pieces), limits=tiny_limits(rng, 150), workers=1, reasons="all") == code
+        assert run(**asked, out=str(pieces), limits=tiny_limits(rng, rows), workers=1, reasons="all") == code
         assert files(pieces) == files(whole)
         assert f"{len(given):,} rows in = " in capsys.readouterr().out
         assert not folder_of(pieces).exists()
@@ -64,8 +65,8 @@ def test_two_processes_give_the_bytes_of_one(job, tmp_path):
     assert files(tmp_path / "a.parquet") == files(tmp_path / "b.parquet")
 
 
-def test_codes_that_a_spreadsheet_rounded_are_judged_by_the_whole_column(job, tmp_path):
-    _, asked, given = job(2)
+def test_codes_that_a_spreadsheet_rounded_are_judged_by_the_whole_column(job, tmp_path, full_or):
+    _, asked, given = job(2, rows=full_or(150, 50))
     given["card_no"] = "123456789012345678"
     given.loc[:8, "card_no"] = "123456789012345000"  # nine in one piece: suspicious alone, chance in the whole
     for share, name in ((0.0, "few"), (0.9, "most")):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cardrisk.features.arrays import DAY, I64, NULL
 from cardrisk.features.derived import resubmitted
-from cardrisk.features.parts.narrow import cards_in
+from cardrisk.features.parts.narrow import NarrowCards, cards_in
 from cardrisk.features.parts.plan import RESUBMITTED, PartPlan
 from cardrisk.features.rings import COLUMNS, FACTS, SPAN, build, look_each
 from cardrisk.features.statistics import CARD
@@ -73,7 +73,7 @@ def rings_on(day: int, events: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFr
     first = int(np.searchsorted(cards.time, start - SPAN))
     values, size = _values(cards.columns)
     counted = np.where(cards.push[:, None] == 1, values, -1)
-    state = _standing(cards.columns["seq"], answers, start)
+    state = _standing(cards, answers, start)
     parent, degree = np.zeros(size, np.int64), np.zeros(size, np.int64)
     stats = np.zeros((size, 3), np.int64)
     build(counted, first, stop, state, parent, degree, stats)
@@ -98,19 +98,14 @@ def _values(columns: dict[str, I64]) -> tuple[I64, int]:
     return out, max(size, 1)
 
 
-def _standing(seq: I64, answers: pd.DataFrame, moment: int) -> I64:
+def _standing(cards: NarrowCards, answers: pd.DataFrame, moment: int) -> I64:
     """Return known and failed of each card as of ``moment``."""
-    state = np.zeros((seq.size, 2), np.int64)
+    state = np.zeros((cards.time.size, 2), np.int64)
     time, until = answers["time"].to_numpy(), answers["until"].to_numpy()
     stands = answers[(time < moment) & (until >= moment)]
-    order = np.argsort(seq, kind="stable")
-    about = stands["seq"].to_numpy()
-    place = np.searchsorted(seq, about, sorter=order)
-    inside = place < seq.size
-    place[inside] = order[place[inside]]
-    inside[inside] = seq[place[inside]] == about[inside]
-    state[place[inside], 0] = stands["known"].to_numpy()[inside]
-    state[place[inside], 1] = stands["failed"].to_numpy()[inside]
+    place, inside = cards.find(stands["seq"].to_numpy())
+    state[place, 0] = stands["known"].to_numpy()[inside]
+    state[place, 1] = stands["failed"].to_numpy()[inside]
     return state
 
 

@@ -16,7 +16,9 @@ from cardrisk.features.parts.keyed import only
 from cardrisk.features.parts.narrow import mismatch
 from cardrisk.features.parts.plan import MISMATCH, PartPlan, label, part_plan
 
-BLOCK: Final = 4_096
+BLOCK: Final = 512
+SPARSE: Final = 4
+"""Rows are looked up in a table of at most so many places a row."""
 
 
 class Rows:
@@ -36,6 +38,7 @@ class Rows:
         self.features, self.plan = features, part_plan(features)
         self._frame, self._seq = frame, np.asarray(seq, np.int64)
         self._found: dict[str, Array] = {}
+        self._places = _places(self._seq)
         declared = {feature.name: feature.dtype for feature in features}
         for part in self.plan.parts:
             for name in part.columns:
@@ -44,9 +47,8 @@ class Rows:
 
     def add(self, result: pd.DataFrame) -> None:
         """Take what a part (or a function of ``parts.facts``) says of some of these rows; others are left out."""
-        seq = result["seq"].to_numpy()
-        place = np.minimum(np.searchsorted(self._seq, seq), max(self._seq.size - 1, 0))
-        here = self._seq[place] == seq if self._seq.size else np.zeros(seq.size, bool)
+        place = self._place_of(result["seq"].to_numpy())
+        here = place >= 0
         whole = bool(here.all())
         place = place if whole else place[here]
         for name, column in result.items():
@@ -56,6 +58,17 @@ class Rows:
                 self._found[str(name)] = np.full(len(self._frame), NULL)
             values = column.to_numpy()
             self._found[str(name)][place] = values if whole else values[here]
+
+    def _place_of(self, seq: I64) -> I64:
+        """Return the position of each row, -1 of one that is not among these."""
+        if not self._seq.size:
+            return np.full(seq.size, -1)
+        if self._places is not None:
+            away = seq - self._seq[0]
+            inside = (away >= 0) & (away < self._places.size)
+            return np.where(inside, self._places[np.where(inside, away, 0)], -1)
+        place = np.minimum(np.searchsorted(self._seq, seq), self._seq.size - 1)
+        return np.where(self._seq[place] == seq, place, -1)
 
     def finished(self) -> pd.DataFrame:
         """Return the features of the rows: columns, dtypes and bits of :func:`cardrisk.features.compute`."""
@@ -68,16 +81,17 @@ class Rows:
     def _late(self) -> dict[str, Array]:
         slots = [self._slot(label(slot)) for slot in self.plan.slots]
         rows = len(self._frame)
-        out: dict[str, Array] = {}
-        for dtype in ("float32", "float64"):
-            end = only(self.plan.late, dtype)
-            finished = np.empty((len(end.features), rows), dtype)
-            for first in range(0, rows if end.features else 0, BLOCK):
-                stop = min(first + BLOCK, rows)
-                raw = np.stack([slot[first:stop] for slot in slots])
-                finish_columns(raw, end.ops, end.arguments, end.constants, finished, first, stop)
-            out |= {f.name: column for f, column in zip(end.features, finished, strict=True)}
-        return out
+        ends = [end for dtype in ("float32", "float64") if (end := only(self.plan.late, dtype)).features]
+        done = [np.empty((len(end.features), rows), end.features[0].dtype) for end in ends]
+        raw = np.empty((len(slots), BLOCK), np.int64)
+        for first in range(0, rows, BLOCK):
+            stop = min(first + BLOCK, rows)
+            for i, slot in enumerate(slots):
+                raw[i, : stop - first] = slot[first:stop]
+            for end, into in zip(ends, done, strict=True):
+                finish_columns(raw, end.ops, end.arguments, end.constants, into, first, stop)
+        both = zip(ends, done, strict=True)
+        return {f.name: column for end, into in both for f, column in zip(end.features, into, strict=True)}
 
     def _slot(self, name: str) -> I64:
         """A whole number per row: handed on by a part, told by facts, or read from the row itself."""
@@ -90,6 +104,15 @@ class Rows:
         if name in self.plan.derived:
             return np.full(len(self._frame), NULL)
         return number_of(self._frame, name)
+
+
+def _places(seq: I64) -> I64 | None:
+    """Return, for each number from the first to the last, its position or -1; None where rows lie far apart."""
+    if not seq.size or int(seq[-1]) - int(seq[0]) >= SPARSE * seq.size:
+        return None
+    table = np.full(int(seq[-1] - seq[0]) + 1, -1)
+    table[seq - seq[0]] = np.arange(seq.size)
+    return table
 
 
 def late_names(plan: PartPlan) -> list[str]:

@@ -15,7 +15,7 @@ from cardrisk.features.arrays import I64, NULL, Array
 from cardrisk.features.declare import Key
 from cardrisk.features.finish import finish_columns
 from cardrisk.features.grouping import group_cards
-from cardrisk.features.parts.narrow import NarrowAnswers, NarrowCards, answers_in, cards_in, entity_of
+from cardrisk.features.parts.narrow import NarrowAnswers, NarrowCards, answers_in, cards_in, entity_of, find
 from cardrisk.features.parts.plan import Part
 from cardrisk.features.plan import Finish, KeyPlan
 from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
@@ -44,14 +44,54 @@ def answers_for(part: Part, answers: pd.DataFrame, events: pd.DataFrame, *, card
     ``events`` must hold every card of ``answers`` that has an entity; only what the part reads is kept, with
     ``card_time`` also the card's own moment, which ``compute_large`` wants.
     """
-    names = ["seq", "rank", "time", "until", "known", "failed", *(f"is {column}" for column in part.told)]
     sorted_seq = events["seq"].is_monotonic_increasing
     known = events if sorted_seq else events.sort_values("seq")
-    seq, about = known["seq"].to_numpy(), answers["seq"].to_numpy()
-    place = np.minimum(np.searchsorted(seq, about), max(seq.size - 1, 0))
-    here = seq[place] == about if seq.size else np.zeros(about.size, bool)
+    place, here = find(known["seq"].to_numpy(), answers["seq"].to_numpy())
     wanted = {"entity": "entity", **({"card_time": "time"} if card_time else {})}
-    return answers.loc[here, names].assign(**{name: known[of].to_numpy()[place[here]] for name, of in wanted.items()})
+    found = {name: known[of].to_numpy()[place[here]] for name, of in wanted.items()}
+    return answers.loc[here, told_by(part)].assign(**found)
+
+
+def told_by(part: Part) -> list[str]:
+    """Columns of the answers that a part reads."""
+    return ["seq", "rank", "time", "until", "known", "failed", *(f"is {column}" for column in part.told)]
+
+
+class Hand:
+    """Some events and the answers about them, dealt to one part after the other without a search for each.
+
+    Correct when :meth:`deal` gives :func:`events_for` and :func:`answers_for` (with ``card_time``), as columns.
+
+    Parameters
+    ----------
+    events
+        Ascending in ``seq``.
+    answers
+        About any cards.
+    """
+
+    def __init__(self, events: pd.DataFrame, answers: pd.DataFrame) -> None:
+        self._events = _columns(events)
+        self._narrow = events
+        self._wanted = ((events["asks"] == 1) | (events["counts"] == 1)).to_numpy()
+        place, here = find(events["seq"].to_numpy(), answers["seq"].to_numpy())
+        self._place = place[here]
+        known = answers if here.all() else answers[here]
+        self._answers = {**_columns(known), "card_time": events["time"].to_numpy()[self._place]}
+
+    def deal(self, part: Part) -> tuple[dict[str, I64], I64, dict[str, I64], I64]:
+        """Return events and answers with what the part reads, and which rows of each are the part's."""
+        entity = entity_of(self._narrow, part.key)
+        mine = (entity != NULL) & self._wanted
+        events = {name: self._events[name] for name in ("seq", "time", "asks", "counts", *part.events)}
+        events["entity"] = entity
+        answers = {name: self._answers[name] for name in (*told_by(part), "card_time")}
+        answers["entity"] = entity[self._place]
+        return events, np.flatnonzero(mine), answers, np.flatnonzero(mine[self._place])
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, I64]:
+    return {str(name): column.to_numpy() for name, column in frame.items()}
 
 
 def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:

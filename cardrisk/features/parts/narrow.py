@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,17 @@ class NarrowCards(Cards):
     """Cards whose columns are identities and whole numbers already."""
 
     columns: dict[str, I64] = field(default_factory=dict)
+
+    @cached_property
+    def by_seq(self) -> I64:
+        """Positions of the events in the order of ``seq``."""
+        return np.argsort(self.columns["seq"], kind="stable")
+
+    def find(self, seq: I64) -> tuple[I64, Bool]:
+        """Return the positions of those events that are here, and which they are; quick where ``seq`` ascends."""
+        ordered = self.columns["seq"][self.by_seq]
+        place, here = find(ordered, seq)
+        return self.by_seq[place[here]], here
 
     def number(self, name: str) -> I64:
         """Return a whole-number fact, in time order."""
@@ -180,33 +192,44 @@ def entity_of(events: pd.DataFrame, key: Key) -> I64:
     return together(columns)
 
 
+def find(ordered: I64, numbers: I64) -> tuple[I64, Bool]:
+    """Return where numbers stand among ordered ones (anywhere, if they do not), and which of them do."""
+    place = np.minimum(np.searchsorted(ordered, numbers), max(ordered.size - 1, 0))
+    return place, ordered[place] == numbers if ordered.size else np.zeros(numbers.size, bool)
+
+
 def cards_in(events: pd.DataFrame) -> NarrowCards:
     """Bring events of some entities into time order."""
     seq, moment = events["seq"].to_numpy(), events["time"].to_numpy()
-    order = np.lexsort((seq, moment))
+    ascending = bool((seq[1:] > seq[:-1]).all())
+    order = np.argsort(moment, kind="stable") if ascending else np.lexsort((seq, moment))
     columns = {str(name): np.ascontiguousarray(column.to_numpy()[order]) for name, column in events.items()}
     rows = np.where(columns["asks"] == 1, np.arange(order.size), -1)
     time, counts = columns["time"], columns["counts"].astype(np.int32)
-    return NarrowCards([], time, np.arange(order.size), rows, counts, columns=columns)
+    cards = NarrowCards([], time, np.arange(order.size), rows, counts, columns=columns)
+    if ascending:
+        cards.by_seq = np.empty(order.size, np.int64)
+        cards.by_seq[order] = np.arange(order.size)
+    return cards
 
 
 def answers_in(answers: pd.DataFrame, cards: NarrowCards) -> NarrowAnswers:
     """Bring answers about cards of a part into time order, revisions linked."""
-    answers = answers.sort_values(["time", "rank"], kind="stable", ignore_index=True)
-    seq, about = cards.columns["seq"], answers["seq"].to_numpy()
-    by_seq = np.argsort(seq, kind="stable")
-    place = by_seq[np.searchsorted(seq, about, sorter=by_seq)] if about.size else np.empty(0, np.int64)
-    before, after = _chains(place)
-    known, failed = answers["known"].to_numpy(), answers["failed"].to_numpy()
-    return NarrowAnswers(
-        place, answers["time"].to_numpy(), known, failed, before, after, answers, np.arange(len(answers))
-    )
+    order = np.lexsort((answers["rank"].to_numpy(), answers["time"].to_numpy()))
+    place = cards.find(answers["seq"].to_numpy())[0][order]
+    told = pd.DataFrame({name: column.to_numpy()[order] for name, column in answers.items()}, copy=False)
+    before, after = _chains(place, told["until"].to_numpy())
+    known, failed = told["known"].to_numpy(), told["failed"].to_numpy()
+    return NarrowAnswers(place, told["time"].to_numpy(), known, failed, before, after, told, np.arange(order.size))
 
 
-def _chains(card: I64) -> tuple[I64, I64]:
+def _chains(card: I64, until: I64) -> tuple[I64, I64]:
     """Link answers of the same card, given in time order: the one before (-1) and after (``NEVER``)."""
     before, after = np.full(card.size, -1, np.int64), np.full(card.size, NEVER, np.int64)
-    order = np.argsort(card, kind="stable")
+    revised = np.zeros(int(card.max()) + 1 if card.size else 0, bool)
+    revised[card[until < NEVER]] = True
+    some = np.flatnonzero(revised[card])  # a card with one answer has nothing to link
+    order = some[np.argsort(card[some], kind="stable")]
     same = card[order][1:] == card[order][:-1]
     before[order[1:][same]] = order[:-1][same]
     after[order[:-1][same]] = order[1:][same]

@@ -15,11 +15,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from cardrisk.jobs.batch.columns import Array, Column, are_numbers, narrowed, stretch
 from cardrisk.tables.arrow import to_pandas
-
-Array = NDArray[Any]
 
 PRIVATE: Final = 0o600
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -40,14 +38,18 @@ class Writer:
         self._path, self._scratch = path, path.with_name(f".{path.name}.{os.getpid()}")
         os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE))
         self._file = pa.OSFile(str(self._scratch), "wb")
-        self._index: dict[str, list[tuple[int, int, int]]] = {}
+        self._index: dict[str, list[list[Any]]] = {}
 
     def add(self, name: str, frame: pd.DataFrame) -> None:
         """Write a frame of int64, float32, float64, times or text, without its index; empty ones are left out.
 
         Frames of one name are read as one, in the order they were added.
         """
-        if len(frame):
+        if not len(frame):
+            return
+        if are_numbers(frame):
+            self._numbers(name, {str(column): values.to_numpy() for column, values in frame.items()}, None)
+        else:
             self.add_table(name, pa.Table.from_batches([_batch(frame)]))
 
     def add_table(self, name: str, table: pa.Table) -> None:
@@ -55,16 +57,54 @@ class Writer:
         start = self._file.tell()
         with pa.ipc.new_stream(self._file, table.schema, options=_COMPRESSED) as stream:
             stream.write_table(table)
-        self._index.setdefault(name, []).append((start, self._file.tell() - start, table.num_rows))
+        self._index.setdefault(name, []).append([table.num_rows, start, self._file.tell() - start])
 
-    def split(self, prefix: str, frame: pd.DataFrame, place: Array) -> None:
-        """Write each row under ``prefix`` and its place, a whole number."""
-        order = np.argsort(place, kind="stable")
-        places, starts = np.unique(np.asarray(place)[order], return_index=True)
-        cut = np.append(starts, len(order))
-        frame = frame.take(order) if len(places) > 1 else frame
+    def split(
+        self, prefix: str, frame: pd.DataFrame | dict[str, Array], place: Array, among: Array | None = None
+    ) -> None:
+        """Write each row under ``prefix`` and its place, a whole number.
+
+        Parameters
+        ----------
+        prefix, frame
+            Numbers, or text too; numbers may come as columns.
+        place
+            One per row.
+        among
+            Rows of the frame that are meant, None: all; ``place`` has one number for each of them.
+        """
+        if not len(place):
+            return
+        places, codes = _coded(place)
+        order = np.argsort(codes, kind="stable") if len(places) > 1 else slice(None)
+        cut = np.searchsorted(codes[order], np.arange(len(places) + 1))
+        if among is not None:
+            order = among[order]
+        if isinstance(frame, dict) or are_numbers(frame):
+            columns = {str(column): np.asarray(values)[order] for column, values in frame.items()}
+            self._numbers(prefix, columns, (places, cut))
+            return
+        frame = frame.iloc[order]
         for i, value in enumerate(places.tolist()):
             self.add(f"{prefix} {value}", frame.iloc[cut[i] : cut[i + 1]])
+
+    def _numbers(self, name: str, columns: dict[str, Array], cut: tuple[Array, Array] | None) -> None:
+        """Write columns of numbers one after the other, and before them where each place's rows begin."""
+        at = None if cut is None else [self._bytes(np.concatenate(cut).astype(np.int64)), len(cut[0])]
+        kept = []
+        for column, values in columns.items():
+            narrow, base = narrowed(values)
+            where = (0, "") if narrow is None else (self._bytes(narrow), str(narrow.dtype))
+            kept.append(Column(column, str(values.dtype), where[1], where[0], base).document())
+        rows = len(next(iter(columns.values())))
+        self._index.setdefault(name, []).append([rows, at, kept])
+
+    def _bytes(self, values: Array) -> int:
+        start = int(self._file.tell())
+        gap = -start % _TAIL
+        self._file.write(bytes(gap))
+        self._file.write(np.ascontiguousarray(values))
+        return start + gap
 
     def close(self, note: Any = None) -> None:
         """Let the file appear, with a note: anything JSON holds."""
@@ -73,6 +113,20 @@ class Writer:
         self._file.write(len(end).to_bytes(_TAIL, "little"))
         self._file.close()
         self._scratch.replace(self._path)
+
+
+def _coded(place: Array) -> tuple[Array, Array]:
+    """Return the distinct places, ascending, and each row's number among them, in few bytes: those sort fast."""
+    low, high = int(place.min()), int(place.max())
+    if low == high:
+        return np.array([low]), np.zeros(len(place), np.uint16)
+    if high - low < 1 << 16:
+        codes = (place - low).astype(np.uint16)
+        there = np.bincount(codes, minlength=high - low + 1) > 0
+        number = np.cumsum(there) - 1
+        return np.flatnonzero(there) + low, number[codes].astype(np.uint16)
+    places, numbers = np.unique(place, return_inverse=True)
+    return places, numbers.astype(np.uint16) if len(places) < 1 << 16 else numbers
 
 
 def _batch(frame: pd.DataFrame) -> pa.RecordBatch:
@@ -105,32 +159,74 @@ class Box:
         length = int.from_bytes(self._map[-_TAIL:], "little")
         end = json.loads(self._map[-_TAIL - length : -_TAIL])
         self.note: Any = end["note"]
-        self._index: dict[str, list[tuple[int, int, int]]] = end["frames"]
+        self._index: dict[str, list[list[Any]]] = end["frames"]
 
-    def names(self) -> list[str]:
-        """Names of the frames that are there."""
-        return list(self._index)
+    def places(self, prefix: str) -> list[int]:
+        """Places under which rows of numbers were split."""
+        found: set[int] = set()
+        for _, at, _ in self._index.get(prefix, ()):
+            found |= set(self._cut(at)[0].tolist())
+        return sorted(found)
+
+    def _cut(self, at: list[int]) -> tuple[Array, Array]:
+        start, size = at
+        both = np.frombuffer(self._map, np.int64, 2 * size + 1, start).copy()
+        return both[:size], both[size:]
+
+    def _found(self, name: str) -> Iterator[tuple[list[Any], int, int]]:
+        """Give the blocks that hold rows of a name, and which rows."""
+        if name in self._index:
+            for block in self._index[name]:
+                yield block, 0, block[0]
+            return
+        prefix, _, value = name.rpartition(" ")
+        for block in self._index.get(prefix, ()):
+            places, cut = self._cut(block[1])
+            i = int(np.searchsorted(places, int(value)))
+            if i < len(places) and places[i] == int(value):
+                yield block, int(cut[i]), int(cut[i + 1])
 
     def rows(self, name: str) -> int:
         """Rows written under a name."""
-        return sum(rows for _, _, rows in self._index.get(name, ()))
+        return sum(stop - first for _, first, stop in self._found(name))
+
+    def numbers(self, name: str) -> list[dict[str, Array]] | None:
+        """Return frames of numbers, each as columns; None where they hold text."""
+        found = []
+        for (_, _, kept), first, stop in self._found(name):
+            if not isinstance(kept, list):
+                return None
+            columns = [Column(*each) for each in kept]
+            found.append({column.name: stretch(self._map, column, first, stop) for column in columns})
+        return found
 
     def read(self, name: str) -> pd.DataFrame | None:
         """Return a frame (text as ``str``, null = NaN); None where nothing was written under that name."""
-        if name not in self._index:
-            return None
+        found = self.numbers(name)
+        if found is not None:
+            return _joined(found)
         table = self.table(name)
         columns = {field.name: _column(table.column(i), field.type) for i, field in enumerate(table.schema)}
         return pd.DataFrame(columns, copy=False)
 
     def table(self, name: str) -> pa.Table:
         """Return what was written under a name that is there, as Arrow holds it."""
-        streams = [pa.py_buffer(self._map[start : start + size]) for start, size, _ in self._index[name]]
+        streams = [pa.py_buffer(self._map[start : start + size]) for _, start, size in self._index[name]]
         return pa.concat_tables([pa.ipc.open_stream(stream).read_all() for stream in streams])
 
     def close(self) -> None:
         """Let go of the file."""
         self._map.close()
+
+
+def _joined(found: list[dict[str, Array]]) -> pd.DataFrame | None:
+    """One frame of many, each given as columns; None of none."""
+    if not found:
+        return None
+    if len(found) == 1:
+        return pd.DataFrame(found[0], copy=False)
+    columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    return pd.DataFrame(columns, copy=False)
 
 
 def _column(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
@@ -145,31 +241,51 @@ def _column(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
     return values.to_numpy()
 
 
-def each(boxes: list[Path], name: str) -> Iterator[pd.DataFrame]:
-    """Give the frames of one name in many files, one at a time."""
-    for path in boxes:
-        box = Box(path)
-        frame = box.read(name)
-        box.close()
-        if frame is not None:
-            yield frame
+class Boxes:
+    """Many files, opened once.
+
+    Parameters
+    ----------
+    paths
+        The files, in the order in which their frames are read.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._boxes = [Box(path) for path in paths]
+
+    def __enter__(self) -> Boxes:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        for box in self._boxes:
+            box.close()
+
+    def each(self, name: str) -> Iterator[pd.DataFrame]:
+        """Give the frames of one name, one file at a time."""
+        for box in self._boxes:
+            frame = box.read(name)
+            if frame is not None:
+                yield frame
+
+    def rows(self, name: str) -> int:
+        """Return how many rows stand under a name."""
+        return sum(box.rows(name) for box in self._boxes)
+
+    def gather(self, *names: str) -> pd.DataFrame | None:
+        """Return the frames of some names, one after the other; None where no file has any."""
+        numbers: list[dict[str, Array]] = []
+        frames: list[pd.DataFrame] = []
+        for box in self._boxes:
+            for name in names:
+                found = box.numbers(name)
+                if found is None:
+                    frames.append(box.read(name))  # type: ignore[arg-type]
+                else:
+                    numbers += found
+        return pd.concat(frames, ignore_index=True) if frames else _joined(numbers)
 
 
-def count(boxes: list[Path], name: str) -> int:
-    """Return how many rows stand under a name in many files."""
-    total = 0
-    for path in boxes:
-        box = Box(path)
-        total += box.rows(name)
-        box.close()
-    return total
-
-
-def gather(boxes: list[Path], *names: str) -> pd.DataFrame | None:
+def gather(paths: list[Path], *names: str) -> pd.DataFrame | None:
     """Return the frames of some names in many files, one after the other; None where no file has any."""
-    found = []
-    for path in boxes:
-        box = Box(path)
-        found += [frame for name in names if (frame := box.read(name)) is not None]
-        box.close()
-    return pd.concat(found, ignore_index=True) if found else None
+    with Boxes(paths) as boxes:
+        return boxes.gather(*names)

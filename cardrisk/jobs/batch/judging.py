@@ -122,10 +122,10 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
     for stage, name in ((FACTS, "facts"), (FACTS, "seen"), (KEYED, "facts")):
         for path in context.files(stage):
             box = Box(path)
-            found = box.read(f"{name} {chunk}")
+            found = box.numbers(f"{name} {chunk}") or []
             box.close()
-            if found is not None:
-                rows.add(found)
+            for columns in found:
+                rows.add(pd.DataFrame(columns, copy=False))
     return rows.finished()
 
 

@@ -9,15 +9,18 @@ import numpy as np
 import pandas as pd
 
 from cardrisk.features.arrays import I64, NULL
-from cardrisk.features.parts import RESUBMITTED, Part, answers_for, compute_part, events_for
+from cardrisk.features.parts import RESUBMITTED, Part, compute_part
+from cardrisk.features.parts.keyed import Hand
 from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Box, Writer, count, each, gather
+from cardrisk.jobs.batch.box import Box, Boxes, Writer, gather
 from cardrisk.jobs.batch.context import Context, asking, chunk_of, unit_of
 from cardrisk.jobs.batch.settling import FACTS, SETTLED, cards_only
 
 DEALT: Final = "dealt"
 KEYED: Final = "keyed"
+TASKS: Final = 8
+"""At least about so many tasks compute features."""
 MOST: Final = 1 << 16
 """Questions answered at a time where events are walked through from disk."""
 
@@ -49,54 +52,67 @@ def deal_chunk(context: Context, chunk: int) -> None:
     events = events_of_chunk(context, chunk)
     answers = gather(context.files(SETTLED), f"answers {chunk}")
     groups = context.settings.groups
+    answers = _no_answers(context) if answers is None else answers
+    hand = Hand(events, answers.iloc[np.argsort(answers["seq"].to_numpy(), kind="stable")])
     for number, part in enumerate(context.plan.parts):
-        mine = events_for(part, events)
-        out.split(f"{number} events", mine, taking.grouped(mine["entity"].to_numpy(), groups))
-        if answers is not None and _reads_answers(part):
-            about = answers_for(part, answers, mine, card_time=True)
-            out.split(f"{number} answers", about, taking.grouped(about["entity"].to_numpy(), groups))
+        mine, rows, about, told = hand.deal(part)
+        out.split(f"{number} events", mine, _group(mine, rows, groups), rows)
+        if _reads_answers(part):
+            out.split(f"{number} answers", about, _group(about, told, groups), told)
     out.close()
+
+
+def _group(columns: dict[str, I64], rows: I64, groups: int) -> I64:
+    return taking.grouped(columns["entity"][rows], groups)
 
 
 def _reads_answers(part: Part) -> bool:
     return any(stream.source in ("answer", "top") for stream in part.plan.streams)
 
 
-def compute_group(context: Context, number: int, group: int) -> None:
-    """Compute one key's features for one group of entities."""
-    part = context.plan.parts[number]
-    out = Writer(context.path(KEYED, f"{number}_{group}"))
-    files = context.files(DEALT)
-    if count(files, f"{number} events {group}") > 2 * context.settings.limits.part:
-        _compute_large(context, part, number, group, out)
-        out.close()
-        return
-    events = gather(files, f"{number} events {group}")
-    if events is not None:
-        answers = gather(files, f"{number} answers {group}")
-        if answers is None:
-            answers = _no_answers(part)
-        found = compute_part(part, events, answers)
-        _add_asking(out, found)
+def shares(groups: int) -> int:
+    """Return into how many tasks the keys of one group are cut, so that few groups keep all cores busy too."""
+    return max(1, TASKS // groups)
+
+
+def compute_group(context: Context, group: int, share: int) -> None:
+    """Compute every so many-th key's features for one group of entities."""
+    out = Writer(context.path(KEYED, f"{group}_{share}"))
+    with Boxes(context.files(DEALT)) as dealt:
+        for number in range(share, len(context.plan.parts), shares(context.settings.groups)):
+            _compute(context, dealt, number, group, out)
     out.close()
 
 
-def _compute_large(context: Context, part: Part, number: int, group: int, out: Writer) -> None:
+def _compute(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
+    part = context.plan.parts[number]
+    if dealt.rows(f"{number} events {group}") > 2 * context.settings.limits.part:
+        _compute_large(context, dealt, number, group, out)
+        return
+    events = dealt.gather(f"{number} events {group}")
+    if events is not None:
+        answers = dealt.gather(f"{number} answers {group}")
+        if answers is None:
+            answers = _no_answers(context).assign(entity=np.empty(0, np.int64))
+        _add_asking(out, compute_part(part, events, answers))
+
+
+def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
     """As above, for entities with too many events: from disk, in the order of time."""
-    files = context.files(DEALT)
     scratch = context.folder / KEYED / f".{number}_{group}"
     shutil.rmtree(scratch, ignore_errors=True)
-    events, answers = (lambda name=f"{number} {what} {group}": each(files, name) for what in ("events", "answers"))
-    for found in compute_large(part, events, answers, scratch, min(context.settings.limits.part, MOST)):
+    events, answers = (lambda name=f"{number} {what} {group}": dealt.each(name) for what in ("events", "answers"))
+    block = min(context.settings.limits.part, MOST)
+    for found in compute_large(context.plan.parts[number], events, answers, scratch, block):
         _add_asking(out, found)
     shutil.rmtree(scratch)
 
 
 def _add_asking(out: Writer, found: pd.DataFrame) -> None:
-    asked = found[asking(found["seq"].to_numpy()) == 1]
-    out.split("facts", asked, chunk_of(asked["seq"].to_numpy()))
+    rows = np.flatnonzero(asking(found["seq"].to_numpy()) == 1)
+    out.split("facts", found, chunk_of(found["seq"].to_numpy()[rows]), rows)
 
 
-def _no_answers(part: Part) -> pd.DataFrame:
-    names = ["seq", "rank", "time", "until", "known", "failed", *(f"is {column}" for column in part.told), "entity"]
+def _no_answers(context: Context) -> pd.DataFrame:
+    names = ["seq", "rank", "time", "until", "known", "failed", *(f"is {column}" for column in context.plan.told)]
     return pd.DataFrame({name: np.empty(0, np.int64) for name in names})

@@ -148,9 +148,9 @@ class _Job:
             self._facts(settle)
             chunks = [(chunk, valid) for chunk, _, valid in deal]
             self._stage(keying.DEALT, "deal events", [("deal", (c,), c) for c, v in chunks if v], len(deal))
-            numbers = range(len(self.context.plan.parts))
+            shares = range(keying.shares(settle))
             tasks: list[tuple[str, tuple[Any, ...], object]] = [
-                ("compute", (n, g), f"{n}_{g}") for n in numbers for g in range(settle)
+                ("compute", (g, share), f"{g}_{share}") for g in range(settle) for share in shares
             ]
             self._stage(keying.KEYED, "compute features", tasks)
             self._drop(keying.DEALT, settling.SETTLED)
@@ -229,7 +229,7 @@ class _Job:
         for i, unit in enumerate(self.context.settings.units):
             if unit.table == "submissions":
                 box = Box(self.context.path(taking.STAGE, i))
-                days |= {int(name.split(" ")[1]) for name in box.names() if name.startswith("ring ")}
+                days |= set(box.places("ring"))
                 box.close()
         return sorted(days)
 

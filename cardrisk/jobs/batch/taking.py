@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cardrisk.codes import TOKENS
 from cardrisk.features.arrays import I64, NULL
@@ -30,6 +32,7 @@ from cardrisk.jobs.batch.box import Writer
 from cardrisk.jobs.batch.context import Context, chunk_of, place_of
 from cardrisk.jobs.batch.source import Unit, pieces
 from cardrisk.tables import OUTCOMES, SUBMISSIONS, Checked, Contract, check
+from cardrisk.tables.arrow import strings, to_pandas
 from cardrisk.tables.headers import match_headers
 from cardrisk.tables.masks import masked
 from cardrisk.tables.pieces import CODES, contract_of
@@ -148,6 +151,10 @@ def _given_ids(frame: pd.DataFrame, checked: Checked) -> pd.Series:
     header = next((h for h, name in checked.aliases.items() if name == "submission_id"), "submission_id")
     if header not in frame:
         return pd.Series(None, index=range(len(frame)), dtype="str")
+    array = strings(frame[header])
+    if array is not None:
+        short = pc.if_else(pc.less_equal(pc.utf8_length(array), LONGEST_ID), array, pa.scalar(None, pa.large_string()))
+        return pd.Series(to_pandas(short))
     cells = objects(frame[header])
     return pd.Series([c if isinstance(c, str) and len(c) <= LONGEST_ID else None for c in cells], dtype="str")
 
@@ -155,17 +162,27 @@ def _given_ids(frame: pd.DataFrame, checked: Checked) -> pd.Series:
 def _shown_otherwise(frame: pd.DataFrame, checked: Checked, given: pd.Series) -> pd.DataFrame:
     """Valid rows whose id stands in the file in another way: what to show, should they turn out to be repeats."""
     column = frame.iloc[:, match_headers(list(frame.columns), SUBMISSIONS).positions["submission_id"]]
-    cells = objects(column.take(checked.rows))
-    ids = checked.valid["submission_id"].to_numpy(object)
-    other = np.array([i for i, (c, name) in enumerate(zip(cells, ids, strict=True)) if c != name], np.int64)
+    column = column.take(checked.rows)
+    other = _different(column, checked.valid["submission_id"])
     rows = checked.rows[other]
+    cells = objects(column.take(other))
     return pd.DataFrame(
         {
             "row": rows,
-            "value": pd.Series([masked(cells[i]) for i in other.tolist()], dtype="str"),
+            "value": pd.Series([masked(cell) for cell in cells], dtype="str"),
             "id": given.take(rows).reset_index(drop=True),
         }
     )
+
+
+def _different(cells: pd.Series, ids: pd.Series) -> I64:
+    """Return positions of cells that are not the very text of an id."""
+    array, read = strings(cells), strings(ids)
+    if array is not None and read is not None:
+        same = pc.fill_null(pc.equal(array, read), False).to_numpy(zero_copy_only=False)
+        return np.flatnonzero(~same)
+    pairs = zip(objects(cells), objects(ids), strict=True)
+    return np.array([i for i, (cell, name) in enumerate(pairs) if cell != name], np.int64)
 
 
 def tell_unit(context: Context, number: int) -> None:
