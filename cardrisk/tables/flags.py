@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from cardrisk.tables.cells import Fault, is_null_word, tidy
 from cardrisk.tables.numbers import number
@@ -47,6 +48,8 @@ class Flag(Reader):
 
     def column(self, cells: pd.Series, zone: tzinfo | None) -> Parsed:
         """Read a whole column into ``boolean``."""
-        if isinstance(cells.dtype, pd.BooleanDtype | np.dtypes.BoolDType):
+        dtype = cells.dtype
+        arrow = isinstance(dtype, pd.ArrowDtype) and pa.types.is_boolean(dtype.pyarrow_dtype)
+        if arrow or isinstance(dtype, pd.BooleanDtype | np.dtypes.BoolDType):
             return Parsed(cells.astype("boolean").array)
         return Reader.column(self, cells, zone)
