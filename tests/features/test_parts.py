@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cardrisk.features import FEATURES, compute, parts
+from cardrisk.features.parts.keyed import Hand
 from cardrisk.features.parts.large import compute_large
 
 from . import cutting, worlds
@@ -77,6 +78,26 @@ def test_combinations_depend_on_order_and_are_null_where_any_part_is():
     both = parts.together([one, other])
     assert both[0] != both[1]
     assert both[2] == parts.narrow.NULL
+
+
+def test_one_search_deals_what_a_search_a_part_would(full_or):
+    for seed in range(full_or(50, 3)):
+        _, submissions, outcomes = trouble(seed)
+        events = parts.events_of(submissions, np.arange(len(submissions)), FEATURES, asks=seed % 2 == 0)
+        events[parts.RESUBMITTED] = 0
+        ids = events[["seq", "time"]].assign(id=submissions["submission_id"].to_numpy())
+        _, answers = parts.settled(ids, parts.outcomes_of(outcomes, np.arange(len(outcomes)), FEATURES))
+        some = events.iloc[seed :: 1 + seed % 3]
+        hand = Hand(some, answers)
+        for part in parts.part_plan(FEATURES).parts:
+            mine, rows, about, told = hand.deal(part)
+            expected = parts.events_for(part, some)
+            about_them = parts.answers_for(part, answers, expected, card_time=True)[list(about)]
+            for found, frame in (
+                (pd.DataFrame(mine).iloc[rows], expected),
+                (pd.DataFrame(about).iloc[told], about_them),
+            ):
+                pd.testing.assert_frame_equal(found.reset_index(drop=True), frame.reset_index(drop=True))
 
 
 def test_entities_walked_from_disk_have_the_bits_of_the_whole(full_or, tmp_path):

@@ -1,0 +1,75 @@
+"""What a box gives back is what was put into it, however it was split and whatever the values are."""
+
+import numpy as np
+import pandas as pd
+
+from cardrisk.features.arrays import NULL
+from cardrisk.jobs.batch.box import Box, Boxes, Writer
+
+EDGES = [NULL, -(2**40), -1, 0, 1, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**62]
+
+
+def numbers(rng, rows):
+    """Columns of every width, with and without nulls, some of them constant."""
+    columns = {f"to {edge}": rng.choice([low, low + 1, edge], rows) for edge in EDGES for low in (min(edge, 0),)}
+    columns["one"] = np.full(rows, rng.choice(EDGES))
+    columns["half"] = rng.normal(size=rows).astype("float32")
+    columns["whole"] = np.where(rng.random(rows) < 0.5, np.nan, rng.normal(size=rows))
+    return pd.DataFrame(columns)
+
+
+def test_numbers_come_back_with_their_bits(tmp_path, full_or):
+    for seed in range(full_or(500, 20)):
+        rng = np.random.default_rng([3, seed])
+        frame, place = numbers(rng, 200), rng.choice(EDGES[1:], 200)
+        if seed % 2:
+            place = rng.integers(0, 5, 200) + int(rng.choice([0, 2**50]))
+        some = np.flatnonzero(rng.random(200) < 0.7)
+        out = Writer(tmp_path / "a.box")
+        out.add("all", frame)
+        out.add("all", frame)
+        out.split("by", frame, place[some], some)
+        out.close({"note": 1})
+        box = Box(tmp_path / "a.box")
+        pd.testing.assert_frame_equal(box.read("all"), pd.concat([frame, frame], ignore_index=True))
+        assert box.places("by") == np.unique(place[some]).tolist()
+        for value in np.unique(place).tolist():
+            mine = frame.iloc[some[place[some] == value]].reset_index(drop=True)
+            assert box.rows(f"by {value}") == len(mine)
+            if len(mine):
+                pd.testing.assert_frame_equal(box.read(f"by {value}"), mine)
+        assert box.read("by 77") is None
+        assert box.read("nothing") is None
+        assert box.note == {"note": 1}
+
+
+def test_text_and_times_come_back(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "id": pd.Series(["a", None, "卡"], dtype="str"),
+            "at": pd.to_datetime(["2026-01-01", None, "2026-01-02"], utc=True).astype("datetime64[us, UTC]"),
+            "n": [1, 2, 3],
+        }
+    )
+    out = Writer(tmp_path / "a.box")
+    out.add("f", frame)
+    out.split("by", frame, np.array([5, 4, 5]))
+    out.close()
+    box = Box(tmp_path / "a.box")
+    pd.testing.assert_frame_equal(box.read("f"), frame)
+    pd.testing.assert_frame_equal(box.read("by 5"), frame.iloc[[0, 2]].reset_index(drop=True))
+
+
+def test_many_boxes_are_read_as_one(tmp_path):
+    rng = np.random.default_rng(4)
+    frames = [numbers(rng, rows) for rows in (3, 5, 4)]
+    for i, frame in enumerate(frames):
+        out = Writer(tmp_path / f"{i}.box")
+        out.split("by", frame, np.arange(len(frame)) % 2)
+        out.close()
+    with Boxes([tmp_path / f"{i}.box" for i in range(3)]) as boxes:
+        odd = pd.concat([frame.iloc[1::2] for frame in frames], ignore_index=True)
+        pd.testing.assert_frame_equal(boxes.gather("by 1"), odd)
+        assert boxes.rows("by 1") == len(odd)
+        assert [len(frame) for frame in boxes.each("by 0")] == [2, 3, 2]
+        assert boxes.gather("by 9") is None
