@@ -19,6 +19,7 @@ from cardrisk.jobs.spark.work import Work
 from cardrisk.tables import check_outcomes, check_submissions
 from tests.canary import Canaries
 from tests.conftest import KEY, TEST_ALL
+from tests.jobs import roads
 from tests.jobs.spark_cluster import cluster, why_not
 from tests.jobs.test_spark_tasks import assert_same, refused, untidy
 
@@ -99,6 +100,25 @@ def test_scores_are_those_of_one_process_and_nothing_holds_a_code(
     result.table.unpersist()
 
 
+def test_one_by_one_a_batch_and_spark_are_the_same_bits_with_answers_in_between(
+    spark, tiny, key_file, folder, full_or
+) -> None:
+    """The answers of the first cards are known to the last ones: they were given after the history ended."""
+    cards, past, told = roads.stream(tiny, full_or(100_000, 500))
+    assert told["answered_at"].between(*cards["submitted_at"].iloc[[0, -1]]).sum() > len(cards) // 10
+    model, place = str(tiny.bundle), folder / "roads"
+    expected = cardrisk.score(cards, model=model, history=(past, told), key=key_file)
+    row = np.arange(len(cards))
+    assert_same(roads.in_pieces(model, key_file, cards, past, told, place).assign(row=row), expected)
+    assert_same(roads.one_by_one(model, key_file, cards, past, told).assign(row=row), expected)
+    cards.assign(n=row).to_parquet(place / "numbered.parquet", row_group_size=len(cards) // 5, index=False)
+    names = ("numbered.parquet", "data/submissions.parquet", "data/outcomes.parquet")
+    given, *history = (spark.read.parquet(str(place / name)) for name in names)
+    found = engine.score(given, model=model, history=tuple(history), key=key_file, order="n", tasks=4)
+    assert_same(found.toArrow().to_pandas(), expected)
+    found.unpersist()
+
+
 def test_training_features_are_those_of_one_process(planted, tables, key_file) -> None:
     _, cards, past, told = planted
     now, then = (intake(check_submissions(table).valid, key=key_file) for table in (cards, past))
@@ -116,20 +136,24 @@ def test_training_features_are_those_of_one_process(planted, tables, key_file) -
     assert_same(got, expected.reset_index(drop=True))
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv"] if TEST_ALL else ["csv"])
-def test_files_have_the_bytes_of_the_local_engine(
-    suffix, spark, tiny, planted, key_file, tmp_path, monkeypatch
-) -> None:
+@pytest.mark.parametrize("kind", ["parquet", "csv", "folder", "folder of csv"] if TEST_ALL else ["csv"])
+def test_files_have_the_bytes_of_the_local_engine(kind, spark, tiny, planted, key_file, tmp_path, monkeypatch) -> None:
     from cardrisk.jobs import score
 
     monkeypatch.setenv("CARDRISK_KEY", KEY)
     _, cards, past, told = planted
-    given = tmp_path / f"cards.{suffix}"
+    suffix = "csv" if "csv" in kind else "parquet"
+    given = tmp_path / ("cards" if "folder" in kind else f"cards.{suffix}")
+    if "folder" in kind:
+        given.mkdir()
+    files = [given / f"{i}.{suffix}" for i in range(3)] if "folder" in kind else [given]
     data = tmp_path / "data"
     data.mkdir()
     past.to_parquet(data / "submissions.parquet", index=False)
     told.to_parquet(data / "outcomes.parquet", index=False)
-    cards.to_parquet(given, row_group_size=250) if suffix == "parquet" else cards.to_csv(given, index=False)
+    for path, rows in zip(files, np.array_split(np.arange(len(cards)), len(files)), strict=True):
+        some = cards.iloc[rows]
+        some.to_parquet(path, row_group_size=250) if suffix == "parquet" else some.to_csv(path, index=False)
     same = {"cards": str(given), "model": str(tiny.bundle), "history": str(data)}
     assert score.run(**same, out=str(tmp_path / f"local.{suffix}")) == 1
     assert engine.run(**same, out=str(tmp_path / f"spark.{suffix}"), key=key_file, tasks=2) == 1
