@@ -100,7 +100,7 @@ def track(
 
         identity = _experiment(client, experiment)
         nested = mlflow.active_run() is not None
-        with mlflow.start_run(experiment_id=identity, nested=nested) as run:
+        with mlflow.start_run(experiment_id=identity, nested=nested, run_name=f"model {model.version}") as run:
             mlflow.set_tags({"cardrisk.version": __version__, aliases.MODEL: model.version})
             mlflow.log_params({**describe(model), **(params or {})})
             for name, figure in (figures or {}).items():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeAlias
 
 from cardrisk.features import Feature
+from cardrisk.risk import phrases
 
 Language: TypeAlias = Literal["en", "zh"]
 Row: TypeAlias = Mapping[str, object]
@@ -245,10 +246,28 @@ def _out_of_region(feature: Feature, number: float, row: Row) -> Pair:
 
 
 def _category(feature: Feature, value: str) -> Pair:
-    return f"{feature.name.replace('_', ' ')}: {value}", f"{feature.name}: {value}"
+    said = phrases.BY_WORD.get((feature.name, value))
+    return said or (f"{feature.name.replace('_', ' ')}: {value}", f"{feature.name}: {value}")
 
 
 def _plain(feature: Feature, number: float, row: Row) -> Pair:
+    if feature.name in phrases.BY_FLAG:
+        return phrases.BY_FLAG[feature.name][number > 0]
+    pair = phrases.BY_NAME.get(feature.name) or phrases.BY_STATISTIC.get(feature.statistic)
+    if pair is not None:
+        english, chinese = (
+            text.format(n=_short(number), share=_percent(number), who=who, when=when)
+            for text, who, when in zip(pair, _who(feature), _when(feature), strict=True)
+        )
+        return english, chinese
+    return phrases.length_off(feature.name, number) or _bare(feature, number)
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number == round(number) or abs(number) >= 100 else f"{number:.1f}"
+
+
+def _bare(feature: Feature, number: float) -> Pair:
     said = f"{feature.name.replace('_', ' ')}: {number:.4g}"
     return f"{said} {feature.unit}" if feature.key else said, f"{feature.name} = {number:.4g}"
 

@@ -100,4 +100,6 @@ def _fetch(reference: str) -> Path:
         return Path(download(artifact_uri=reference))
     except (MlflowException, OSError) as error:
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise BundleError(f"cannot fetch {reference} from MLflow: {first}") from None
+        raise BundleError(
+            f"cannot fetch {reference} from MLflow: {first}; MLFLOW_TRACKING_URI names the store it is looked up in"
+        ) from None

@@ -6,7 +6,7 @@ from cardrisk.errors import InputError
 from cardrisk.facts import CAUSES
 from cardrisk.features import FEATURES, compute
 from cardrisk.policy.costs import ACTIONS
-from cardrisk.risk import train
+from cardrisk.risk import phrases, train
 from cardrisk.risk.advice import advice
 from cardrisk.risk.evidence import sentence, topic
 from cardrisk.risk.explain import contributions, reasons_for
@@ -69,6 +69,31 @@ def test_evidence_counts_as_a_reviewer_would():
     assert sentence(price, {"price_ratio": 0.62}, "en") == "The asking price is 62 % of face value"
     gone = FEATURES["days_until_valid_until"]
     assert sentence(gone, {gone.name: -3.2}, "zh") == "已过期 3 天"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "english", "chinese"),
+    [
+        ("entry_method", "photo", "The code was read from a photo", "卡密由照片识别"),
+        ("entry_method", "carved", "Entry method: carved", "Entry_method: carved"),
+        ("code_kinds_fitting", 0.0, "The code has the shape of 0 known kinds", "卡号卡密符合 0 个已知卡种的格式"),
+        ("code_secret_length_off", -1.0, "The secret is too short by 1", "卡密少 1 位"),
+        ("account_bound", 1.0, "The card is bound", "该卡已绑定账户"),
+        ("store_known_life", 9.0, "9 cards of this store have an answer so far", "迄今该门店有 9 张卡已有结果"),
+        ("ring_failure_share", 0.75, "75 % of the linked cards failed", "关联卡失败率为 75 %"),
+        ("request_cards", 3.0, "3 cards were handed in together", "同批共提交 3 张卡"),
+    ],
+)  # fmt: skip
+def test_a_number_or_a_word_is_told_as_a_person_would(name, value, english, chinese):
+    feature = FEATURES[name]
+    assert sentence(feature, {name: value}, "en") == english
+    assert sentence(feature, {name: value}, "zh") == chinese
+
+
+def test_every_phrase_belongs_to_a_feature():
+    named = {*phrases.BY_NAME, *phrases.BY_FLAG, *(name for name, _ in phrases.BY_WORD)}
+    assert named <= {feature.name for feature in FEATURES}
+    assert set(phrases.BY_STATISTIC) <= {feature.statistic for feature in FEATURES}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
