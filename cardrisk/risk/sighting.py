@@ -48,6 +48,11 @@ right as they stand, and so are their shares of causes. Slopes on later cards ar
 this one .2204, mean of four worlds: the level of the last fifth is in the kept trees already. At 6,000 cards the
 slopes are 1.13 to 1.14, at 2,400 they are 1.7, and the map is worth its time."""
 
+NEWEST: Final = 40_000
+"""Cards that quick sighting trees learn from at most, the newest before those that calibrate. On a world of 114,000
+cards the newest half and the newest third told the groups apart as well as all of them did (mean bias of a channel x
+family .0069 and .0076 against .0104), in half the time."""
+
 ALIKE: Final = 10.0
 """Cards that share one fate, about as many as a reseller's batch holds: offsets of groups must outlast chance lots."""
 
@@ -128,12 +133,21 @@ def sight(grower: Grower, fit: Mask, held: Mask) -> Sight:
         return Sight()
     data, rows = grower.data, np.flatnonzero(held)
     matrix = grower.matrix[rows]
-    quick = boost.quicker(grower.settings, int(data.target[fit].sum())) if len(fit) >= MANY else grower.settings
+    quick = grower.settings
+    if len(fit) >= MANY:
+        fit = _newest(fit, data.moments)
+        quick = boost.quicker(quick, int(data.target[fit].sum()))
     raw = parse(grower.fail(fit, quick).text).raw(matrix, threads=max(1, grower.settings.threads))
     fitted, figures = _by_family(raw, data, rows, grower.columns), _figures(raw, data.labels.failed[rows])
     if quick is not grower.settings:
         return Sight(Calibration(groups=fitted.groups), metrics=figures)
     return Sight(fitted, _temperature(grower, fit, rows, matrix), figures)
+
+
+def _newest(fit: Mask, moments: npt.NDArray[np.int64]) -> Mask:
+    """The ``NEWEST`` of the cards that may be learnt from; of cards of one moment all or none."""
+    known = np.sort(moments[fit])
+    return fit if len(known) <= NEWEST else fit & (moments > known[-NEWEST - 1])
 
 
 def _by_family(raw: Floats, data: TrainingData, rows: Rows, columns: Columns) -> Calibration:

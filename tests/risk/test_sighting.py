@@ -91,3 +91,14 @@ def test_family_of_unlisted_and_unknown_kinds():
     found = sighting.family(given)
     assert list(found[:2]) == ["game", "own kind"]
     assert found[2:].isna().all()
+
+
+def test_the_newest_cards_are_the_last_ones_and_no_moment_is_torn_apart(monkeypatch):
+    monkeypatch.setattr(sighting, "NEWEST", 3)
+    moments = np.array([5, 1, 4, 9, 4, 2], np.int64)
+    fit = np.array([True, True, True, False, True, True])
+    assert moments[sighting._newest(fit, moments)].tolist() == [5, 4, 4]
+    monkeypatch.setattr(sighting, "NEWEST", 2)
+    assert moments[sighting._newest(fit, moments)].tolist() == [5]
+    monkeypatch.setattr(sighting, "NEWEST", 5)
+    assert sighting._newest(fit, moments) is fit
