@@ -4,10 +4,10 @@ A dispute turns a success into a failure up to 21 days after it. Each treatment 
 at one moment; all are measured on the later cards and their final answers. "Many disputes": a further six in a hundred
 successes are disputed, all by a quarter of the submitters; these answers are added after the world is made.
 
-Found (``--seeds 21 --scale 0.012``, 68,000 cards): in the document's world all but the cut rank alike (average precision
-.748 to .751, cut .742) and ``model`` has no bias (.000; weights -.008, none -.007, cut -.011). With many disputes
-``model`` is ahead in all that is asked of a probability: bias .001 against -.030 to -.037, log loss .323 against .328 to
-.335, ECE .017 against .031 to .038, average precision .678 beside .679 of the weights and .676 of none.
+Found (``--seeds 21 --scale 0.012``, 68,000 cards): in the document's world all but the cut rank alike (average
+precision .748 to .751, cut .742) and ``model`` has no bias (.000; weights -.008, none -.007, cut -.011). With many
+disputes ``model`` is ahead in all that is asked of a probability: bias .001 against -.030 to -.037, log loss .323
+against .328 to .335, ECE .017 against .031 to .038, average precision .678 beside .679 of the weights and .676 of none.
 
     python -m benchmarks.delays [--small] [--seeds 21 22] [--days 30] [--scale 0.03]
 """
