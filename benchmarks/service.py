@@ -25,12 +25,13 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
 
 import cardrisk
-from benchmarks.serving import KEY, model_of, plain
+from benchmarks.serving import KEY, many, model_of, plain
 from cardrisk.features.stores.base import CARD, open_store
 from examples.intake_service import load
 
@@ -131,6 +132,17 @@ def _wait(listens: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
     raise SystemExit(f"a server did not start:\n{log.read_text()[-2_000:]}")
 
 
+def _all_up(listens: int, workers: int) -> None:
+    """Wait until every worker has counted itself in: whoever is up alone takes all connections and keeps them."""
+    for _ in range(2_400):
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{listens}/metrics", timeout=60) as answer:
+            if f"cardrisk_service_workers {workers}\n" in answer.read().decode():
+                time.sleep(0.5)  # between counting itself in and listening
+                return
+        time.sleep(0.05)
+    raise SystemExit(f"expected {workers} workers, not all of them started")
+
+
 def spent(pid: int) -> float:
     """Processor seconds of a process and all its children alive."""
     try:
@@ -167,7 +179,7 @@ def service(bench: Bench, store: str, workers: int) -> str:
     command = [sys.executable, "-m", "examples.intake_service"]
     bodies = [load.request("/score", card) for card in bench.cards]
     with running(command, listens, bench.folder, **environ, CARDRISK_KEY=KEY.decode(), PYTHONPATH=str(ROOT)) as pid:
-        time.sleep(3.0 if workers > 1 else 0.5)  # the second worker's start
+        _all_up(listens, workers)
         said = measured(bodies, pid, listens, 8 * workers, bench.seconds, 100)
     if not store.startswith("memory"):
         journal = open_store(store)
@@ -176,6 +188,37 @@ def service(bench: Bench, store: str, workers: int) -> str:
         if len(names) != len(set(names)) or not {card["submission_id"] for card in bench.cards[:200]} <= set(names):
             raise SystemExit("history does not hold every card once: nothing above would mean anything")
     return said
+
+
+def soak(bench: Bench, keys: int, rate: float, seconds: float) -> str:
+    """Ask a service over SQLite with ``keys`` live keys at a steady rate; memory is that of all its processes."""
+    bench.past = many(bench.past, keys)
+    store = bench.filled(f"sqlite:///{bench.folder}/soak.db?timeout=5")
+    listens = port()
+    settings = {"store": store, "callers": "open", "model": str(bench.bundle), "port": str(listens), "workers": "2"}
+    settings |= {"rate": "1e6", "burst": "1000000", "reasons": bench.reasons}
+    environ = {f"CARDRISK_SERVICE_{name.upper()}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "examples.intake_service"]
+    with running(command, listens, bench.folder, **environ, CARDRISK_KEY=KEY.decode(), PYTHONPATH=str(ROOT)) as pid:
+        _all_up(listens, 2)
+        with get_context("spawn").Pool(1) as pool:
+            pool.apply(_ask_steadily, (listens, rate, min(30.0, seconds / 4), 1))
+            before = resident(pid)
+            result = pool.apply(_ask_steadily, (listens, rate, seconds, 2))
+        grown = resident(pid) / before - 1
+    return f"{result}; {len(bench.past):,} cards of history, {before / 2**20:,.0f} MiB resident grew by {grown:.2%}"
+
+
+def _ask_steadily(listens: int, rate: float, seconds: float, seed: int) -> load.Result:
+    bodies = [load.request("/score", card) for card in load.cards(int(rate * seconds), seed)]
+    return load._runner()(load.load("127.0.0.1", listens, bodies, 32, seconds + 60, rate))
+
+
+def resident(pid: int) -> int:
+    """Resident bytes of a process and all its children alive."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(int(child)) for child in below)
 
 
 def bare(bench: Bench) -> str:
@@ -251,10 +294,16 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a bundle; trained there where there is none")
     parser.add_argument("--only", nargs="+", choices=("sqlite", "redis", "memory", "bare", "mlflow"), help="parts")
     parser.add_argument("--reasons", default="stopped", choices=("stopped", "all", "none"), help="as Scorer takes it")
+    parser.add_argument("--soak", type=float, metavar="SECONDS", help="nothing but a steady load, 600 s at most")
+    parser.add_argument("--keys", type=int, default=1_000_000, help="live keys of the soak")
+    parser.add_argument("--rate", type=float, default=500.0, help="requests a second of the soak")
     given = parser.parse_args()
     parts = given.only or ["memory", "sqlite", "redis", "bare", "mlflow"]
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), given.small, given.model, given.reasons)
+        if given.soak:
+            print(soak(bench, given.keys, given.rate, min(given.soak, load.MOST_SECONDS - 60)), flush=True)
+            return
         print(f"{len(bench.past):,} cards of history, up to {len(bench.cards):,} requests each; {os.cpu_count()} cores")
         if "memory" in parts:
             print(f"service, memory, 1 worker     {service(bench, 'memory://', 1)}", flush=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 MOST_REQUESTS = 1_000_000
-MOST_SECONDS = 600.0
+MOST_SECONDS = 660.0
 MOST_CONNECTIONS = 512
 _KINDS = {"jd_ecard": (16, 16), "china_telecom": (19, 18), "junnet": (16, 16), "qq": (9, 12)}
 
@@ -144,7 +144,15 @@ class _Connection(asyncio.Protocol):
         if body is None:
             self._transport.close()
             return
-        self._busy, self._began = True, time.perf_counter()
+        wait = self._run.wait()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._send, body, 0.0)
+        else:
+            self._send(body, wait)
+
+    def _send(self, body: bytes, late: float) -> None:
+        """Send a request; at a steady rate one that is late counts from when it was due."""
+        self._busy, self._began = True, time.perf_counter() + late
         self._transport.write(body)
 
     def data_received(self, data: bytes) -> None:
@@ -170,9 +178,11 @@ class _Connection(asyncio.Protocol):
 
 
 class _Run:
-    def __init__(self, bodies: list[bytes], seconds: float) -> None:
+    def __init__(self, bodies: list[bytes], seconds: float, rate: float) -> None:
         self._left = iter(bodies)
-        self._until = time.perf_counter() + seconds
+        self._due = time.perf_counter()
+        self._until = self._due + seconds
+        self._each = 1 / rate if rate else 0.0
         self.result = Result()
         self.open = 0
         self.done = asyncio.get_running_loop().create_future()
@@ -180,15 +190,25 @@ class _Run:
     def take(self) -> bytes | None:
         return None if time.perf_counter() > self._until else next(self._left, None)
 
+    def wait(self) -> float:
+        """Seconds until the request just taken is due; below 0 where that is past, 0 without a rate."""
+        self._due += self._each
+        return self._due - time.perf_counter() if self._each else 0.0
+
     def lost(self) -> None:
         self.open -= 1
         if self.open == 0 and not self.done.done():
             self.done.set_result(None)
 
 
-async def load(address: str, port: int, bodies: list[bytes], connections: int, seconds: float) -> Result:
-    """Send requests over ``connections`` at once, for ``seconds`` at most, each once the one before is answered."""
-    run = _Run(bodies[:MOST_REQUESTS], min(seconds, MOST_SECONDS))
+async def load(
+    address: str, port: int, bodies: list[bytes], connections: int, seconds: float, rate: float = 0.0
+) -> Result:
+    """Send requests over ``connections`` at once, for ``seconds`` at most, each once the one before is answered.
+
+    With a ``rate`` (requests a second over all connections) each also waits until it is due.
+    """
+    run = _Run(bodies[:MOST_REQUESTS], min(seconds, MOST_SECONDS), rate)
     began, spent = time.perf_counter(), time.process_time()
     loop = asyncio.get_running_loop()
     run.open = min(connections, MOST_CONNECTIONS)
@@ -211,6 +231,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=2_000, help=f"at most {MOST_REQUESTS:,}")
     parser.add_argument("--seconds", type=float, default=30.0, help=f"at most {MOST_SECONDS:g}")
     parser.add_argument("--connections", type=int, default=8, help=f"at most {MOST_CONNECTIONS}")
+    parser.add_argument(
+        "--rate", type=float, default=0.0, help="requests a second; as fast as answers come unless given"
+    )
     parser.add_argument("--together", type=int, default=1, help="cards of a request; more than 1 goes to /scores")
     parser.add_argument("--key-file", type=Path, help="file with the caller's key")
     given = parser.parse_args()
@@ -227,7 +250,7 @@ def main() -> int:
         bodies = [request("/scores", {"cards": group}, key) for group in groups]
     else:
         bodies = [request("/score", card, key) for card in made]
-    result = _runner()(load(address, given.port, bodies, given.connections, given.seconds))
+    result = _runner()(load(address, given.port, bodies, given.connections, given.seconds, given.rate))
     print(result)
     return 0 if set(result.statuses) == {200} else 1
 
