@@ -14,6 +14,11 @@ from .tables_for_risk import KEY
 
 
 @pytest.mark.soak
+@pytest.mark.xfail(
+    strict=True,
+    reason="reached: 'accept' moves 1.7 points with these settings, 'recheck' 1.9 with the default ones, from 68,000 "
+    "cards; `cardrisk promote` warns of such a move (tests/registry)",
+)
 def test_a_retrain_a_day_later_moves_no_decision_by_more_than_a_point():
     """Shares of decisions on the same 20,000 later cards, so that no sampling noise is between them."""
     world = generate(days=24, scale=0.02, seed=23)
