@@ -171,13 +171,18 @@ def _fact(operation: int, constant: float, *templates: str) -> Callable[[Feature
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A statistic: its unit, when it is null, and its recipe (None: a column handed through)."""
+    """A statistic: its unit, when it is null, and its recipe (None: a column handed through).
+
+    ``lifelong`` says whether its window may be ``life``: what must remember single values may not, as events are kept
+    for 90 days only.
+    """
 
     unit: str
     null: str
     recipe: Callable[[Feature], Recipe] | None
     windowed: bool = True
     dtype: str = "float32"
+    lifelong: bool = True
 
 
 NOBODY: Final = "the card does not name this entity"
@@ -187,13 +192,15 @@ STATISTICS: Final[dict[str, Statistic]] = {
     "sum": Statistic("yuan", NOBODY, _sum, dtype="float64"),
     "mean": Statistic("yuan", f"{NOBODY}, or no amount in the window", _average("cents", CENTS), dtype="float64"),
     "number_mean": Statistic("as the column", f"{NOBODY}, or no number in the window", _average("micro", MICRO)),
-    "distinct": Statistic("values", NOBODY, _distinct),
+    "distinct": Statistic("values", NOBODY, _distinct, lifelong=False),
     "known": Statistic("answers", NOBODY, _known),
     "failed": Statistic("answers", NOBODY, _failed),
     "cause": Statistic("answers", NOBODY, _cause),
     "cause_share": Statistic("share", f"{NOBODY}, or no answer known in the window", _cause_share),
     "failure_share": Statistic("share", f"{NOBODY}, or nobody was answered in 30 days", _failure_share),
-    "top_share": Statistic("share", f"{NOBODY}, or no failure with a message in the window", _top_share),
+    "top_share": Statistic(
+        "share", f"{NOBODY}, or no failure with a message in the window", _top_share, lifelong=False
+    ),
     "unanswered": Statistic("cards", NOBODY, _unanswered),
     "since_last": Statistic("hours", f"{NOBODY}, or never seen before", _since_last, windowed=False),
     "since_first": Statistic("days", f"{NOBODY}, or never seen before", _since_first, windowed=False),
@@ -267,7 +274,8 @@ def feature(
     Raises
     ------
     InputError
-        If the statistic or the window does not exist, or a key or window is missing.
+        If the statistic or the window does not exist, a key or window is missing, or the window is ``life`` for a
+        statistic that must remember single values.
     """
     kind = STATISTICS.get(statistic)
     if kind is None:
@@ -275,6 +283,11 @@ def feature(
     if kind.windowed and (key is None or window not in WINDOWS):
         raise InputError(
             f"expected a key and one of the windows {list(WINDOWS)} for {statistic!r}, got {key!r}, {window!r}"
+        )
+    if window == "life" and not kind.lifelong:
+        raise InputError(
+            f"expected a window of at most 30 days for {statistic!r}, got 'life'; it remembers single values, and over "
+            "a lifetime only counts, sums and when somebody was first seen are kept: take '30d', or another statistic"
         )
     as_given = statistic in ("column", "category", "money", "flag")
     parts = (key and key.name, None if as_given else statistic, of, window)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cardrisk.errors import StoreError
 from cardrisk.features import FeatureSet, LiveHistory
-from cardrisk.features.live.history import batches_of
+from cardrisk.features.live.context import batches_of
 from cardrisk.features.stores.base import CARD, Store
 
 Card: TypeAlias = Mapping[str, Any]

@@ -236,6 +236,9 @@ def test_declarations_are_told_apart_and_refused_by_name():
         feature("median", TILL, "1d")
     with pytest.raises(InputError, match="expected a key and one of the windows"):
         feature("count", TILL, "2d")
+    for statistic, of in (("distinct", "cashier"), ("top_share", "note")):
+        with pytest.raises(InputError, match=f"at most 30 days for '{statistic}', got 'life'"):
+            feature(statistic, TILL, "life", of=of)
     assert FEATURES.digest != OWN.digest
     assert FEATURES.select(FEATURES.names).digest == FEATURES.digest
     assert all(f.why and f.claim and f.unit and f.null for f in FEATURES)

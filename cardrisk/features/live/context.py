@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from cardrisk.features.live.book import FIRST_CARD, NEXT_CARD, table, vector
 from cardrisk.features.live.facts import CODED, DISTINCT_CODE, HAS, ONE, SUM
 from cardrisk.features.live.handing import Card
 from cardrisk.features.live.layout import ANSWER, BEFORE, CARD_CODES, GRADE, TIME
+from cardrisk.features.live.values import Row, plain
 
 
 @compiled
@@ -58,6 +60,16 @@ def build_rings(book: I64, day: int) -> tuple[I64, I64, I64, I64]:
     stats = np.zeros((known.size + 1, 3), np.int64)
     rings.build(place, 0, n, held, parent, degree, stats)
     return known, parent, degree, stats
+
+
+def batches_of(cards: Sequence[Row]) -> dict[Any, list[Row]]:
+    """Return cards by the batch they were handed in with; those of no batch are left out."""
+    batches: dict[Any, list[Row]] = {}
+    for card in cards:
+        batch = plain(card.get("batch_id"))
+        if batch is not None:
+            batches.setdefault(batch, []).append(card)
+    return batches
 
 
 def together(cards: Sequence[Card], facts: I64) -> I64:

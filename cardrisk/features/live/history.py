@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from cardrisk.errors import FutureEventError, InputError, MissingColumnError
+from cardrisk.errors import InputError, MissingColumnError
 from cardrisk.features.arrays import DAY, F64, NULL
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import FeatureSet
@@ -28,7 +28,7 @@ from cardrisk.features.live.layout import layout_of
 from cardrisk.features.live.orphans import Orphans
 from cardrisk.features.live.state import ALONE, LiveState
 from cardrisk.features.live.ticket import NOTHING, WAITING, Ticket, matched, same
-from cardrisk.features.live.values import Row, known_at, micros, plain
+from cardrisk.features.live.values import Row, known_at, micros, plain, too_far
 from cardrisk.features.plan import plan_of
 from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, Store, new, open_store
 
@@ -117,19 +117,12 @@ class LiveHistory:
         if moment == NULL:
             raise MissingColumnError("expected 'submitted_at' or a moment to observe a card at, got neither")
         if self.too_early(moment):
-            self._refuse(moment)
+            raise too_far(moment, self.ahead)
         return new(Entry, (moment, CARD, card, 0)), self.reader.card(card)
 
     def too_early(self, moment: int) -> bool:
         """Whether an event of a moment (microseconds) lies further ahead of this machine's clock than is allowed."""
         return self.ahead is not None and moment > time.time_ns() // 1_000 + self.ahead
-
-    def _refuse(self, moment: int) -> None:
-        hours = (moment / 1e6 - time.time()) / 3600
-        raise FutureEventError(
-            f"expected a moment at most {(self.ahead or 0) / 3.6e9:g} h ahead of this machine's clock, got one "
-            f"{hours:.1f} h ahead; correct the clock that set it, or pass ahead=None to replay other times"
-        )
 
     def answer(self, outcome: Row, at: object = None) -> int:
         """Let an answer become known; returns the latest moment known, the one from which it counts.
@@ -146,7 +139,7 @@ class LiveHistory:
         if moment == NULL:
             raise MissingColumnError("expected 'answered_at' or a moment at which the answer came, got neither")
         if self.too_early(moment):
-            self._refuse(moment)
+            raise too_far(moment, self.ahead)
         entry = new(Entry, (moment, ANSWER, outcome, 0))
         if not self._answer_at_once(entry, answer):
             self._submit(Ticket.of_answer(entry, answer))
@@ -316,11 +309,7 @@ class LiveHistory:
         t, state, name = self.now, self.state, card.name
         if name is not None and state.knows(name, t):
             return None
-        row = NOTHING
-        if reads:
-            row = state.take(card, t, over)
-        else:
-            state.push(card, t)
+        row = state.take(card, t, over) if reads else state.push(card, t)
         if self.orphans.waiting:
             self._adopt(name)
         return row, t
@@ -457,13 +446,3 @@ class LiveHistory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def batches_of(cards: Sequence[Row]) -> dict[Any, list[Row]]:
-    """Return cards by the batch they were handed in with; those of no batch are left out."""
-    batches: dict[Any, list[Row]] = {}
-    for card in cards:
-        batch = plain(card.get("batch_id"))
-        if batch is not None:
-            batches.setdefault(batch, []).append(card)
-    return batches

@@ -143,10 +143,11 @@ class LiveState:
         self._noted(name, t, steps.step(self.book, steps.TAKE, self._card, over, out))
         return out
 
-    def push(self, card: Card, t: int) -> None:
-        """Let a card become history at ``t``, no earlier than anything before it."""
+    def push(self, card: Card, t: int) -> F64:
+        """Let a card become history at ``t``, no earlier than anything before it; returns nothing read."""
         self._pack_card(self._card, 0, t, *self.coding.of(card.values), *card.numbers)
         self._noted(card.name, t, steps.step(self.book, steps.PUSH, self._card, ALONE, NOTHING))
+        return NOTHING
 
     def _noted(self, name: Any, t: int, status: int) -> None:
         if name is not None:

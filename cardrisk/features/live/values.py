@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from cardrisk.errors import InputError
+from cardrisk.errors import FutureEventError, InputError
 from cardrisk.features.arrays import NEVER, NULL
 from cardrisk.features.columns import LARGEST
 
@@ -63,6 +64,15 @@ def known_at(card: Row) -> int:
     """Return when a card became known: ``received_at`` where given, else ``submitted_at``."""
     received = micros(card.get("received_at"))
     return micros(card.get("submitted_at")) if received == NULL else received
+
+
+def too_far(moment: int, ahead: int | None) -> FutureEventError:
+    """Return the error of a moment (microseconds) further ahead of this machine's clock than ``ahead``."""
+    hours = (moment / 1e6 - time.time()) / 3600
+    return FutureEventError(
+        f"expected a moment at most {(ahead or 0) / 3.6e9:g} h ahead of this machine's clock, got one "
+        f"{hours:.1f} h ahead; correct the clock that set it, or pass ahead=None to replay other times"
+    )
 
 
 def scaled(value: Any, scale: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,9 @@ _SINCE: Final = (
     "SELECT number, moment, kind, row FROM journal WHERE number > ? AND number <= ? AND kind <> 2 "
     "ORDER BY number LIMIT ?"
 )
+_OF_NAMES: Final = "SELECT name FROM journal WHERE kind = 1 AND name IN"
+_NAMES_AT_ONCE: Final = 500
+"""Names asked for in one statement; SQLite before 3.32 takes 999."""
 _END: Final = 2**62
 
 
@@ -183,12 +186,12 @@ class SqliteStore:
                 db.close()
 
     def extend(self, entries: Sequence[Entry]) -> None:
-        """Store many events in their order, ``BULK`` to a transaction."""
+        """Store many events in their order, ``BULK`` to a transaction and to a statement."""
         left = iter(entries)
-        while bulk := list(islice(left, BULK)):
-            ticket = _Ticket(bulk, 0)
-            with self._lock, told(self.path):
-                self._transaction([ticket])
+        while lines := [_line(entry) for entry in islice(left, BULK)]:
+            with self._writing() as db:
+                number, moment = db.execute(_HEAD).fetchone() or (0, NULL)
+                db.executemany(_INSERT, _numbered(lines, _stored(db, lines), number, moment))
 
     def since(self, seen: int) -> Iterator[Entry]:
         """Return entries numbered above ``seen``, in order."""
@@ -294,6 +297,30 @@ class SqliteStore:
         db, self._open = self._open, None
         if db is not None:
             db.close()
+
+
+def _stored(db: sqlite3.Connection, lines: Sequence[_Line]) -> set[bytes]:
+    """Return the names of those cards that are stored already."""
+    names = [name for _, kind, name, *_ in lines if kind == 1 and name is not None]
+    found: set[bytes] = set()
+    for first in range(0, len(names), _NAMES_AT_ONCE):
+        part = names[first : first + _NAMES_AT_ONCE]
+        marks = ",".join("?" * len(part))
+        found.update(name for (name,) in db.execute(f"{_OF_NAMES} ({marks})", part))
+    return found
+
+
+def _numbered(
+    lines: Iterable[_Line], known: set[bytes], number: int, moment: int
+) -> Iterator[tuple[int, int, int, bytes | None, bytes]]:
+    """Yield rows to be inserted after an entry; a card whose name is known, or came before among them, is left out."""
+    for at, kind, name, data, _ in lines:
+        if kind == 1 and name is not None:
+            if name in known:
+                continue
+            known.add(name)
+        number, moment = number + 1, max(moment, at)
+        yield number, moment, kind, name, data
 
 
 def _mark(db: sqlite3.Connection, last: int, moment: int) -> None:
