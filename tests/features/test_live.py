@@ -42,3 +42,25 @@ def test_live_equals_batch_to_the_bit(seed):
             if not same:
                 wrong.append((i, feature.name, expected, got))
     assert not wrong, (len(wrong), {w[1] for w in wrong}, wrong[:8])
+
+
+@pytest.mark.timeout(7200)
+def test_a_long_replay_equals_the_batch_to_the_bit(full_or):
+    n = full_or(420_000, 700)  # about 2.4 events a row: a million
+    rng = np.random.default_rng([6, 99])
+    submissions, outcomes = worlds.tables(rng, n=n, days=60, entities=max(4, n // 100))
+    submissions = submissions.drop_duplicates("submission_id", ignore_index=True)
+    submissions["batch_id"] = None
+    numbers = FEATURES.select(FEATURES.numeric[::4])
+    history, rows, names = LiveHistory(numbers), [], []
+    for entry in entries_of(submissions, outcomes):
+        if entry.kind == "card":
+            names.append(entry.row["submission_id"])
+            rows.append(history.take(entry.row)[0].astype(np.float32))
+        else:
+            history.answer(entry.row)
+    live = pd.DataFrame(np.array(rows), index=names, columns=[f.name for f in history.layout.features])
+    batch = compute(submissions, outcomes, features=numbers).set_axis(submissions["submission_id"])
+    live = live.loc[batch.index]
+    for name in live:
+        np.testing.assert_array_equal(live[name].to_numpy(), batch[name].to_numpy(np.float32), err_msg=name)
