@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ import pandas as pd
 
 import cardrisk
 from cardrisk.features import FEATURES
-from cardrisk.tables import check_one, known_at_one
+from cardrisk.tables import check_one, check_submissions, known_at_one
 
 KEY = b"a key for this benchmark alone 0123456789"
 WARM = 100
@@ -301,25 +302,41 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
+def recorded(scorer: Any, card: dict[str, Any]) -> None:
+    """Give every card of history a record, as if it had been scored here: then as many records leave as come."""
+    name = scorer.score(card).submission_id
+    road = scorer._road
+    like = road.ledger.find(name)
+    for entry in list(road.history.store.entries):
+        if entry.kind == "card" and entry.row["submission_id"] != name:
+            score = replace(like.score, submission_id=entry.row["submission_id"], causes=dict(like.score.causes))
+            row = bytes(bytearray(like.row))
+            road.ledger.keep([replace(like, moment=entry.moment, card=dict(entry.row), row=row, score=score)])
+
+
 def soak(ground: Ground, seconds: int, rate: int = 500) -> None:
     """Cards at a steady rate while as many leave history as enter it: memory must not grow.
 
-    History spans 90 days; each new card is dated so much later than the one before it that one old card leaves.
+    History spans 90 days; each new card is dated so much later than the one before it that one old card leaves, and
+    it is that old card again under another name: what is known of people and suppliers stays as much as it was.
     """
-    past = ground.past
+    past = ground.past.iloc[check_submissions(ground.past).rows]
     step = timedelta(days=90) / len(past)
     times = pd.Series(pd.date_range(past["submitted_at"].min(), periods=len(past), freq=pd.Timedelta(step)), past.index)
     past = past.assign(submitted_at=times.to_numpy(), received_at=pd.NaT)
     scorer = cardrisk.Scorer(ground.model, key=lambda: KEY, reasons="none", clock=None)
     scorer.backfill(past, ground.answers.head(0))
+    recorded(scorer, ground.cards[0] | {"submitted_at": times.max().to_pydatetime(), "received_at": None})
     now, done, base = times.max().to_pydatetime(), 0, 0
     settle, began = rate * 20, time.perf_counter()
     while time.perf_counter() - began < seconds:
-        card = ground.cards[done % len(ground.cards)] | {"submission_id": f"soak-{done}"}
+        if done % 500 == 0:
+            at = done % len(past)
+            cards = [plain(row) for row in past.iloc[at : at + 500].to_dict("records")]
+        card = cards[done % 500 % len(cards)] | {"submission_id": f"soak-{done}", "submitted_at": now + step}
         now += step
-        for column in ("received_at", "valid_until"):
-            card.pop(column, None)
-        score = scorer.score(card | {"submitted_at": now, "submitter_id": f"{card.get('submitter_id')}-{done % 5000}"})
+        card.pop("valid_until", None)
+        score = scorer.score(card)
         if score.p_fail is None:
             raise SystemExit(f"a card was not scored: {score}")
         done += 1
