@@ -88,7 +88,12 @@ class Store(Protocol):
         ...
 
     def trim(self, before: int) -> int:
-        """Forget every entry of a moment before ``before`` (microseconds); returns how many."""
+        """Forget every entry of a moment before ``before`` (microseconds); returns how many.
+
+        Windows need the last 90 days. What lasts a lifetime (counts, first seen) begins with what is left for whoever
+        opens the store afterwards, as in batch over the exported tables; a process that is running goes on with what
+        it has counted. Trim no further back than the longest lifetime that matters.
+        """
         ...
 
     def forget(self, column: str, value: str) -> int:

@@ -189,7 +189,7 @@ class SqliteStore:
         """Store many events in their order, ``BULK`` to a transaction and to a statement."""
         left = iter(entries)
         while lines := [_line(entry) for entry in islice(left, BULK)]:
-            with self._writing() as db:
+            with self.writing() as db:
                 number, moment = db.execute(_HEAD).fetchone() or (0, NULL)
                 db.executemany(_INSERT, _numbered(lines, _stored(db, lines), number, moment))
 
