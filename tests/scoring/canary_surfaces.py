@@ -25,5 +25,5 @@ def scorer(planted: Planted) -> Iterator[Any]:
         yield "records", repr([scorer.record(score.submission_id) for score in scores])
         yield "metrics", scorer.metrics.text()
         with closing(sqlite3.connect(path)) as db:
-            yield "tables", repr([db.execute(f"SELECT * FROM {t}").fetchall() for t in ("journal", "decision")])
+            yield "tables", repr([db.execute(f"SELECT * FROM {t}").fetchall() for t in ("journal", "decided")])
     yield "files", planted.tmp

@@ -23,6 +23,11 @@ def rows(tiny):
     return [plain(row) for row in tiny.late.head(6).to_dict("records")]
 
 
+def take_down(scorer, patch, down):
+    for door in ("append", "write"):
+        patch.setattr(scorer._road.history.store, door, down)
+
+
 def is_held(score, reason):
     return (score.p_fail, score.decision, score.degraded, score.propensity) == (None, "hold", reason, 0.0)
 
@@ -36,7 +41,7 @@ def test_a_store_that_fails_holds_the_card_and_a_retry_is_scored(rows, make, mon
         raise StoreError("expected a server, got none")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "cardrisk.scoring"):
-        patch.setattr(scorer._road.history.store, "write", down)
+        take_down(scorer, patch, down)
         assert is_held(scorer.score(rows[1]), "store")
         assert is_held(scorer.score(rows[2]), "store")
         assert scorer.degraded == "store"
@@ -56,7 +61,7 @@ def test_while_a_store_is_down_only_one_call_a_pause_asks_it(rows, make, monkeyp
         asked.append(1)
         raise StoreError("expected a server, got none")
 
-    monkeypatch.setattr(scorer._road.history.store, "write", down)
+    take_down(scorer, monkeypatch, down)
     for _ in range(20):
         scorer.score(rows[0])
     assert len(asked) == 1
