@@ -61,18 +61,18 @@ def write(folder: Path, world: object, copies: int) -> Path:
 
 
 def memory(pid: int) -> tuple[int, int]:
-    """Return resident memory of a process and its children: its own and of mapped files, in bytes."""
+    """Return proportional memory of a process and its children: of its own, and with mapped files, in bytes."""
     own = mapped = 0
     todo = [pid]
     while todo:
         one = todo.pop()
         try:
-            lines = dict(line.split(":", 1) for line in Path(f"/proc/{one}/status").read_text().splitlines())
-            own += int(lines.get("RssAnon", "0 kB").split()[0]) * 1024
-            mapped += int(lines.get("RssFile", "0 kB").split()[0]) * 1024
+            lines = dict(line.split(":", 1) for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()[1:])
+            own += int(lines["Pss_Anon"].split()[0]) * 1024
+            mapped += (int(lines["Pss"].split()[0]) - int(lines["Pss_Anon"].split()[0])) * 1024
             for task in Path(f"/proc/{one}/task").iterdir():
                 todo += [int(child) for child in (task / "children").read_text().split()]
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             continue
     return own, mapped
 
