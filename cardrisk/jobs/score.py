@@ -109,7 +109,7 @@ def run(
         told = _in_memory(cards, model, history, target, tz, encoding, text, reasons, language, key)
     else:
         told = _streamed(cards, model, history, target, tz, encoding, reasons, language, limits, workers, key)
-    _say(told, target)
+    say(told, target)
     return 1 if told.rows > told.scored else 0
 
 
@@ -229,7 +229,8 @@ def _key(source: "KeySource | None") -> "KeyRing | None":
     return ring
 
 
-def _say(told: "Told", target: Path) -> None:
+def say(told: "Told", target: Path) -> None:
+    """Print what came of a job: counts, rules broken, columns kept out."""
     refused = told.rows - told.scored
     lines = [f"{told.rows:,} rows in = {told.scored:,} scored + {refused:,} quarantined; {target}"]
     by_count = sorted(told.broken.items(), key=lambda item: (-item[1], item[0]))

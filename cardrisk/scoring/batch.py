@@ -122,7 +122,7 @@ def score_checked(
     past, answers = _past(history, key, tz)
     features = compute(taken, answers, history=past, features=loaded.features)
     judged = judge(loaded, features, taken, costs)
-    judged["reasons"] = _reasons(loaded, features, judged, reasons, language)
+    judged["reasons"] = reasons_asked(loaded, features, judged, reasons, language)
     out = whole(judged, checked, given)
     out.attrs["ignored"] = list(checked.ignored)
     out.attrs["aliases"] = dict(checked.aliases)
@@ -161,10 +161,25 @@ def _no_outcomes() -> pd.DataFrame:
     return empty
 
 
-def _reasons(
+def reasons_asked(
     model: RiskModel, features: pd.DataFrame, judged: pd.DataFrame, which: Reasons, language: Language
 ) -> list[list[str]]:
-    """Reasons where they were asked for, empty lists elsewhere."""
+    """Give reasons where they were asked for.
+
+    Parameters
+    ----------
+    model
+        The model that judged.
+    features, judged
+        Its features, and ``judged["decision"]``; same rows.
+    which, language
+        As in :func:`score`.
+
+    Returns
+    -------
+    list of lists of str
+        One list a row; empty where none were asked for.
+    """
     asked = judged["decision"].ne("accept").to_numpy() if which == "stopped" else np.full(len(judged), which == "all")
     out: list[list[str]] = [[] for _ in range(len(judged))]
     if asked.any():

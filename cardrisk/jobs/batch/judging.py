@@ -17,7 +17,7 @@ from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
 from cardrisk.jobs.batch.output import SCHEMA, table_of
 from cardrisk.jobs.batch.settling import FACTS, REPAIRED, within
 from cardrisk.scoring.assemble import judge, whole
-from cardrisk.scoring.batch import _reasons
+from cardrisk.scoring.batch import reasons_asked
 from cardrisk.tables import Checked
 from cardrisk.tables.masks import masked
 
@@ -107,7 +107,7 @@ def _judged(context: Context, chunk: int, cards: pd.DataFrame, place: I64) -> pd
     features = features_of_chunk(context, chunk, cards, place)
     judged = judge(context.model, features, cards, None)
     settings = context.settings
-    judged["reasons"] = _reasons(context.model, features, judged, settings.reasons, settings.language)  # type: ignore[arg-type]
+    judged["reasons"] = reasons_asked(context.model, features, judged, settings.reasons, settings.language)  # type: ignore[arg-type]
     return judged
 
 

@@ -102,7 +102,7 @@ def features_of(box: Box, work: Work) -> tuple[pd.DataFrame, pd.DataFrame]:
 def scores_of(box: Box, work: Work) -> pd.DataFrame:
     """Score a chunk: every row of it, refused ones with the rule, column and masked value."""
     from cardrisk.scoring.assemble import judge, whole
-    from cardrisk.scoring.batch import _reasons
+    from cardrisk.scoring.batch import reasons_asked
 
     assert work.bundle is not None  # noqa: S101
     model = work.bundle.load()
@@ -110,7 +110,7 @@ def scores_of(box: Box, work: Work) -> pd.DataFrame:
     features = found.drop(columns=[ROW, "submission_id"])
     plain = cards.drop(columns=["__row", "__position"])
     judged = judge(model, features, plain, work.costs)
-    judged["reasons"] = _reasons(model, features, judged, work.reasons, work.language)
+    judged["reasons"] = reasons_asked(model, features, judged, work.reasons, work.language)
     checked, given, numbers = _refused(box, cards)
     out = whole(judged, checked, given)
     told = checked.quarantined.set_index("row")

@@ -84,7 +84,7 @@ def run(
     InputError
         The input, the history or the output path cannot be used; nothing has been written then.
     """
-    from cardrisk.jobs.score import _say
+    from cardrisk.jobs.score import say
 
     target = Path(out)
     if target.suffix not in (".parquet", ".csv"):
@@ -107,7 +107,7 @@ def run(
             told = one_line(lambda: _write(result.table, target, ignored))
     finally:
         result.table.unpersist()
-    _say(told, target)
+    say(told, target)
     return 1 if told.rows > told.scored else 0
 
 
