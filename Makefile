@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 XDIST  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench sample model clean
+.PHONY: help setup demo test test-all lint warm ready bench sample model clean
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,16 +22,22 @@ setup: $(STAMP)  ## make the environment and install
 demo: $(STAMP)  ## generate a world, train, register, score an export file, write the report
 	$(BIN)/cardrisk demo --out demo
 
-test: $(STAMP) lint  ## all tests, at most ten minutes on two cores
+test: ready  ## all tests, at most ten minutes on two cores
 	$(BIN)/python -m pytest -n $(XDIST) --dist loadscope -q
 
-test-all: $(STAMP) lint  ## with the full counts and the soaks
+test-all: ready  ## with the full counts and the soaks
 	CARDRISK_TEST_ALL=1 $(BIN)/python -m pytest -n $(XDIST) --dist loadscope -q --timeout 7200
 
 lint: $(STAMP)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+warm: $(STAMP)  # machine code for the tests, made once instead of by every worker
+	@$(BIN)/python -m tests.warm > /dev/null
+
+ready: $(STAMP)
+	@$(MAKE) --no-print-directory -j2 lint warm
 
 bench: $(STAMP)  ## every benchmark, small
 	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f --small || exit 1; done
