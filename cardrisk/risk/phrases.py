@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 Pair: TypeAlias = tuple[str, str]
 
 BY_STATISTIC: Final[Mapping[str, Pair]] = {
-    "known": ("{n} cards of {who} have an answer {when}", "{when}{who}有 {n} 张卡已有结果"),
+    "known": ("{n} answers are known about {who} {when}", "{when}{who}有 {n} 张卡已有结果"),
     "mean": ("{who} handed in {n} yuan a card on average {when}", "{when}{who}平均每张卡 {n} 元"),
     "sum": ("{who} handed in {n} yuan {when}", "{when}{who}共提交 {n} 元"),
     "regularity": (

@@ -79,7 +79,7 @@ def test_evidence_counts_as_a_reviewer_would():
         ("code_kinds_fitting", 0.0, "The code has the shape of 0 known kinds", "卡号卡密符合 0 个已知卡种的格式"),
         ("code_secret_length_off", -1.0, "The secret is too short by 1", "卡密少 1 位"),
         ("account_bound", 1.0, "The card is bound", "该卡已绑定账户"),
-        ("store_known_life", 9.0, "9 cards of this store have an answer so far", "迄今该门店有 9 张卡已有结果"),
+        ("store_known_life", 9.0, "9 answers are known about this store so far", "迄今该门店有 9 张卡已有结果"),
         ("ring_failure_share", 0.75, "75 % of the linked cards failed", "关联卡失败率为 75 %"),
         ("request_cards", 3.0, "3 cards were handed in together", "同批共提交 3 张卡"),
     ],
