@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cardrisk import facts
+from cardrisk.tables.instants import DAY_US, EARLIEST_US
 from cardrisk.world import answers, batches, codetext, columns, fate, spoiling
 from cardrisk.world.batches import Batches
 from cardrisk.world.cards import NOT_SHOWN, Group, expand, join
@@ -24,6 +25,7 @@ CONCERNS_A_GROUP: Final = 10_000
 _IDS_A_DAY: Final = 10**10
 _IDS_AGAIN: Final = 5 * 10**9
 _SPOIL: Final = 900
+_FIRST_DAY: Final = EARLIEST_US // DAY_US
 _SAID: Final = (*PRECEDENCE, facts.OK)
 
 
@@ -162,7 +164,8 @@ def _batch_columns(ground: Ground, group: Group) -> dict[str, pa.Array]:
     """Return the columns that all cards of a batch share, one entry per batch."""
     table: Batches = group.batches
     shown = table.shown
-    registered = (int(ground.start.astype(np.int64)) + table.opened) * DAY * MICRO
+    # drawn ages have a long tail; the tables hold no time before their first, and no platform is older
+    opened = np.maximum(int(ground.start.astype(np.int64)) + table.opened, _FIRST_DAY)
     batch_number = group.day * 10**7 + np.arange(len(table))
     supplier = table.channel * 100_000 + table.supplier
     device = (table.device.view(np.uint64) % np.uint64(10**14)).view(np.int64)
@@ -173,7 +176,7 @@ def _batch_columns(ground: Ground, group: Group) -> dict[str, pa.Array]:
         "card_kind": columns.coded(ground.kinds.names, table.kind),
         "batch_id": columns.names("B", batch_number, 12, shown["batch_id"]),
         "submitter_id": columns.names("U", who, 14),
-        "submitter_registered_at": columns.times(registered, shown["submitter_registered_at"]),
+        "submitter_registered_at": columns.times(opened * DAY * MICRO, shown["submitter_registered_at"]),
         "submitter_credit_score": columns.numbers(table.credit, shown["submitter_credit_score"]),
         "supplier_id": columns.names("P", np.where(held, supplier, 0), 6, shown["supplier_id"] & held),
         "dealer_id": columns.names("D", np.where(at_dealer, table.dealer, 0), 5, at_dealer),
