@@ -19,6 +19,7 @@ NEVER: Final = np.iinfo(np.int64).max
 """Microseconds that stand for "not answered"."""
 
 NO_CAUSE: Final = -1
+NO_CODE: Final = -1
 
 DAY: Final = 86_400_000_000
 """Microseconds."""
@@ -46,12 +47,16 @@ class Labels:
     source
         int8: who said so: ``UNSAID``, ``GATEWAY`` (the cause is what a message maps to), ``DISPUTE`` or ``MANUAL``
         (the cause was found by people).
+    code
+        int32: a number for what the gateway answered on failed cards, in no order; ``NO_CODE`` where it gave neither a
+        code nor a message.
     """
 
     failed: npt.NDArray[np.float64]
     cause: npt.NDArray[np.int16]
     answered: npt.NDArray[np.int64]
     source: npt.NDArray[np.int8]
+    code: npt.NDArray[np.int32]
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -60,7 +65,7 @@ class Labels:
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Labels":
         """Labels of ``rows`` (positions or a mask), in that order."""
-        return Labels(self.failed[rows], self.cause[rows], self.answered[rows], self.source[rows])
+        return Labels(self.failed[rows], self.cause[rows], self.answered[rows], self.source[rows], self.code[rows])
 
 
 def microseconds(times: "pd.Series[pd.Timestamp]") -> npt.NDArray[np.int64]:
@@ -76,7 +81,8 @@ def answers_in_force(outcomes: pd.DataFrame, as_of: int | None = None) -> pd.Dat
     Parameters
     ----------
     outcomes
-        Valid outcomes; ``submission_id, answered_at, status`` are needed, ``cause`` and ``label_source`` optional.
+        Valid outcomes; ``submission_id, answered_at, status`` are needed, ``cause``, ``label_source``,
+        ``gateway_code`` and ``gateway_message`` optional.
     as_of
         Microseconds UTC; only rows with ``answered_at`` < ``as_of`` count. None: all.
 
@@ -84,7 +90,8 @@ def answers_in_force(outcomes: pd.DataFrame, as_of: int | None = None) -> pd.Dat
     -------
     pandas.DataFrame
         One row per card, indexed by ``submission_id``: ``answered_at`` (int64 microseconds), ``status``, ``cause``,
-        ``label_source`` (the last two null where not given).
+        ``label_source`` (the last two null where not given), ``code`` (int64: a number for the gateway's code, or for
+        its message where it gave no code, ``NO_CODE`` where neither is given).
     """
     answered = microseconds(outcomes["answered_at"])
     rows = np.arange(len(outcomes)) if as_of is None else np.flatnonzero(answered < as_of)
@@ -99,7 +106,16 @@ def answers_in_force(outcomes: pd.DataFrame, as_of: int | None = None) -> pd.Dat
     for name in ("status", "cause", "label_source"):
         given = outcomes[name].to_numpy(object)[chosen] if name in outcomes else None
         frame[name] = pd.Series(given, index=frame.index, dtype="str")
+    frame["code"] = _codes(outcomes.iloc[chosen])
     return frame
+
+
+def _codes(answers: pd.DataFrame) -> npt.NDArray[np.int64]:
+    given = [answers[name] for name in ("gateway_code", "gateway_message") if name in answers]
+    if not given:
+        return np.full(len(answers), NO_CODE, np.int64)
+    said = given[0] if len(given) == 1 else given[0].fillna(given[1])
+    return np.asarray(pd.factorize(said)[0], np.int64)
 
 
 def labels_of(submission_ids: pd.Series, outcomes: pd.DataFrame, as_of: int | None = None) -> Labels:
@@ -135,6 +151,7 @@ def labels_of(submission_ids: pd.Series, outcomes: pd.DataFrame, as_of: int | No
         cause=np.where(failed == 1.0, cause, NO_CAUSE).astype(np.int16),
         answered=np.where(found, force["answered_at"].to_numpy()[at], NEVER),
         source=np.where(found, source, UNSAID).astype(np.int8),
+        code=np.where(failed == 1.0, force["code"].to_numpy()[at], NO_CODE).astype(np.int32),
     )
 
 
@@ -144,6 +161,7 @@ def _unlabelled(count: int) -> Labels:
         np.full(count, NO_CAUSE, np.int16),
         np.full(count, NEVER, np.int64),
         np.full(count, UNSAID, np.int8),
+        np.full(count, NO_CODE, np.int32),
     )
 
 

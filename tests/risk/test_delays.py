@@ -72,7 +72,7 @@ def test_gap_is_a_quantile_of_the_answered_and_is_capped():
 def labels(failed, ages, sources):
     answered = NOW - (np.array(ages) * DAY).astype(np.int64)
     nothing = np.full(len(failed), -1, np.int16)
-    return Labels(np.array(failed, float), nothing, answered, np.array(sources, np.int8))
+    return Labels(np.array(failed, float), nothing, answered, np.array(sources, np.int8), nothing.astype(np.int32))
 
 
 CURVE = Flips(np.array([2 * DAY]), np.array([0.9]))
