@@ -17,6 +17,9 @@ from cardrisk.errors import CardriskError
 
 Add = Callable[..., Any]
 
+_TABLES_IN = {"train", "evaluate", "rolling", "report"}
+"""Jobs that learn from tables or measure on them: rows left out are named in ``OUT.quarantine``, exit 1."""
+
 _PROPENSITY = "scores given at the time: cards weigh the inverse of the chance with which they were let through"
 
 
@@ -61,7 +64,11 @@ def _job(module: str) -> Callable[..., int]:
     def run(**args: Any) -> int:
         from importlib import import_module
 
-        return int(import_module(f"cardrisk.jobs.{module}").run(**args))
+        from cardrisk.jobs.leftout import left_out
+
+        with left_out() as told:
+            code = int(import_module(f"cardrisk.jobs.{module}").run(**args))
+        return max(code, told.write(args.get("out"))) if module in _TABLES_IN else code
 
     return run
 

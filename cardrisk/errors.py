@@ -16,8 +16,15 @@
     ├── StoreError (RuntimeError)        a history store cannot be read or written
     └── MissingExtraError (ImportError)  an optional dependency is not installed
 
+One warning stands beside them: `QuarantineWarning`, for rows that are left out of a table that is learnt from.
+
 A message says what was expected, what came and what to do. It never holds a card number or a secret.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class CardriskError(Exception):
@@ -74,3 +81,19 @@ class StoreError(CardriskError, RuntimeError):
 
 class MissingExtraError(CardriskError, ImportError):
     """An optional dependency is not installed."""
+
+
+class QuarantineWarning(UserWarning):
+    """Rows of a table that is learnt from, measured on or serves as history broke a rule and are left out.
+
+    Attributes
+    ----------
+    table
+        What the table was handed in as, such as ``outcomes``.
+    quarantined
+        Frame of the rows: ``row`` (position), ``rule``, ``column``, masked ``value``.
+    """
+
+    def __init__(self, message: str, table: str = "", quarantined: "DataFrame | None" = None) -> None:
+        super().__init__(message)
+        self.table, self.quarantined = table, quarantined

@@ -17,7 +17,7 @@ from cardrisk.risk import evaluate as measure
 from cardrisk.risk.labels import Labels, labels_of
 from cardrisk.scoring import score
 from cardrisk.scoring.batch import History
-from cardrisk.tables import check_outcomes, check_submissions, pair
+from cardrisk.tables import check_outcomes, check_submissions, pair, quarantine
 
 if TYPE_CHECKING:
     from cardrisk.risk import Evaluation, RiskModel
@@ -69,12 +69,12 @@ def evaluate(
     InputError
         No card has an answer.
     """
-    checked = check_submissions(submissions, tz=tz).valid
-    answers = check_outcomes(outcomes, tz=tz).valid
+    checked = quarantine.kept(check_submissions(submissions, tz=tz), "submissions")
+    answers = quarantine.kept(check_outcomes(outcomes, tz=tz), "outcomes")
     past, known = checked.iloc[:0], answers
     if history is not None:
         past, earlier = pair(history)
-        known = _joined(answers, check_outcomes(earlier, tz=tz).valid)
+        known = _joined(answers, quarantine.kept(check_outcomes(earlier, tz=tz), "history outcomes"))
     scores = score(submissions, model=model, history=(past, known), costs=costs, key=key, tz=tz, reasons="none")
     scored = scores[scores["rule"].isna()].set_axis(checked.index)
     labels = labels_of(checked["submission_id"], answers)

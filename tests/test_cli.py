@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from cardrisk.cli import main
+from cardrisk.errors import QuarantineWarning
 from cardrisk.risk import load_model, train
 
 EXPORTS = Path(__file__).parent / "data" / "exports"
@@ -164,6 +165,27 @@ def test_training_weighs_cards_by_the_chances_that_scoring_recorded(tiny, data, 
     line = refuse(capsys, "train", str(data), "--propensity", str(scores), *keep, str(tmp_path / "none"))
     assert "propensity is not there" in line
     assert not (tmp_path / "none").exists()
+
+
+def test_training_and_measuring_name_the_rows_they_leave_out(tiny, tmp_path, capsys) -> None:
+    """Two answers of no known status and one card without a moment: said, named in a file, exit 1."""
+    cards, answers, spoiled = tiny.early.tail(1_500), tiny.outcomes, tmp_path / "spoiled"
+    spoiled.mkdir()
+    cards.assign(submitted_at=cards["submitted_at"].where(np.arange(len(cards)) != 5)).to_parquet(
+        spoiled / "submissions.parquet"
+    )
+    answers = answers.assign(status=answers["status"].where(np.arange(len(answers)) > 1, "lost"))
+    answers.to_parquet(spoiled / "outcomes.parquet")
+    out = tmp_path / "model"
+    assert main(["train", str(spoiled), "--no-track", "--out", str(out)]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert [line.split(":")[1].strip() for line in said] == ["submissions", "outcomes"]
+    named = pd.read_csv(tmp_path / "model.quarantine")
+    assert named.groupby("table")["row"].agg(list).to_dict() == {"outcomes": [0, 1], "submissions": [5]}
+    assert main(["evaluate", str(out), str(spoiled), "--out", str(tmp_path / "figures")]) == 1
+    assert len(pd.read_csv(tmp_path / "figures.quarantine")) == 3
+    with pytest.warns(QuarantineWarning, match="outcomes: 2 of"):
+        train(cards, answers, params={"rounds": 2, "cause_rounds": 1})
 
 
 def test_check_reads_standard_input_and_never_an_argument() -> None:

@@ -98,13 +98,14 @@ def monitor(
         The model failed verification.
     """
     from cardrisk.risk import load_model
-    from cardrisk.tables import check_outcomes, check_submissions, known_at
+    from cardrisk.tables import check_outcomes, check_submissions, known_at, quarantine
 
     _look(scores, "scores")
     if not maturity >= 0 or sample < 1:
         raise InputError(f"expected maturity >= 0 days and a sample >= 1, got {maturity} and {sample}")
     checked = check_submissions(submissions, tz=tz)
-    answers = check_outcomes(outcomes, tz=tz).valid
+    quarantine.kept(checked, "submissions")
+    answers = quarantine.kept(check_outcomes(outcomes, tz=tz), "outcomes")
     moments = np.asarray(known_at(checked.valid), np.int64)
     end = _end(moments, answers) if as_of is None else micro(as_of)
     table = calibration(scores, checked.valid, moments, answers, end=end, maturity=maturity)

@@ -24,6 +24,7 @@ DEFAULT: Final = "default"
 """Names the bundle that comes with the library, as None does."""
 
 _REMOTE = re.compile(r"(?:models|runs):/")
+_WHERE = "MLFLOW_TRACKING_URI names the store it is looked up in"
 
 
 def load_model(
@@ -91,15 +92,17 @@ def _inside(folder: Path) -> Path:
 
 def _fetch(reference: str) -> Path:
     try:
-        from mlflow import artifacts
+        from mlflow import artifacts, get_tracking_uri
         from mlflow.exceptions import MlflowException
     except ImportError:
         raise MissingExtraError(f"{reference} needs MLflow, which is not installed; install mlflow") from None
+    store = str(get_tracking_uri())
+    # asked for a model, MLflow would make an empty store where there is none
+    if (file := re.fullmatch(r"sqlite:///([^?]+)", store)) and not Path(file[1]).is_file():
+        raise BundleError(f"cannot fetch {reference}: no MLflow store at {store}; {_WHERE}")
     download: Any = artifacts.download_artifacts
     try:
         return Path(download(artifact_uri=reference))
     except (MlflowException, OSError) as error:
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise BundleError(
-            f"cannot fetch {reference} from MLflow: {first}; MLFLOW_TRACKING_URI names the store it is looked up in"
-        ) from None
+        raise BundleError(f"cannot fetch {reference} from MLflow: {first}; {_WHERE}") from None

@@ -76,24 +76,28 @@ def prepare(
         If a table breaks its contract or no card is left.
     """
     from cardrisk.codes import intake
-    from cardrisk.tables import check_outcomes, check_submissions, known_at, pair
+    from cardrisk.tables import check_outcomes, check_submissions, known_at, pair, quarantine
 
-    def cards(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame if taken_in(frame) else intake(check_submissions(frame, tz=tz).valid, key=key)
+    def cards(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+        if taken_in(frame):
+            return frame
+        return intake(quarantine.kept(check_submissions(frame, tz=tz), name), key=key)
 
-    def answers(frame: pd.DataFrame) -> pd.DataFrame:
+    def answers(frame: pd.DataFrame, name: str) -> pd.DataFrame:
         plain = isinstance(frame, pd.DataFrame) and frame.empty and as_of is None
-        checked = frame if plain else check_outcomes(frame, tz=tz).valid
+        checked = frame if plain else quarantine.kept(check_outcomes(frame, tz=tz), name)
         return checked if as_of is None else checked[microseconds(checked["answered_at"]) < as_of]
 
     earlier = None if history is None else pair(history)
-    taken, valid = cards(submissions), answers(outcomes)
+    taken, valid = cards(submissions, "submissions"), answers(outcomes, "outcomes")
     moments = np.asarray(known_at(taken), np.int64)
     if as_of is not None:
         taken, moments = taken[moments < as_of], moments[moments < as_of]
     if not len(taken):
         raise InputError("expected cards known before the moment of training, got none; give a later as_of")
-    past = None if earlier is None else (cards(earlier[0]), answers(earlier[1]))
+    past = (
+        None if earlier is None else (cards(earlier[0], "history submissions"), answers(earlier[1], "history outcomes"))
+    )
     return Tables(taken, valid, past, moments, _end(moments, valid) if as_of is None else as_of)
 
 

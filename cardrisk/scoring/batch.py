@@ -13,7 +13,7 @@ from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel, load_model
 from cardrisk.risk.explain import Language, reasons_for
 from cardrisk.scoring.assemble import judge, whole
-from cardrisk.tables import check_outcomes, check_submissions, frame_of, pair
+from cardrisk.tables import check_outcomes, check_submissions, frame_of, pair, quarantine
 
 Cards: TypeAlias = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 History: TypeAlias = tuple[pd.DataFrame, pd.DataFrame]
@@ -151,8 +151,9 @@ def _past(history: History | None, key: KeySource | None, tz: str | None) -> tup
     if history is None:
         return None, check_outcomes(_no_outcomes()).valid
     submissions, outcomes = pair(history)
-    answers = check_outcomes(outcomes, tz=tz).valid
-    return (intake(check_submissions(submissions, tz=tz).valid, key=key), answers.iloc[:0]), answers
+    answers = quarantine.kept(check_outcomes(outcomes, tz=tz), "history outcomes")
+    cards = quarantine.kept(check_submissions(submissions, tz=tz), "history submissions")
+    return (intake(cards, key=key), answers.iloc[:0]), answers
 
 
 def _no_outcomes() -> pd.DataFrame:

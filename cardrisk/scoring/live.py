@@ -38,6 +38,7 @@ from cardrisk.tables import (
     check_submissions,
     known_at,
     known_at_one,
+    quarantine,
 )
 
 Card = Mapping[str, Any]
@@ -311,15 +312,15 @@ class Scorer:
         return self._road
 
     def backfill(self, submissions: pd.DataFrame, outcomes: pd.DataFrame) -> None:
-        """Fill history from tables at batch speed; rows that break the contract are left out.
+        """Fill history from tables at batch speed; rows that break the contract are left out with a warning.
 
         Parameters
         ----------
         submissions, outcomes
             Past tables, as for :func:`cardrisk.score`'s ``history``. Rows dated ahead of the clock are left out too.
         """
-        cards = check_submissions(submissions, tz=self.tz).valid
-        answers = check_outcomes(outcomes, tz=self.tz).valid
+        cards = quarantine.kept(check_submissions(submissions, tz=self.tz), "submissions")
+        answers = quarantine.kept(check_outcomes(outcomes, tz=self.tz), "outcomes")
         with self._lock:
             road = self._up()
             limit = self._clock.limit()

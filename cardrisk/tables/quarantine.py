@@ -1,16 +1,41 @@
-"""The quarantine file: which rows were refused, by which rule.
+"""What becomes of refused rows: a file that names them, or a warning where a table only feeds something else.
 
-Correct means: one line per refused row, no secret in it, and no cell that a spreadsheet would run as a formula.
+Correct means: one line per refused row, no secret in it, and no cell that a spreadsheet would run as a formula; no
+row leaves a table in silence.
 """
 
 import os
-from typing import Final
+import warnings
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from cardrisk.errors import QuarantineWarning
 from cardrisk.tables.atomic import atomic_write
 
+if TYPE_CHECKING:
+    from cardrisk.tables.check import Checked
+
 COLUMNS: Final = ("row", "rule", "column", "value")
+
+
+def kept(checked: "Checked", table: str) -> pd.DataFrame:
+    """Give the valid rows; warn with a `QuarantineWarning` if there are others.
+
+    Parameters
+    ----------
+    checked
+        A checked table.
+    table
+        What to call it.
+    """
+    refused = checked.quarantined
+    if len(refused):
+        counts = ", ".join(f"{rule} {count:,}" for rule, count in refused["rule"].value_counts().sort_index().items())
+        total = len(refused) + len(checked.valid)
+        told = f"{table}: {len(refused):,} of {total:,} rows break a rule and are left out ({counts})"
+        warnings.warn(QuarantineWarning(told, table, refused), stacklevel=3)
+    return checked.valid
 
 
 def write(quarantined: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -19,7 +44,7 @@ def write(quarantined: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     quarantined
-        `Checked.quarantined`: values are masked already.
+        `Checked.quarantined`: values are masked already. A column ``table``, where there is one, comes first.
     path
         Where the file shall appear.
 
@@ -28,10 +53,9 @@ def write(quarantined: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     UnusableFileError
         The file cannot be written there.
     """
+    names = [name for name in ("table", *COLUMNS) if name in quarantined or name in COLUMNS]
     with atomic_write(path) as temporary:
-        harmless(quarantined.loc[:, list(COLUMNS)]).to_csv(
-            temporary, index=False, encoding="utf-8-sig", lineterminator="\n"
-        )
+        harmless(quarantined.loc[:, names]).to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\n")
 
 
 def harmless(frame: pd.DataFrame) -> pd.DataFrame:

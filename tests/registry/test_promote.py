@@ -2,6 +2,8 @@
 
 import warnings
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from cardrisk.errors import InputError, ModelError
@@ -125,3 +127,25 @@ def test_the_job_promotes_and_rolls_back(tracked, store, later, learnt, weak, go
     assert capsys.readouterr().out.endswith("jobs: champion is version 1 again, it was 2\n")
     with pytest.raises(InputError, match="--data DATA"):
         job.run(**common, data=None, history=None, rollback=False)
+    _weighed(common, data, later, tmp_path, capsys)
+
+
+def _weighed(common, data, later, tmp_path, capsys):
+    """Chances that scoring recorded weigh the comparison: the job says what the call with them says."""
+    ids = later[0]["submission_id"]
+    chances = pd.Series(np.where(np.arange(len(ids)) % 3, 1.0, 0.02), index=ids, name="propensity")
+    chances.reset_index().to_csv(tmp_path / "scores.csv", index=False)
+    stands = {**common, "margin": 0.9}
+    said = []
+    for given in ({}, {"propensity": str(tmp_path / "scores.csv")}):
+        assert job.run(**stands, **data, **given, rollback=False) == 1
+        said.append(capsys.readouterr().out)
+    assert said[0] != said[1]
+    history = tuple(pd.read_parquet(tmp_path / "past" / f"{name}.parquet") for name in ("submissions", "outcomes"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StabilityWarning)
+        found = promote(
+            "jobs", *later, history=history, margin=0.9, maturity=1, store=common["store"], propensity=chances
+        )
+    assert not found.moved
+    assert found.why in said[1]

@@ -39,6 +39,21 @@ def test_what_is_not_there_is_named(tmp_path):
         load_model(tmp_path)
 
 
+def test_a_reference_makes_no_store_where_there_is_none(tmp_path, monkeypatch):
+    import mlflow
+
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(None)
+    try:
+        with pytest.raises(BundleError, match="no MLflow store at sqlite:"):
+            load_model("models:/cardrisk@champion")
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_reference_to_mlflow_ends_in_the_same_verification(model, tmp_path, monkeypatch):
     fetched = tmp_path / "fetched"
     model.save(fetched / "artifacts" / "bundle")
