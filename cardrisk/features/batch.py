@@ -17,6 +17,7 @@ from cardrisk.features.grouping import Groups, group_cards
 from cardrisk.features.plan import Finish, KeyPlan, Plan, name_of, plan_of
 from cardrisk.features.statistics import Slot
 from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
+from cardrisk.features.windows import inverse
 
 
 def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: int) -> dict[str, Array]:
@@ -62,10 +63,13 @@ class _Output:
         return parts
 
     def _finished(self, width: int, cards: int, dtype: str) -> Array:
-        """Return room for one key's features in grouped order; the same room for every key."""
-        if self.room[dtype].size < width * cards:
-            self.room[dtype] = np.empty(width * cards, dtype)
-        return self.room[dtype][: width * cards].reshape(width, cards)
+        """Return room for one key's features in grouped order, a null after the last; the same for every key."""
+        size = width * (cards + 1)
+        if self.room[dtype].size < size:
+            self.room[dtype] = np.empty(size, dtype)
+        finished = self.room[dtype][:size].reshape(width, cards + 1)
+        finished[:, cards] = np.nan
+        return finished
 
 
 class _Part(NamedTuple):
@@ -118,7 +122,7 @@ def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: 
     """Walk over one key's events and finish its features, a block of cards at a time."""
     rows = out.blocks["float32"].shape[1]
     walks: list[Walk] = []
-    q_row, extra = np.arange(rows), {}
+    q_row, extra = np.arange(rows, dtype=np.uint32), {}
     if key.key is None:
         extra = {place: _fact(cards, slot, rows) for slot, place in key.column.items()}
     else:
@@ -137,10 +141,9 @@ def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: 
             raw[place, : at.size] = numbers[at]
         for part in parts:
             finish_columns(raw, part.ops, part.arguments, part.constants, part.finished, first, stop)
-    question = np.full(rows, -1)
-    question[q_row] = np.arange(q_row.size)
+    card = inverse(q_row, rows)
     for part in parts:
-        lay_out(part.finished, part.places, question, part.block)
+        lay_out(part.finished, part.places, card, part.block)
 
 
 def compute(

@@ -17,6 +17,7 @@ import pandas as pd
 from cardrisk.errors import MissingColumnError
 from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool
 from cardrisk.features.columns import coded, flags, scaled, times
+from cardrisk.features.sorting import time_order
 
 GRAVITY = {"unknown": 0, "success": 1, "partial": 2, "failed": 3}
 """Which of several answers at one moment stands: the gravest."""
@@ -125,7 +126,7 @@ def cards_of(submissions: pd.DataFrame, past: pd.DataFrame | None = None) -> Car
     moment = np.concatenate([known_at(part) for part in parts])
     offset = moment.size - len(submissions)
     sorted_already = bool((moment[1:] >= moment[:-1]).all())
-    order = np.arange(moment.size) if sorted_already else np.argsort(moment, kind="stable")
+    order = np.arange(moment.size) if sorted_already else time_order(moment)
     counts = ~_repeated(parts)
     return Cards(
         parts,
@@ -208,7 +209,7 @@ def answers_of(cards: Cards, outcomes: pd.DataFrame | None, past: pd.DataFrame |
 
 def settle(card: I64, moment: I64, handed: I64, grade: I64, rows: I64, frame: pd.DataFrame) -> Answers:
     """Order answers, keep the one that stands at each moment of a card, and link revisions."""
-    rows = rows[np.argsort(moment[rows], kind="stable")]
+    rows = rows[time_order(moment[rows])]
     before = np.full(rows.size, -1, np.int64)
     after = np.full(rows.size, NEVER, np.int64)
     many = np.bincount(card[rows], minlength=1)[card[rows]] > 1 if rows.size else np.zeros(0, bool)
@@ -239,11 +240,11 @@ def _card_positions(cards: Cards, frame: pd.DataFrame) -> I64:
     ids = pd.concat([part["submission_id"] for part in cards.parts], ignore_index=True)
     place = np.flatnonzero(cards.push & cards.arrange(ids.notna().to_numpy(np.int64)))
     rows = cards.order[place]
-    position = np.empty(ids.size, np.int64)
-    position[rows] = place
-    rows = np.sort(rows)
+    if not cards.in_order:
+        by_row = np.argsort(rows)
+        place, rows = place[by_row], rows[by_row]
     found = pd.Index(ids.iloc[rows]).get_indexer(pd.Index(frame["submission_id"]))
-    return np.where(found < 0, -1, position[rows[found]])
+    return np.where(found < 0, -1, place[found])
 
 
 def _no_outcomes() -> pd.DataFrame:

@@ -9,6 +9,7 @@ import math
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
 from cardrisk.features.arrays import F64, I64, NULL, Array, Bool
@@ -170,7 +171,7 @@ def finish_columns(raw: I64, ops: I64, arguments: I64, constants: F64, out: Arra
 
 
 @compiled
-def lay_out(finished: Array, place: I64, row: I64, columns: Array) -> None:
+def lay_out(finished: Array, place: I64, card: NDArray[np.uint32], columns: Array) -> None:
     """Copy each feature to its column, row by row, from the order in which the cards were finished.
 
     Parameters
@@ -179,15 +180,15 @@ def lay_out(finished: Array, place: I64, row: I64, columns: Array) -> None:
         Shape (features, cards).
     place
         Column of each feature.
-    row
-        Where each row's card stands among the finished ones; -1: nowhere, the row is null.
+    card
+        Where each row's card stands among the finished ones.
     columns
         Written; shape (columns, rows). One column at a time: its cards stay in the cache while rows ask for them.
     """
     for j in range(place.size):
         source, target = finished[j], columns[place[j]]
-        for i in range(row.size):
-            target[i] = source[row[i]] if row[i] >= 0 else math.nan
+        for i in range(card.size):
+            target[i] = source[card[i]]
 
 
 @compiled

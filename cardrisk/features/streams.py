@@ -7,12 +7,12 @@ cache before they are finished.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cardrisk.features import windows
-from cardrisk.features.arrays import DAY, I64, NEVER, NULL
+from cardrisk.features.arrays import DAY, I64, NULL
 from cardrisk.features.commonest import Counts, top_counts
 from cardrisk.features.events import Answers, Cards
 from cardrisk.features.grouping import Groups
@@ -31,15 +31,37 @@ BLOCK: Final = 2_048
 """Questions at a time: their whole numbers stay in the cache until they are finished."""
 
 
-def _plain(asked: windows.Asked, p_time: I64, start: I64, total: I64, stream: Stream) -> Walk:
-    spans = stream.spans()
-    cursor, time = windows.cursor_for(spans), np.append(p_time, NEVER)
-    places = np.empty((spans.size + 1, BLOCK), np.int64)
+def _plain(groups: Groups, p_keys: I64, start: I64, totals: _Totals, stream: Stream) -> Walk:
+    widths = np.append(0, stream.spans())
+    edges = windows.edges_of(groups.q_keys, groups.asked[1], p_keys, start, widths, groups.reach)[: widths.size]
 
     def walk(first: int, stop: int, raw: I64) -> None:
-        windows.plain_sums(asked, first, stop, cursor, time, total, start, spans, places, raw, stream.column)
+        windows.plain_sums(edges, first, stop, totals.total, totals.channel, raw, stream.column)
 
     return walk
+
+
+class _Totals(NamedTuple):
+    """Running totals, shape (any number, events + 1), and which one each channel is; -1: every event counts 1."""
+
+    total: I64
+    channel: I64
+
+
+def _running(weights: list[tuple[I64 | None, windows.Order | None]], events: int) -> _Totals:
+    """Add up what each channel's events weigh (None: 1 each), read in a given order (None: as they stand)."""
+    channel = np.full(len(weights), -1, np.int64)
+    summed = [(i, weight, order) for i, (weight, order) in enumerate(weights) if weight is not None]
+    summed = [(i, weight, order) for i, weight, order in summed if not _ones(weight)]
+    total = np.empty((len(summed), events + 1), np.int64)
+    for number, (i, weight, order) in enumerate(summed):
+        channel[i] = number
+        windows.run_up(weight, np.arange(events, dtype=np.uint32) if order is None else order, total[number])
+    return _Totals(total, channel)
+
+
+def _ones(weight: I64) -> bool:
+    return bool(weight.size) and int(weight.min()) == int(weight.max()) == 1
 
 
 def _linked(asked: windows.Asked, p_time: I64, start: I64, weight: I64, links: tuple[I64, I64], stream: Stream) -> Walk:
@@ -55,26 +77,17 @@ def _linked(asked: windows.Asked, p_time: I64, start: I64, weight: I64, links: t
     return walk
 
 
-def _running(weights: list[I64], order: I64) -> I64:
-    """Return running totals of several weights in a given order, shape (weights, events + 1)."""
-    total = np.empty((len(weights), order.size + 1), np.int64)
-    for weight, running in zip(weights, total, strict=True):
-        windows.run_up(weight, order, running)
-    return total
-
-
 def card_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """Sums over submissions; nothing replaces a submission."""
-    events = groups.p_order.size
-    total = np.empty((len(stream.names), events + 1), np.int64)
-    for (source, name), running in zip(stream.names, total, strict=True):
-        if name == "one":
-            running[:] = np.arange(events + 1)
-        else:
-            gap = source == "gap"
-            weight = _gap(groups, name) if gap else weight_of(cards, name)
-            windows.run_up(weight, np.arange(events) if gap else groups.p_order, running)
-    return _plain(groups.asked, groups.p_time, groups.p_start, total, stream)
+    weights = [_card_weight(cards, groups, source, name) for source, name in stream.names]
+    return _plain(groups, groups.p_keys, groups.p_start, _running(weights, groups.p_order.size), stream)
+
+
+def _card_weight(cards: Cards, groups: Groups, source: str, name: str) -> tuple[I64 | None, windows.Order | None]:
+    """Return what each submission adds to a channel, and in which order the events of the groups read it."""
+    if source == "gap":
+        return _gap(groups, name), None
+    return (None, None) if name == "one" else (weight_of(cards, name), groups.p_order)
 
 
 def _gap(groups: Groups, part: str) -> I64:
@@ -102,17 +115,18 @@ def answer_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) 
     order, start, time = _grouped_answers(answers, groups)
     weights = [answer_weight(answers, name) for _, name in stream.names]
     if not answers.revised:
-        return _plain(groups.asked, time, start, _running(weights, order), stream)
+        totals = _running([(weight, order) for weight in weights], order.size)
+        return _plain(groups, groups.keys(time, start), start, totals, stream)
     weight = np.stack([weight[order] for weight in weights], axis=1)
     return _linked(groups.asked, time, start, weight, _links(answers, order), stream)
 
 
-def _grouped_answers(answers: Answers, groups: Groups) -> tuple[I64, I64, I64]:
-    order, start = windows.group(groups.codes[answers.card], groups.size)
-    return order, start, answers.time[order]
+def _grouped_answers(answers: Answers, groups: Groups) -> tuple[windows.Order, I64, I64]:
+    order, start = windows.group(windows.pick(groups.codes, answers.card), groups.size)
+    return order, start, windows.pick(answers.time, order)
 
 
-def _links(answers: Answers, order: I64) -> tuple[I64, I64]:
+def _links(answers: Answers, order: windows.Order) -> tuple[I64, I64]:
     """Translate revision links from time order into grouped order."""
     place = np.full(answers.card.size, -1)
     place[order] = np.arange(order.size)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from cardrisk.features import FEATURES, FeatureSet, compute, feature
+from cardrisk.features import FEATURES, FeatureSet, compute, feature, windows
+from cardrisk.features.arrays import DAY, HOUR, NEVER
 from cardrisk.features.catalogue import BATCH, SUBMITTER, SUBMITTER_BURST
 from cardrisk.features.finish import surprise
 from cardrisk.features.statistics import CARD
@@ -100,3 +102,28 @@ def test_surprise_equals_the_distribution_added_up():
 def test_the_default_set_is_rich_and_says_why():
     assert 100 <= len(FEATURES) <= 260
     assert FEATURES.categorical[:2] == ["channel", "card_kind"]
+
+
+@pytest.mark.parametrize("years", [1, 9_000])
+def test_edges_equal_a_search_in_each_group(years):
+    """Over 9,000 years one number line holds a few entities only: the walk starts anew many times."""
+    rng = np.random.default_rng(years)
+    span, entities, widths = years * 365 * DAY, 40, np.array([0, 1, HOUR, DAY, 30 * DAY, years * DAY, NEVER])
+
+    def grouped(count):
+        codes, time = rng.integers(0, entities, count).astype(np.int32), np.sort(rng.integers(0, span, count))
+        order, start = windows.group(np.where(codes % 7 == 0, -1, codes).astype(np.int32), entities)
+        return time[order], start
+
+    (asked, q_start), (known, p_start) = grouped(500), grouped(400)
+    asked[:300:3] = rng.choice(known, 100)
+    for e in range(entities):
+        asked[q_start[e] : q_start[e + 1]].sort()
+    base, reach = int(known.min()), int(max(known.max(), asked.max()) - known.min())
+    keys = (windows.keys_of(*grouping, base, reach) for grouping in ((asked, q_start), (known, p_start)))
+    edges = windows.edges_of(next(keys), q_start, next(keys), p_start, widths, reach)
+    for e in range(entities):
+        own = known[p_start[e] : p_start[e + 1]]
+        for q in range(q_start[e], q_start[e + 1]):
+            expected = p_start[e] + np.searchsorted(own, asked[q] - widths, side="left")
+            assert edges[: widths.size, q].tolist() == expected.tolist()

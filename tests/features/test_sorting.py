@@ -1,0 +1,28 @@
+"""Moments are sorted as NumPy's stable sort does, however they are spread."""
+
+import numpy as np
+import pytest
+
+from cardrisk.features.arrays import DAY, NULL
+from cardrisk.features.sorting import time_order
+
+SHAPES = {
+    "spread": lambda rng, n: rng.integers(0, 60 * DAY, n),
+    "full of ties": lambda rng, n: rng.integers(0, max(n // 10, 1), n) * DAY,
+    "nearly sorted": lambda rng, n: np.sort(rng.integers(0, 60 * DAY, n)) + rng.integers(0, DAY, n),
+    "bunched beside one far away": lambda rng, n: np.append(rng.integers(0, 1_000, n - 1), 10**15),
+    "backwards": lambda rng, n: np.arange(n)[::-1] * 7,
+    "one moment": lambda rng, n: np.full(n, 5),
+    "with unknown ones": lambda rng, n: np.where(rng.random(n) < 0.1, NULL, rng.integers(0, DAY, n)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("count", [1, 2, 50, 5_000])
+def test_positions_equal_a_stable_sort(shape, count):
+    moment = SHAPES[shape](np.random.default_rng(count), count).astype(np.int64)
+    assert np.array_equal(time_order(moment), np.argsort(moment, kind="stable"))
+
+
+def test_nothing_sorts_to_nothing():
+    assert time_order(np.zeros(0, np.int64)).size == 0
