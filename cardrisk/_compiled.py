@@ -10,6 +10,8 @@ import re
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -17,7 +19,32 @@ import numba
 import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
+from numba.np import linalg
 from numpy.typing import NDArray
+
+
+def _spare_linear_algebra() -> None:
+    """Let numba's array functions load without SciPy's linear algebra: a quarter of a second that no kernel here needs.
+
+    On loading, numba asks whether SciPy is there by importing all of ``scipy.linalg``; here it hears so from the
+    import system instead. Compiling a function that does use linear algebra imports it as ever.
+    """
+    ask = getattr(linalg, "ensure_blas", None)
+    if ask is None or "numba.np.arraymath" in sys.modules:
+        return
+    linalg.ensure_blas = _ensure_scipy_is_there
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = ask
+
+
+def _ensure_scipy_is_there() -> None:
+    if find_spec("scipy.linalg") is None:
+        raise ImportError("SciPy is needed for linear algebra")
+
+
+_spare_linear_algebra()
 
 carray: Any = numba.carray  # type: ignore[attr-defined]
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ import cardrisk
 
 ROOT = Path(cardrisk.__file__).parent
 FLOORS: list[set[str]] = [
-    {"errors", "facts", "_version", "_compiled"},
+    {"errors", "facts", "_version", "_compiled", "_later"},
     {"kinds"},
     {"tables"},
     {"codes"},
@@ -68,6 +68,33 @@ def test_importing_is_light_and_silent() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
+
+
+ONE_CARD = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import cardrisk
+cardrisk.Scorer().score({"submission_id": "a", "submitted_at": "2026-01-05T08:00:00Z", "submitter_id": "u"})
+print([m for m in sys.argv[1:] if m in sys.modules])
+"""
+
+
+def test_one_card_is_scored_without_what_tables_need() -> None:
+    tables = ["pandas", "pyarrow", "scipy.linalg", "sklearn", "lightgbm", "mlflow", "cardrisk.features.batch"]
+    command = [sys.executable, "-c", ONE_CARD, *tables]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_numba_still_finds_linear_algebra() -> None:
+    code = """
+import numba, numpy as np
+import cardrisk.codes
+print(numba.njit(lambda a: np.dot(a, a))(np.ones((2, 2)))[0, 0])
+print(numba.njit(lambda a: np.correlate(a, a))(np.ones(3))[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2.0", "3.0"]
 
 
 def test_every_public_name_loads_and_is_described() -> None:

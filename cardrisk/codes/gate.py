@@ -4,6 +4,8 @@ Correct when the frame, the unit handed in together and the single card give the
 nothing that comes out holds a code.
 """
 
+from __future__ import annotations
+
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,10 +13,9 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from cardrisk._later import pa, pd
 from cardrisk.codes import _pairing, entities, tokens
 from cardrisk.codes._anomalies import NULL, card_facts
 from cardrisk.codes._clean import clean

@@ -23,8 +23,9 @@ A token from before the overlap whose card, device or address was not seen durin
 any more; it is trimmed with its age.
 """
 
-import pandas as pd
+from __future__ import annotations
 
+from cardrisk._later import pd
 from cardrisk.codes.gate import NEXT
 from cardrisk.codes.tokens import TOKENS
 from cardrisk.errors import KeyMaterialError

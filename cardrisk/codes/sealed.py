@@ -3,13 +3,15 @@
 Correct when no print, format, log line, pickle or copy of these types shows a character of what they hold.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from cardrisk._later import pa
 from cardrisk.tables.arrow import bytes_of
 
 HIDDEN = "***"
@@ -84,7 +86,7 @@ class Texts(Sealed):
         return self.data[self.start[row] : self.stop[row]].tobytes().decode("utf-8", "surrogatepass")
 
     @classmethod
-    def arrow(cls, array: pa.Array) -> "Texts":
+    def arrow(cls, array: pa.Array) -> Texts:
         """Look at an Arrow large_string array without copying it; null is empty."""
         data, bounds = bytes_of(array)
         stop = bounds[1:]
@@ -95,7 +97,7 @@ class Texts(Sealed):
         return cls(data, bounds[:-1], stop)
 
     @classmethod
-    def of(cls, values: Iterable[str | None]) -> "Texts":
+    def of(cls, values: Iterable[str | None]) -> Texts:
         """Pack Python texts; ``None`` becomes empty."""
         return cls(*_packed([(value or "").encode("utf-8", "surrogatepass") for value in values]))
 
@@ -141,7 +143,7 @@ class Codes(Sealed):
         return self.data[self.start[row] : self.stop[row]].tobytes().decode("ascii")
 
     @classmethod
-    def of(cls, codes: list[bytes]) -> "Codes":
+    def of(cls, codes: list[bytes]) -> Codes:
         """Pack the normalised codes of a few cards."""
         return cls(*_packed(codes), np.zeros(len(codes), np.uint8))
 

@@ -8,16 +8,18 @@ A token is ``<key id>.<22 base64url characters>``: the first 128 bits of HMAC-SH
 of codes share, so its hash state is computed once.
 """
 
+from __future__ import annotations
+
 import base64
 import hmac
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
+from cardrisk._later import pa
 from cardrisk.codes._sha256 import BLOCK, INITIAL, hmac_many, midstate
 from cardrisk.codes.keys import Key
 from cardrisk.codes.sealed import Codes, Sealed, Texts

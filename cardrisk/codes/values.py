@@ -3,13 +3,14 @@
 Correct when a cell that means "not known" is null, and nothing else is.
 """
 
+from __future__ import annotations
+
 from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
+from cardrisk._later import pa, pd
 from cardrisk.codes.sealed import Secret
 from cardrisk.tables.arrow import strings
 

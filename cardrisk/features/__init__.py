@@ -1,13 +1,17 @@
 """History features: declared once, the same bits on every road, from what was known at that moment alone."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cardrisk.features.batch import compute
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import WINDOWS, Feature, FeatureSet, Key
-from cardrisk.features.filling import backfill
 from cardrisk.features.live.history import LiveHistory
 from cardrisk.features.statistics import STATISTICS, feature
+
+if TYPE_CHECKING:
+    from cardrisk.features.batch import compute
+    from cardrisk.features.filling import backfill
+    from cardrisk.features.transformer import HistoryFeatures
 
 __all__ = [
     "FEATURES",
@@ -23,14 +27,11 @@ __all__ = [
     "feature",
 ]
 
-if TYPE_CHECKING:
-    from cardrisk.features.transformer import HistoryFeatures
+_LATER = {"HistoryFeatures": "transformer", "backfill": "filling", "compute": "batch"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs scikit-learn only when it is asked for."""
-    if name == "HistoryFeatures":
-        from cardrisk.features.transformer import HistoryFeatures
-
-        return HistoryFeatures
+    """Load what works on tables only when it is asked for."""
+    if name in _LATER:
+        return getattr(import_module(f"cardrisk.features.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.features.arrays import F64, I64, NULL, Array
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import Feature, FeatureSet

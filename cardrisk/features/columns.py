@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.features.arrays import I32, I64, NULL
 
 LARGEST = 2.0**62

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import MissingColumnError
 from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool
 from cardrisk.features.columns import coded, flags, scaled, times

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
+from cardrisk._later import pd
 from cardrisk.features.live.history import LiveHistory
 from cardrisk.features.stores.tables import entries_of
 

@@ -4,12 +4,14 @@ Correct when every row gets what :mod:`cardrisk.policy.choose` gives its card al
 through is drawn from the card's own id.
 """
 
+from __future__ import annotations
+
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from cardrisk._later import pd
 from cardrisk.facts import CAUSES
 from cardrisk.policy.choose import BIND, Terms, choose, lot
 from cardrisk.policy.costs import ACTIONS, STOPPED, Costs

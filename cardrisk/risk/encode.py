@@ -5,14 +5,16 @@ the frame's index or on how the values are stored (NumPy, Arrow, categories). Nu
 precision the trees are trained on.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import FeatureMismatchError, InputError
 
 OTHER: Final = 0
@@ -48,7 +50,7 @@ class Columns:
     dropped: tuple[str, ...] = ()
 
     @classmethod
-    def learn(cls, frame: pd.DataFrame) -> "Columns":
+    def learn(cls, frame: pd.DataFrame) -> Columns:
         """Learn the columns of a training frame: text and category columns are categorical, others numeric.
 
         Raises
@@ -143,7 +145,7 @@ class Columns:
             self.__dict__["_cached_codes"] = cached
         return cached
 
-    def _encode(self, name: str, column: "pd.Series[Any]") -> Matrix:
+    def _encode(self, name: str, column: pd.Series[Any]) -> Matrix:
         if name not in self.categories:
             try:
                 return column.to_numpy(dtype=np.float32, na_value=np.nan)
@@ -157,7 +159,7 @@ class Columns:
         return table[codes]
 
 
-def _is_text(column: "pd.Series[Any]") -> bool:
+def _is_text(column: pd.Series[Any]) -> bool:
     if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column.dtype):
         return True
     if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
@@ -165,7 +167,7 @@ def _is_text(column: "pd.Series[Any]") -> bool:
     raise InputError(f"expected numbers or text in feature {column.name}, got {column.dtype}; declare its type")
 
 
-def _known(column: "pd.Series[Any]") -> tuple[str, ...]:
+def _known(column: pd.Series[Any]) -> tuple[str, ...]:
     counts = column.dropna().astype(str).value_counts()
     frequent = counts[counts >= MIN_CATEGORY]
     kept = sorted(frequent.items(), key=lambda item: (-item[1], str(item[0])))[:MAX_CATEGORIES]

@@ -5,13 +5,15 @@ features that raise this card's risk; reasons for a submitter say what to do and
 before.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import InputError
 from cardrisk.features import Feature, FeatureSet
 from cardrisk.risk.advice import advice

@@ -4,6 +4,8 @@ Correctness: the probabilities of a card depend on the values of the features na
 sum to p(fail); a model that was saved and loaded gives the same bits.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import BundleError, FeatureMismatchError
 from cardrisk.facts import CAUSES
 from cardrisk.risk import bundle, document
@@ -56,12 +58,10 @@ class RiskModel:
     files: Mapping[str, bytes] = field(repr=False)
     fail: Ensemble = field(repr=False)
     cause: Ensemble | None = field(repr=False)
-    declared: "FeatureSet | None" = field(default=None, repr=False, compare=False)
+    declared: FeatureSet | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def build(
-        cls, card: ModelCard, fail: bytes, cause: bytes | None, declared: "FeatureSet | None" = None
-    ) -> "RiskModel":
+    def build(cls, card: ModelCard, fail: bytes, cause: bytes | None, declared: FeatureSet | None = None) -> RiskModel:
         """Assemble a model from a card and the text of its trees."""
         files = {CARD: document.dump(card), FAIL: fail} | ({} if cause is None else {CAUSE: cause})
         return cls._of(files, declared)
@@ -73,8 +73,8 @@ class RiskModel:
         *,
         key: bytes | None = None,
         digest: str | None = None,
-        features: "FeatureSet | None" = None,
-    ) -> "RiskModel":
+        features: FeatureSet | None = None,
+    ) -> RiskModel:
         """Verify and load a bundle.
 
         Parameters
@@ -101,7 +101,7 @@ class RiskModel:
         return cls._of(dict(bundle.read(folder, key=key, digest=digest).files), features)
 
     @classmethod
-    def _of(cls, files: Mapping[str, bytes], declared: "FeatureSet | None") -> "RiskModel":
+    def _of(cls, files: Mapping[str, bytes], declared: FeatureSet | None) -> RiskModel:
         if not {CARD, FAIL} <= set(files) <= {CARD, FAIL, CAUSE}:
             raise BundleError(f"expected the files {CARD}, {FAIL} and perhaps {CAUSE}, got {sorted(files)[:5]}")
         card = document.parse(files[CARD])
@@ -158,7 +158,7 @@ class RiskModel:
         return self.card.about
 
     @cached_property
-    def features(self) -> "FeatureSet":
+    def features(self) -> FeatureSet:
         """Declarations of the features the model needs: what to compute before `predict`.
 
         Raises

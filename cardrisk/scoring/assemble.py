@@ -4,11 +4,13 @@ Every card that comes in goes out, in order: a quarantined one with null probabi
 rule it broke.
 """
 
+from __future__ import annotations
+
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.facts import CAUSES
 from cardrisk.policy import Costs, decide
 from cardrisk.risk import RiskModel

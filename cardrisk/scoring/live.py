@@ -5,6 +5,8 @@ order of their moments, cards of one moment before any of them becomes history. 
 it got. A card that cannot be scored is held, marked with the reason.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import RLock
@@ -12,8 +14,8 @@ from types import TracebackType
 from typing import Any, Literal, Self, overload
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.codes import Intake, KeySource
 from cardrisk.errors import InputError, ModelError, StoreError
 from cardrisk.features import backfill
@@ -83,7 +85,7 @@ class Scorer:
 
     def __init__(
         self,
-        model: "RiskModel | str | None" = None,
+        model: RiskModel | str | None = None,
         *,
         store: str = "memory://",
         costs: Costs | None = None,
@@ -115,7 +117,7 @@ class Scorer:
             log.event("degraded_start", reason=self._down, error=str(error))
         forking.watch(self)
 
-    def _open(self, model: "RiskModel | str | None") -> None:
+    def _open(self, model: RiskModel | str | None) -> None:
         loaded = load_model(model)
         self._road = Road(loaded, self.costs, self.reasons, self.language, self._intake, self._store)
         context = self._road.context

@@ -3,16 +3,17 @@
 Correct means: a cell called plain is one that `cardrisk.tables.text.Text.one` returns unchanged.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from cardrisk._later import compute as pc
+from cardrisk._later import pa, pd
 from cardrisk.tables.cells import Fault, safely
 
 Mask: TypeAlias = npt.NDArray[np.bool_]

@@ -4,13 +4,15 @@ Correct means: every line becomes one row; a line that can be split in more than
 quarantined, never guessed.
 """
 
+from __future__ import annotations
+
 import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import InputError
 from cardrisk.kinds import CardKind, find
 from cardrisk.tables.cells import Fault

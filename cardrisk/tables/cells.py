@@ -4,6 +4,8 @@ Correct means: a cell is null, or readable, or refused under the name of one rul
 never a value that the cell did not say.
 """
 
+from __future__ import annotations
+
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +14,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import TimeZoneError
 
 NULL_WORDS: Final = frozenset(

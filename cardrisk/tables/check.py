@@ -4,15 +4,16 @@ Correct means: every row of the input is in exactly one of the two, and a row's 
 the table was stored. Nothing is dropped, nothing is guessed, nothing raises because of a cell.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
+from cardrisk._later import pa, pd
 from cardrisk.errors import InputError, TimeZoneError
 from cardrisk.tables.arrow import Mask, Positions, first_seen
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract

@@ -3,16 +3,17 @@
 Correct means: the fast parser is used only where the plain one (Python's `csv`) gives the same cells.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as pc
 
+from cardrisk._later import csv as pc
+from cardrisk._later import pa, pd
 from cardrisk.errors import UnusableFileError
 from cardrisk.tables.arrow import to_pandas
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract

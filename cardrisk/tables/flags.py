@@ -3,14 +3,15 @@
 Correct means: yes is yes in either language, no is no, and nothing else is either.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import ClassVar, Final
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
+from cardrisk._later import pa, pd
 from cardrisk.tables.cells import Fault, is_null_word, tidy
 from cardrisk.tables.numbers import number
 from cardrisk.tables.reader import Parsed, Reader

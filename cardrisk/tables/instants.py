@@ -4,14 +4,15 @@ Correct means: a cell answered here gets the instant that `cardrisk.tables.times
 cell is handed back by its position.
 """
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
 
+from cardrisk._later import pa, pd
 from cardrisk.errors import TimeZoneError
 from cardrisk.tables.arrow import Mask, Positions, bytes_of, strings
 

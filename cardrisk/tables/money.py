@@ -4,14 +4,16 @@ Correct means: an amount is the nearest whole number of cents to what the cell s
 infinite or foreign amount is refused by rule.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.tables.arrow import Mask
 from cardrisk.tables.cells import OUT_OF_RANGE, Fault, is_null_word, tidy
 from cardrisk.tables.numbers import UNREADABLE_NUMBER, Amounts, Floats, number

@@ -3,6 +3,8 @@
 Correct means: a number is finite and inside its declared range, or it is null, or it is refused by rule.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from abc import abstractmethod
@@ -13,10 +15,9 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from cardrisk._later import compute as pc
+from cardrisk._later import pa, pd
 from cardrisk.tables.arrow import Mask, kept, spread, strings, word_by_word
 from cardrisk.tables.cells import OUT_OF_RANGE, Fault, is_null, is_null_word, tidy
 from cardrisk.tables.reader import Parsed, Reader

@@ -3,6 +3,8 @@
 Correct means: `check_one` gives what `check_submissions` gives for a table of that one card.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +13,8 @@ from functools import cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import InputError, TimeZoneError
 from cardrisk.tables.cells import Fault, safely
 from cardrisk.tables.choices import Choice

@@ -4,12 +4,13 @@ Correct means: one line per refused row, no secret in it, and no cell that a spr
 row leaves a table in silence.
 """
 
+from __future__ import annotations
+
 import os
 import warnings
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-
+from cardrisk._later import pd
 from cardrisk.errors import QuarantineWarning
 from cardrisk.tables.atomic import atomic_write
 

@@ -5,16 +5,16 @@ a number on the way - every line of the file becomes one row, and a file that is
 line of text.
 """
 
+from __future__ import annotations
+
 import io
 import os
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from cardrisk._later import pa, pd
+from cardrisk._later import parquet as pq
 from cardrisk.errors import InputError, UnusableFileError
 from cardrisk.tables.batchtext import CODE_COLUMNS, read_batch
 from cardrisk.tables.check import Checked, check

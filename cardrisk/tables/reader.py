@@ -4,6 +4,8 @@ Correct means: every reader is defined on one cell (`Reader.one`); the road over
 may answer faster, but only with what `one` gives.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +13,8 @@ from datetime import tzinfo
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.tables.arrow import Positions, kept, spread, strings, word_by_word
 from cardrisk.tables.cells import Fault, safely
 

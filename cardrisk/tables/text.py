@@ -4,6 +4,8 @@ Correct means: what is kept is what the cell showed, without blanks at its ends 
 character width; a number that lost digits on its way through a spreadsheet is refused, never completed.
 """
 
+from __future__ import annotations
+
 import re
 import uuid
 from collections.abc import Mapping
@@ -13,10 +15,9 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from cardrisk._later import compute as pc
+from cardrisk._later import pa, pd
 from cardrisk.tables.arrow import bytes_of, kept, plain, spread, strings, to_pandas, word_by_word
 from cardrisk.tables.cells import (
     NULL_WORDS,

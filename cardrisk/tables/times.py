@@ -4,6 +4,8 @@ Correct means: a time names one instant, or it is refused. A time without a zone
 given; inside a given zone, a local time that daylight saving skipped or repeated names none either.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -12,8 +14,8 @@ from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import TimeZoneError
 from cardrisk.tables.cells import Fault, is_null, is_null_word, tidy
 from cardrisk.tables.instants import (

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import InputError, MissingColumnError
 from cardrisk.features.arrays import DAY, F64, NULL
 from cardrisk.features.catalogue import FEATURES

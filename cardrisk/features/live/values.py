@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import FutureEventError, InputError
 from cardrisk.features.arrays import NEVER, NULL
 from cardrisk.features.columns import LARGEST

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.errors import InputError, StoreError
 from cardrisk.features.arrays import NULL
 from cardrisk.features.live.values import micros, plain

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from cardrisk._later import pd
 from cardrisk.features.arrays import NULL
 from cardrisk.features.columns import times
 from cardrisk.features.events import known_at
