@@ -140,8 +140,16 @@ def cards_of(submissions: pd.DataFrame, past: pd.DataFrame | None = None) -> Car
 def _repeated(parts: list[pd.DataFrame]) -> Bool:
     if not all("submission_id" in part for part in parts):
         return np.zeros(sum(map(len, parts)), bool)
-    ids = pd.concat([part["submission_id"] for part in parts], ignore_index=True)
+    ids = _ids(parts)
+    if isinstance(ids.dtype, np.dtype) and ids.dtype.kind == "i" and ids.is_monotonic_increasing:
+        numbers = ids.to_numpy()  # counted up, as many systems do: the same stand side by side
+        return np.append(np.zeros(1, bool), numbers[1:] == numbers[:-1])[: len(ids)]
     return (ids.duplicated() & ids.notna()).to_numpy()
+
+
+def _ids(parts: list[pd.DataFrame]) -> pd.Series:
+    ids = [part["submission_id"] for part in parts]
+    return ids[0] if len(ids) == 1 else pd.concat(ids, ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -212,8 +220,10 @@ def settle(card: I64, moment: I64, handed: I64, grade: I64, rows: I64, frame: pd
     rows = rows[time_order(moment[rows])]
     before = np.full(rows.size, -1, np.int64)
     after = np.full(rows.size, NEVER, np.int64)
-    many = np.bincount(card[rows], minlength=1)[card[rows]] > 1 if rows.size else np.zeros(0, bool)
-    if many.any():
+    whose = card[rows]
+    count = np.bincount(whose, minlength=1)
+    if count.max() > 1:
+        many = count[whose] > 1
         several = np.flatnonzero(many)
         at = rows[several]
         several = several[np.lexsort((-at, grade[at], handed[at], moment[at], card[at]))]
@@ -224,21 +234,21 @@ def settle(card: I64, moment: I64, handed: I64, grade: I64, rows: I64, frame: pd
         keep[several[last]] = True
         place = np.cumsum(keep) - 1
         chain = place[several[last]]
-        rows, before, after = rows[keep], before[keep], after[keep]
-        same = card[rows[chain]][1:] == card[rows[chain]][:-1]
+        rows, whose, before, after = rows[keep], whose[keep], before[keep], after[keep]
+        same = whose[chain][1:] == whose[chain][:-1]
         before[chain[1:][same]] = chain[:-1][same]
         after[chain[:-1][same]] = chain[1:][same]
     stands = grade[rows]
     known, failed = (stands >= 1).astype(np.int64), (stands >= 2).astype(np.int64)
-    return Answers(card[rows], moment[rows], known, failed, before, after, frame, rows)
+    return Answers(whose, moment[rows], known, failed, before, after, frame, rows)
 
 
 def _card_positions(cards: Cards, frame: pd.DataFrame) -> I64:
     """Return where in ``cards`` each outcome's card stands, -1 where nowhere."""
     if not len(frame) or not all("submission_id" in part for part in cards.parts):
         return np.full(len(frame), -1)
-    ids = pd.concat([part["submission_id"] for part in cards.parts], ignore_index=True)
-    place = np.flatnonzero(cards.push & cards.arrange(ids.notna().to_numpy(np.int64)))
+    ids = _ids(cards.parts)
+    place = np.flatnonzero(cards.push & cards.arrange(ids.notna().to_numpy(np.int32)))
     rows = cards.order[place]
     if not cards.in_order:
         by_row = np.argsort(rows)

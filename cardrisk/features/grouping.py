@@ -17,7 +17,10 @@ from cardrisk.features.plan import name_of
 
 @dataclass
 class Groups:
-    """One key's events, grouped: who asks (``q``), whose history it is (``p``), and where groups start."""
+    """One key's events, grouped: who asks (``q``), whose history it is (``p``), and where groups start.
+
+    ``told`` are the answers in groups, once a stream has asked for them.
+    """
 
     asked: windows.Asked
     q_row: Array
@@ -28,6 +31,7 @@ class Groups:
     size: int
     base: int
     reach: int
+    told: tuple[windows.Order, I64, I64] | None = None
 
     @cached_property
     def q_keys(self) -> I64:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 
 from cardrisk.features import windows
-from cardrisk.features.arrays import DAY, I64, NULL
+from cardrisk.features.arrays import DAY, I64, NULL, Array
 from cardrisk.features.commonest import Counts, top_counts
 from cardrisk.features.events import Answers, Cards
 from cardrisk.features.grouping import Groups
@@ -51,8 +51,8 @@ class _Totals(NamedTuple):
 def _running(weights: list[tuple[I64 | None, windows.Order | None]], events: int) -> _Totals:
     """Add up what each channel's events weigh (None: 1 each), read in a given order (None: as they stand)."""
     channel = np.full(len(weights), -1, np.int64)
-    summed = [(i, weight, order) for i, (weight, order) in enumerate(weights) if weight is not None]
-    summed = [(i, weight, order) for i, weight, order in summed if not _ones(weight)]
+    known = [(i, _narrow(weight), order) for i, (weight, order) in enumerate(weights) if weight is not None]
+    summed = [(i, weight, order) for i, weight, order in known if weight is not None]
     total = np.empty((len(summed), events + 1), np.int64)
     for number, (i, weight, order) in enumerate(summed):
         channel[i] = number
@@ -60,8 +60,17 @@ def _running(weights: list[tuple[I64 | None, windows.Order | None]], events: int
     return _Totals(total, channel)
 
 
-def _ones(weight: I64) -> bool:
-    return bool(weight.size) and int(weight.min()) == int(weight.max()) == 1
+def _narrow(weight: I64) -> Array | None:
+    """Return the same numbers in as few bytes as hold them, which are read out of order sooner; None if all are 1."""
+    if not weight.size:
+        return weight
+    low, high = int(weight.min()), int(weight.max())
+    if low == high == 1:
+        return None
+    for kind in (np.int8, np.int32):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return weight.astype(kind)
+    return weight
 
 
 def _linked(asked: windows.Asked, p_time: I64, start: I64, weight: I64, links: tuple[I64, I64], stream: Stream) -> Walk:
@@ -122,8 +131,11 @@ def answer_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) 
 
 
 def _grouped_answers(answers: Answers, groups: Groups) -> tuple[windows.Order, I64, I64]:
-    order, start = windows.group(windows.pick(groups.codes, answers.card), groups.size)
-    return order, start, windows.pick(answers.time, order)
+    """Return order, group starts and moments of the answers, grouped once for every stream of a key."""
+    if groups.told is None:
+        order, start = windows.group(windows.pick(groups.codes, answers.card), groups.size)
+        groups.told = order, start, windows.pick(answers.time, order)
+    return groups.told
 
 
 def _links(answers: Answers, order: windows.Order) -> tuple[I64, I64]:

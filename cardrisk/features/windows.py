@@ -47,18 +47,20 @@ def group(codes: I32, size: int) -> tuple[Order, I64]:
         Positions grouped by entity, and where each entity's group starts (``size + 1`` numbers).
     """
     start = np.zeros(size + 1, np.int64)
+    place = np.zeros(size, np.uint32)
     for code in codes:
         if code >= 0:
-            start[code + 1] += 1
+            place[np.uint32(code)] += 1
     for entity in range(size):
-        start[entity + 1] += start[entity]
-    place = start[:-1].copy()
+        start[entity + 1] = start[entity] + place[entity]
+        place[entity] = start[entity]
     order = np.empty(start[size], np.uint32)
     for position in range(codes.size):
         code = codes[position]
         if code >= 0:
-            order[place[code]] = position
-            place[code] += 1
+            k = place[np.uint32(code)]
+            order[k] = position
+            place[np.uint32(code)] = k + 1
     return order, start
 
 
@@ -81,7 +83,7 @@ def inverse(order: Order, size: int) -> Order:
 
 
 @compiled
-def run_up(weight: I64, order: Order, total: I64) -> None:
+def run_up(weight: Array, order: Order, total: I64) -> None:
     """Write the running total of ``weight`` in the given order; ``total`` starts with 0 and has one number more."""
     running = 0
     total[0] = 0
