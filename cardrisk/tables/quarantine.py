@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("row", "rule", "column", "value")
 
 
-def kept(checked: "Checked", table: str) -> pd.DataFrame:
+def kept(checked: Checked, table: str) -> pd.DataFrame:
     """Give the valid rows; warn with a `QuarantineWarning` if there are others.
 
     Parameters
