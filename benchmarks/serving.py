@@ -308,7 +308,7 @@ def recorded(scorer: Any, card: dict[str, Any]) -> None:
     name = scorer.score(card).submission_id
     road = scorer._road
     like = road.ledger.find(name)
-    for entry in list(road.history.store.entries):
+    for entry in road.history.store.since(0):
         if entry.kind == "card" and entry.row["submission_id"] != name:
             score = replace(like.score, submission_id=entry.row["submission_id"], causes=dict(like.score.causes))
             row = bytes(bytearray(like.row))

@@ -197,7 +197,7 @@ def test_reading_writes_nothing_and_a_window_read_later_has_moved():
     history = LiveHistory(features)
     for entry in entries_of(submissions, outcomes):
         (history.observe if entry.kind == "card" else history.answer)(entry.row)
-    card, now = dict(history.store.entries[-1].row) | {"submitter_id": "u0", "batch_id": "b0"}, history.now
+    card, now = dict(list(history.store.since(0))[-1].row) | {"submitter_id": "u0", "batch_id": "b0"}, history.now
     first = history.features(card, at=now)
     later = history.features(card, at=now + 400 * DAY)
     again = history.features(card, at=now)

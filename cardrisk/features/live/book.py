@@ -13,11 +13,11 @@ from cardrisk.features.arrays import F64, I64, Array
 
 # tables that grow
 (M, CARDS, ANSWERS, NODES, SLOTS, PAIRS, HOLDERS, DEAD, RING_VALUES, RING_PARENT, RING_DEGREE, RING_STATS,
- # tables of one size
- COUNTS, SCRATCH, ASKED, RAW,
+ # tables of one size; the card and the answer as they are handed over, facts of cards handed in with it
+ COUNTS, SCRATCH, ASKED, RAW, GIVEN_CARD, GIVEN_ANSWER, OVER,
  # tables that follow from the declarations
  KEYS, STREAMS, SPANS, CHANNELS, SIZES, SLOT_SIZE, PARTS, DISTINCTS, WEIGHTS, SAID_WEIGHTS, FACTS, RING_COLUMNS, OPS,
- ARGUMENTS, CONSTANTS, SINGLE, PAGES) = range(33)  # fmt: skip
+ ARGUMENTS, CONSTANTS, SINGLE, PAGES) = range(36)  # fmt: skip
 
 # fields of the table COUNTS; a head of free slots per key follows
 (FIRST_CARD, NEXT_CARD, FIRST_ANSWER, NEXT_ANSWER, M_USED, SLOTS_USED, PAIRS_USED, DEAD_USED, FREE_SLOTS) = range(9)

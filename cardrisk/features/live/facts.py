@@ -16,7 +16,7 @@ from cardrisk._compiled import compiled
 from cardrisk.features import rings
 from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.declare import Key
-from cardrisk.features.live.values import TIMES
+from cardrisk.features.live.values import SCALED, TIMES
 
 # what a weight or a fact is, by its first field; the others name codes or numbers of the row
 ONE, NUMBER, HAS, PRICE, GAP, AGAIN, HAS_AGAIN, MOMENT, RING, CODED, DISTINCT_CODE, SUM = range(12)
@@ -35,7 +35,7 @@ class Handed:
     columns
         Columns of a card whose values are coded; those that hold moments last.
     numbers
-        Whole numbers of a card: ``cents|time|micro|flag COLUMN``.
+        Whole numbers of a card: ``cents|micro|time|flag COLUMN``, the scaled ones first.
     said_columns, causes
         Columns of an answer whose values are coded, and the causes that are told apart.
     weights, said_weights, facts
@@ -64,7 +64,8 @@ def handed_of(
     linked = rings.COLUMNS if any(name.startswith("ring ") for name in facts) else ()
     named = [column for key in keys for column in key.columns] + [column for _, column in distinct]
     columns = tuple(sorted(dict.fromkeys([*named, *asked, *linked]), key=TIMES.__contains__))
-    numbers = tuple(dict.fromkeys(number for name in (*card, *facts) for number in _numbers(name)))
+    needed = dict.fromkeys(number for name in (*card, *facts) for number in _numbers(name))
+    numbers = tuple(sorted(needed, key=lambda name: not name.startswith(SCALED)))
     said = tuple(dict.fromkeys([*top, *(name[12:] for name in answer if name.startswith("failed with "))]))
     causes = tuple(name[6:] for name in answer if name.startswith("cause "))
     return Handed(

@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple
 
 from cardrisk.errors import InputError
 from cardrisk.features.arrays import NULL
+from cardrisk.features.columns import LARGEST
 from cardrisk.features.events import GRAVITY
 from cardrisk.features.live.facts import Handed
-from cardrisk.features.live.values import TIMES, Row, micros, number_of, part_of, plain
+from cardrisk.features.live.values import SCALED, TIMES, Row, micros, number_of, part_of, plain, scale_of, scaled
 from cardrisk.features.stores.base import new
 
 FAILURE: Final = GRAVITY["partial"]
@@ -53,6 +54,8 @@ class Reader:
         names = [f"time {column}" for column in self._times]  # most are numbers too, and need not be read twice
         self._moments = [handed.numbers.index(name) if name in handed.numbers else -1 for name in names]
         self._numbers = [number_of(name) for name in handed.numbers]
+        self._scaled = [(name.split(" ", 1)[1], scale_of(name)) for name in handed.numbers if name.startswith(SCALED)]
+        self._others = self._numbers[len(self._scaled) :]
         self._of_number = [name.split(" ", 1)[1] for name in handed.numbers]
         self._said = handed.said_columns
         self._causes = {cause: i for i, cause in enumerate(handed.causes)}
@@ -68,7 +71,7 @@ class Reader:
         """
         try:
             name = card.get("submission_id")
-            if type(name) is not str:
+            if type(name) is not str and type(name) is not int:
                 name = plain(name)
                 hash(name)
             get = card.get
@@ -76,7 +79,14 @@ class Reader:
                 value if type(value := get(column)) is str or value is None else part_of(value)
                 for column in self._texts
             ]
-            numbers = [number(card) for number in self._numbers]
+            numbers = [  # what `scaled` does, without a call for what most numbers are
+                round(times)
+                if type(value := get(column)) is float and -LARGEST < (times := value * scale) < LARGEST
+                else scaled(value, scale)
+                for column, scale in self._scaled
+            ]
+            if self._others:
+                numbers += [number(card) for number in self._others]
             if self._times:
                 values += self._read_moments(card, numbers)
             return new(Card, (name, values, numbers))
@@ -92,7 +102,7 @@ class Reader:
         """Take out of an answer what is needed; raises InputError as :meth:`card` does."""
         try:
             name = answer.get("submission_id")
-            if type(name) is not str:
+            if type(name) is not str and type(name) is not int:
                 name = plain(name)
                 hash(name)
             status = answer.get("status")

@@ -61,8 +61,9 @@ def open_slot(m: I64, at: int, key: int, tables: Tables) -> None:
     for field in (CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES):
         m[at + field] = -1
     for s in range(keys[key, FROM], keys[key, TO]):
-        tails = at + streams[s, STATE]
-        m[tails : tails + streams[s, WIDTHS]] = -1
+        tails, wide = at + streams[s, STATE], streams[s, WIDTHS]
+        m[tails : tails + wide] = -1
+        m[tails + wide : tails + 2 * wide] = NEVER
 
 
 @compiled
@@ -78,9 +79,9 @@ def advance_cards(m: I64, at: int, key: int, t: int, cards: I64, tables: Tables)
         row = cards[head & mask]
         for s in range(keys[key, FROM], keys[key, TO]):
             if streams[s, KIND] == CARD:
-                _add_card(m, at, s, head, row[weights:], streams, channels)
+                _add_card(m, at, s, head, row, weights, streams, channels)
             elif streams[s, KIND] == DISTINCT:
-                _add_value(m, at, s, head, row[to_before + streams[s, CHANNEL]], streams)
+                _add_value(m, at, s, head, row[TIME], row[to_before + streams[s, CHANNEL]], streams)
         head = row[to_next]
     m[at + CARD_HEAD] = head
     for s in range(keys[key, FROM], keys[key, TO]):
@@ -90,26 +91,26 @@ def advance_cards(m: I64, at: int, key: int, t: int, cards: I64, tables: Tables)
 
 
 @compiled
-def _add_card(m: I64, at: int, s: int, head: int, weights: I64, streams: I64, channels: I64) -> None:
+def _add_card(m: I64, at: int, s: int, head: int, row: I64, weights: int, streams: I64, channels: I64) -> None:
     """Add a submission to a stream's sums in every window."""
     wide, tails, n, c0 = streams[s, WIDTHS], at + streams[s, STATE], streams[s, CHANNELS], streams[s, CHANNEL]
     for w in range(wide):
         if m[tails + w] < 0:
-            m[tails + w] = head
+            m[tails + w], m[tails + wide + w] = head, row[TIME]
         for c in range(n):
-            m[tails + wide + w * n + c] += weights[channels[c0 + c]]
+            m[tails + 2 * wide + w * n + c] += row[weights + channels[c0 + c]]
 
 
 @compiled
-def _add_value(m: I64, at: int, s: int, head: int, old: int, streams: I64) -> None:
+def _add_value(m: I64, at: int, s: int, head: int, moment: int, old: int, streams: I64) -> None:
     """Count a value in every window, unless the card that held it before is counted there."""
     wide, tails = streams[s, WIDTHS], at + streams[s, STATE]
     for w in range(wide):
         tail = m[tails + w]
         if old != UNSEEN and not (0 <= tail <= old):
-            m[tails + wide + w] += 1
+            m[tails + 2 * wide + w] += 1
         if tail < 0:
-            m[tails + w] = head
+            m[tails + w], m[tails + wide + w] = head, moment
 
 
 @compiled
@@ -133,20 +134,21 @@ def _drop_cards(
     wide, tails, n, c0 = streams[s, WIDTHS], at + streams[s, STATE], streams[s, CHANNELS], streams[s, CHANNEL]
     for w in range(wide):
         span = spans[streams[s, SPAN] + w]
-        if span == NEVER:
+        if span == NEVER or m[tails + wide + w] >= t - span:
             continue
-        k = m[tails + w]
-        while k >= 0 and k != head and cards[k & mask, TIME] < t - span:
+        k, moment = m[tails + w], m[tails + wide + w]
+        while moment < t - span:
             row = cards[k & mask]
             if streams[s, KIND] == CARD:
                 for c in range(n):
-                    m[tails + wide + w * n + c] -= row[weights + channels[c0 + c]]
+                    m[tails + 2 * wide + w * n + c] -= row[weights + channels[c0 + c]]
             elif row[to_before + c0] != UNSEEN:
                 after = row[to_before + n_distinct + c0]
                 if after < 0 or 0 <= head <= after:
-                    m[tails + wide + w] -= 1
-            k = row[to_next]
-        m[tails + w] = -1 if k == head else k
+                    m[tails + 2 * wide + w] -= 1
+            k = -1 if row[to_next] == head else row[to_next]
+            moment = cards[k & mask, TIME] if k >= 0 else NEVER
+        m[tails + w], m[tails + wide + w] = k, moment
 
 
 @compiled
@@ -168,13 +170,13 @@ def advance_answers(m: I64, at: int, key: int, t: int, answers: I64, tables: Tab
                 tail = m[tails + w]
                 replaces = 0 <= tail <= old
                 if tail < 0:
-                    m[tails + w] = head
+                    m[tails + w], m[tails + wide + w] = head, row[TIME]
                 for c in range(n):
                     field = weights + channels[c0 + c]
                     change = row[field]
                     if replaces:
                         change -= answers[old & mask, field]
-                    m[tails + wide + w * n + c] += change
+                    m[tails + 2 * wide + w * n + c] += change
         head = row[to_next]
     m[at + ANSWER_HEAD] = head
     for s in range(keys[key, FROM], keys[key, TO]):
@@ -201,14 +203,15 @@ def _drop_answers(
     wide, tails, n, c0 = streams[s, WIDTHS], at + streams[s, STATE], streams[s, CHANNELS], streams[s, CHANNEL]
     for w in range(wide):
         span = spans[streams[s, SPAN] + w]
-        if span == NEVER:
+        if span == NEVER or m[tails + wide + w] >= t - span:
             continue
-        k = m[tails + w]
-        while k >= 0 and k != head and answers[k & mask, TIME] < t - span:
+        k, moment = m[tails + w], m[tails + wide + w]
+        while moment < t - span:
             row = answers[k & mask]
             after = row[AFTER]
             if after < 0 or 0 <= head <= after:
                 for c in range(n):
-                    m[tails + wide + w * n + c] -= row[weights + channels[c0 + c]]
-            k = row[to_next]
-        m[tails + w] = -1 if k == head else k
+                    m[tails + 2 * wide + w * n + c] -= row[weights + channels[c0 + c]]
+            k = -1 if row[to_next] == head else row[to_next]
+            moment = answers[k & mask, TIME] if k >= 0 else NEVER
+        m[tails + w], m[tails + wide + w] = k, moment

@@ -22,7 +22,8 @@ from cardrisk.features.statistics import CARD as CARD_KEY
 from cardrisk.features.statistics import Channel, Recipe, Slot, recipe_of
 
 # one entity's slot: life number, first, last and last earlier moment, chains (next to add, last), nodes, its key;
-# then the codes of the values that name it; then the streams
+# then the codes of the values that name it; then the streams: per window its tail (the number of the oldest event in
+# it, -1: none), per window the moment of that one (NEVER: none), then the sums
 LIFE, FIRST, LAST, PREVIOUS, CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES, OF_KEY, SLOT_HEADER = range(11)
 # a card row's fixed fields; then per key: next card, slot, life; per distinct stream: before, after; codes; weights
 TIME, ANSWER, CARD_HEADER = 0, 1, 2
@@ -124,7 +125,7 @@ class _Builder:
         for stream in plan.streams:
             names = [name if source != "gap" else f"gap {index} {name}" for source, name in stream.names]
             channels = self._channels(index, stream.source, names)
-            held = len(stream.windows) * (1 + (0 if stream.source == "top" else len(names)))
+            held = len(stream.windows) * (2 + (0 if stream.source == "top" else len(names)))
             self.streams.append(
                 [
                     _KINDS[stream.source],

@@ -27,13 +27,19 @@ def _home_of_slot(at: int, m: I64, parts: int) -> int:
 
 
 @compiled
-def slot_of(key: int, codes: I64, which: I64, n: int, m: I64, slots: I64) -> int:
-    """Return the slot of the entity that ``codes[which[:n]]`` name, -1 where there is none."""
+def home_of(key: int, codes: I64, which: I64, n: int) -> int:
+    """Return the number, to be cut to the table's size, of the place where the search for an entity begins."""
     h = _mixed(key, 1)
     for p in range(n):
         h = _mixed(h, codes[which[p]])
+    return h
+
+
+@compiled
+def slot_of(key: int, codes: I64, which: I64, n: int, m: I64, slots: I64) -> int:
+    """Return the slot of the entity that ``codes[which[:n]]`` name, -1 where there is none."""
     mask = slots.size - 1
-    place = h & mask
+    place = home_of(key, codes, which, n) & mask
     while slots[place] != 0:
         at = slots[place] - 1
         same = m[at + OF_KEY] == key

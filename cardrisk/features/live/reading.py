@@ -13,6 +13,7 @@ from cardrisk.features import rings
 from cardrisk.features.arrays import F64, I64, NEVER, NULL
 from cardrisk.features.finish import COUNT, SCALED, value
 from cardrisk.features.live import book as at_
+from cardrisk.features.live.ahead import fetch
 from cardrisk.features.live.book import reals, table, vector
 from cardrisk.features.live.facts import add_facts
 from cardrisk.features.live.kernel import UNKNOWN, UNSEEN, Tables, advance_cards
@@ -39,7 +40,7 @@ from cardrisk.features.live.layout import (
     TOP,
     WIDTHS,
 )
-from cardrisk.features.live.lookup import slot_of
+from cardrisk.features.live.lookup import home_of, slot_of
 from cardrisk.features.live.tops import answers_up_to, copied, top_of
 
 MOMENT, CODES = 0, 1
@@ -62,8 +63,14 @@ def tables_of(book: I64) -> Tables:
 @compiled
 def find_slots(book: I64, codes: I64, asked: I64) -> None:
     """Write the slot of each key's entity: ``UNKNOWN`` where not named, ``UNSEEN`` where new."""
-    keys, parts = table(book, at_.KEYS), table(book, at_.PARTS)
+    keys, parts, sizes = table(book, at_.KEYS), table(book, at_.PARTS), vector(book, at_.SLOT_SIZE)
     m, slots, most = vector(book, at_.M), vector(book, at_.SLOTS), parts.shape[1] // 2
+    for key in range(keys.shape[0]):  # first where each is looked for, then what is found there most often
+        asked[key] = home_of(key, codes, parts[key], keys[key, N_PARTS]) & (slots.size - 1)
+        fetch(book, at_.SLOTS, asked[key], 1)
+    for key in range(keys.shape[0]):
+        if slots[asked[key]] != 0:
+            fetch(book, at_.M, slots[asked[key]] - 1, sizes[key])
     for key in range(keys.shape[0]):
         found = UNSEEN
         for p in range(keys[key, N_PARTS]):
@@ -119,7 +126,7 @@ def read_keys(book: I64, asked: I64, t: int, moves: bool, raw: I64, tables: Tabl
                 for w in range(wide):
                     raw[to + w] = top_of(held, base, s, w, values)
                 continue
-            sums = base + streams[s, STATE] + wide
+            sums = base + streams[s, STATE] + 2 * wide
             for i in range(wide * (streams[s, CHANNELS] if streams[s, KIND] != DISTINCT else 1)):
                 raw[to + i] = held[sums + i]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from struct import Struct
 from typing import Any, Final
 
@@ -49,10 +50,12 @@ class LiveState:
         self._declare()
         self._begin()
         codes, numbers = len(layout.handed.columns), len(layout.handed.numbers)
-        self._card = np.zeros(1 + codes + numbers, np.int64)
-        self._answer = np.zeros(steps.A_CODES + len(layout.handed.said_columns), np.int64)
-        self._pack_card: Callable[..., None] = Struct(f"{self._card.size}q").pack_into
-        self._pack_answer: Callable[..., None] = Struct(f"{self._answer.size}q").pack_into
+        card: Any = np.zeros(1 + codes + numbers, np.int64)
+        answer: Any = np.zeros(steps.A_CODES + len(layout.handed.said_columns), np.int64)
+        for page, row in ((at_.GIVEN_CARD, card), (at_.GIVEN_ANSWER, answer), (at_.OVER, ALONE)):
+            self._put(page, row)
+        self._pack_card: Callable[..., None] = partial(Struct(f"{card.size}q").pack_into, card, 0)
+        self._pack_answer: Callable[..., None] = partial(Struct(f"{answer.size}q").pack_into, answer, 0)
         self._ring: tuple[int, int] = (NULL, 0)
         self._settled = (NULL, NULL) if self._tables[at_.RING_COLUMNS].size else (NULL, NEVER)
 
@@ -128,25 +131,33 @@ class LiveState:
             Facts of cards handed in together, shape (facts,), ``NEVER`` where the card's own stands.
         """
         self._see_to_rings(t)
-        self._pack_card(self._card, 0, t, *self.coding.seen(card.values), *card.numbers)
+        self._pack_card(t, *self.coding.seen(card.values), *card.numbers)
+        return self._step(steps.READ, over)[0]
+
+    def _step(self, what: int, over: I64) -> tuple[F64, int]:
+        """Take a step that reads the card on its page; returns its features and what is left to do."""
         out = np.empty(self._width)
-        steps.step(self.book, steps.READ, self._card, over, out)
-        return out
+        if over is ALONE:
+            return out, steps.step(self.book, what, out)
+        self._put(at_.OVER, over)
+        status = steps.step(self.book, what, out)
+        self._put(at_.OVER, ALONE)
+        return out, status
 
     def take(self, card: Card, t: int, over: I64 = ALONE) -> F64:
         """Read a card as :meth:`read` does, and let it become history at ``t``, no earlier than anything before."""
         if not self._settled[0] <= t < self._settled[1]:
             self._see_to_rings(t)
         name, values, numbers = card
-        self._pack_card(self._card, 0, t, *self.coding.of(values), *numbers)
-        out = np.empty(self._width)
-        self._noted(name, t, steps.step(self.book, steps.TAKE, self._card, over, out))
+        self._pack_card(t, *self.coding.of(values), *numbers)
+        out, status = self._step(steps.TAKE, over)
+        self._noted(name, t, status)
         return out
 
     def push(self, card: Card, t: int) -> F64:
         """Let a card become history at ``t``, no earlier than anything before it; returns nothing read."""
-        self._pack_card(self._card, 0, t, *self.coding.of(card.values), *card.numbers)
-        self._noted(card.name, t, steps.step(self.book, steps.PUSH, self._card, ALONE, NOTHING))
+        self._pack_card(t, *self.coding.of(card.values), *card.numbers)
+        self._noted(card.name, t, steps.step(self.book, steps.PUSH, NOTHING))
         return NOTHING
 
     def _noted(self, name: Any, t: int, status: int) -> None:
@@ -163,11 +174,11 @@ class LiveState:
         """Let an answer of a card, handed over at ``handed``, become known."""
         _, said, grade, cause, values = answer
         codes = self.coding.of(values) if values else values
-        self._pack_answer(self._answer, 0, number, handed, said, grade, cause, *codes)
+        self._pack_answer(number, handed, said, grade, cause, *codes)
         self.events += 1
         if handed > self.now:
             self.now = handed
-        if steps.step(self.book, steps.SAY, self._answer, ALONE, NOTHING):
+        if steps.step(self.book, steps.SAY, NOTHING):
             self._settle()
 
     def run(self, order: I64, cards: I64, answers: I64, names: Iterable[Any], now: int) -> None:

@@ -8,6 +8,7 @@ left afterwards.
 from cardrisk._compiled import compiled
 from cardrisk.features.arrays import F64, HORIZON, I64, NULL
 from cardrisk.features.live import book as at_
+from cardrisk.features.live.ahead import fetch, fetch_events
 from cardrisk.features.live.book import (
     DEAD_USED,
     FIRST_ANSWER,
@@ -78,8 +79,8 @@ NO_ROOM, FORGOTTEN = 1, 2
 
 
 @compiled
-def step(book: I64, what: int, given: I64, over: I64, out: F64) -> int:
-    """Take one step with a card or an answer.
+def step(book: I64, what: int, out: F64) -> int:
+    """Take one step with the card or the answer on its page of the book.
 
     ``READ`` writes a card's features as known before its moment and changes nothing, ``PUSH`` lets it become history,
     ``TAKE`` does both; ``SAY`` lets an answer become known. It is one function, because each way in from Python is
@@ -87,16 +88,22 @@ def step(book: I64, what: int, given: I64, over: I64, out: F64) -> int:
 
     Parameters
     ----------
-    given
-        The card or the answer as it is handed over.
-    over, out
-        As :func:`~cardrisk.features.live.reading.finish` takes them; where nothing is read they are not looked at.
+    out
+        As :func:`~cardrisk.features.live.reading.finish` takes it; where nothing is read it is not looked at.
 
     Returns
     -------
     int
         What is left to do: ``NO_ROOM``, ``FORGOTTEN``, both or nothing.
     """
+    if what == SAY:
+        return _step(book, what, vector(book, at_.GIVEN_ANSWER), vector(book, at_.OVER), out)
+    return _step(book, what, vector(book, at_.GIVEN_CARD), vector(book, at_.OVER), out)
+
+
+@compiled
+def _step(book: I64, what: int, given: I64, over: I64, out: F64) -> int:
+    """Take one step with a card or an answer as it is handed over."""
     tables = tables_of(book)
     t, asked, raw = given[MOMENT], vector(book, at_.ASKED), vector(book, at_.RAW)
     before = vector(book, at_.COUNTS)[FIRST_CARD]
@@ -109,6 +116,7 @@ def step(book: I64, what: int, given: I64, over: I64, out: F64) -> int:
         _hold_codes(book, given[CODES : CODES + tables[4][N_CODES]])
         _expire(book, t, tables)
     find_slots(book, given[CODES:], asked)
+    fetch_events(book, asked)
     again = resubmitted(vector(book, at_.M), asked, t, tables)
     if what != PUSH:
         read_keys(book, asked, t, what == TAKE, raw, tables)
@@ -142,7 +150,7 @@ def run(book: I64, order: I64, start: int, cards: I64, answers: I64, out: F64) -
     for i in range(start, stop):
         card = order[i] >= 0
         given = cards[order[i]] if card else answers[-1 - order[i]]
-        if step(book, PUSH if card else SAY, given, order[:0], out) & NO_ROOM:
+        if _step(book, PUSH if card else SAY, given, order[:0], out) & NO_ROOM:
             stop = i + 1
             break
     if stop == order.size:
@@ -316,6 +324,11 @@ def _push_answer(book: I64, given: I64, tables: Tables) -> bool:
     if given[A_CARD] < counts[FIRST_CARD]:
         return False
     card = cards[given[A_CARD] & (cards.shape[0] - 1)]
+    asked = card[CARD_HEADER + sizes[N_KEYS] : CARD_HEADER + 2 * sizes[N_KEYS]]
+    for key in range(asked.size):
+        if asked[key] >= 0:
+            fetch(book, at_.M, asked[key], tables[5][key])
+    fetch_events(book, asked)
     moment = max(given[A_HANDED], card[TIME])
     if moment - card[TIME] > HORIZON or card[TIME] - given[A_HANDED] > HORIZON:
         return False

@@ -54,18 +54,21 @@ def _advance_top(m: I64, at: int, key: int, s: int, t: int, answers: I64, nodes:
             if gone > 0 and 0 <= tail <= old:
                 nodes[gone, NODE_HEADER + w] -= 1
             if tail < 0:
-                m[tails + w] = head
+                m[tails + w], m[tails + wide + w] = head, row[TIME]
         head = row[to_next]
     for w in range(wide):
         span = spans[streams[s, SPAN] + w]
-        k = m[tails + w]
-        while span != NEVER and k >= 0 and k != head and answers[k & mask, TIME] < t - span:
+        if span == NEVER or m[tails + wide + w] >= t - span:
+            continue
+        k, moment = m[tails + w], m[tails + wide + w]
+        while moment < t - span:
             row = answers[k & mask]
             gone = _node(m, at, s, row[to_value], nodes)
             if gone > 0 and (row[AFTER] < 0 or 0 <= head <= row[AFTER]):
                 nodes[gone, NODE_HEADER + w] -= 1
-            k = row[to_next]
-        m[tails + w] = -1 if k == head else k
+            k = -1 if row[to_next] == head else row[to_next]
+            moment = answers[k & mask, TIME] if k >= 0 else NEVER
+        m[tails + w], m[tails + wide + w] = k, moment
 
 
 @compiled

@@ -19,6 +19,9 @@ Number: TypeAlias = Callable[[Row], int]
 """A whole number from a card."""
 
 TIMES: Final = frozenset({"submitted_at", "received_at", "valid_until", "submitter_registered_at", "answered_at"})
+SCALED: Final = ("cents ", "micro ")
+"""How the names of numbers begin that are a column's times a scale."""
+_DATETIME: Final = dt.datetime
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY: Final = 86_400_000_000
 
@@ -38,7 +41,7 @@ def micros(value: Any) -> int:
     InputError
         If the value is no moment.
     """
-    if type(value) is dt.datetime and value.tzinfo is not None:
+    if type(value) is _DATETIME and value.tzinfo is not None:
         gone = value - _EPOCH
         return gone.days * _DAY + gone.seconds * 1_000_000 + gone.microseconds
     if type(value) is int:
@@ -62,8 +65,9 @@ def micros(value: Any) -> int:
 
 def known_at(card: Row) -> int:
     """Return when a card became known: ``received_at`` where given, else ``submitted_at``."""
-    received = micros(card.get("received_at"))
-    return micros(card.get("submitted_at")) if received == NULL else received
+    received = card.get("received_at")
+    moment = NULL if received is None else micros(received)
+    return micros(card.get("submitted_at")) if moment == NULL else moment
 
 
 def too_far(moment: int, ahead: int | None) -> FutureEventError:
@@ -110,16 +114,13 @@ def number_of(name: str) -> Number:
         return lambda card: micros(card.get(column))
     if how == "flag":
         return lambda card: flag(card.get(column))
-    scale = 100 if how == "cents" else 1_000_000
+    scale = scale_of(name)
+    return lambda card: scaled(card.get(column), scale)
 
-    def number(card: Row) -> int:
-        value = card.get(column)
-        if type(value) is not float:
-            return scaled(value, scale)
-        value *= scale  # what `scaled` does, without the call
-        return round(value) if -LARGEST < value < LARGEST else NULL
 
-    return number
+def scale_of(name: str) -> int:
+    """Return what a number of one of the names that begin with ``SCALED`` is multiplied by."""
+    return 100 if name.startswith("cents ") else 1_000_000
 
 
 def moment_of(value: Any) -> int | None:

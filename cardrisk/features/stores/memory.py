@@ -6,18 +6,29 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 from cardrisk.features.arrays import HORIZON, NULL
 from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, new
 from cardrisk.features.stores.rekeying import rekeyed, said_by
 
+_Kept: TypeAlias = tuple[int, str, Mapping[str, Any], int]
+"""Moment, kind, row and number of an :class:`Entry`."""
+
+
+def _kept(entry: Entry) -> _Kept:
+    moment, kind, row, number = entry
+    return moment, kind, row, number
+
 
 class MemoryStore:
-    """Entries of the last 90 days, in order; rows are copies of those handed over."""
+    """Entries of the last 90 days, in order; rows are copies of those handed over.
+
+    They are kept as plain tuples, which the garbage collector leaves alone once it has seen what they hold.
+    """
 
     def __init__(self) -> None:
-        self.entries: deque[Entry] = deque()
+        self.entries: deque[_Kept] = deque()
         self.count = 0
         self.moment = NULL
         self.names: set[Any] = set()
@@ -27,7 +38,7 @@ class MemoryStore:
         """Store events; see :class:`~cardrisk.features.stores.base.Store`."""
         with self._lock:
             before = self.count
-            stored = [made for entry in entries if (made := self._store(entry)) is not None]
+            stored = [new(Entry, made) for entry in entries if (made := self._store(entry)) is not None]
             self._trim(self.moment - HORIZON)
             return stored if seen == before else tuple(self._since(seen))
 
@@ -35,13 +46,13 @@ class MemoryStore:
         """Store one event: as :meth:`write`."""
         with self._lock:
             before, made = self.count, self._store(entry)
-            if self.entries and self.entries[0].moment < self.moment - HORIZON:
+            if self.entries and self.entries[0][0] < self.moment - HORIZON:
                 self._trim(self.moment - HORIZON)
             if seen != before:
                 return self._since(seen)
-            return () if made is None else (made,)
+            return () if made is None else (new(Entry, made),)
 
-    def _store(self, entry: Entry) -> Entry | None:
+    def _store(self, entry: Entry) -> _Kept | None:
         moment, kind, row, _ = entry
         if kind == CARD:
             name = row.get("submission_id")
@@ -52,7 +63,7 @@ class MemoryStore:
         if moment > self.moment:
             self.moment = moment
         self.count += 1
-        made = new(Entry, (self.moment, kind, dict(row), self.count))
+        made = self.moment, kind, dict(row), self.count
         self.entries.append(made)
         return made
 
@@ -68,9 +79,9 @@ class MemoryStore:
             return iter(self._since(seen))
 
     def _since(self, seen: int) -> list[Entry]:
-        found = list(takewhile(lambda entry: entry.number > seen, reversed(self.entries)))
+        found = list(takewhile(lambda kept: kept[3] > seen, reversed(self.entries)))
         found.reverse()
-        return found
+        return list(map(Entry._make, found))
 
     def trim(self, before: int) -> int:
         """Forget every entry of a moment before ``before``; returns how many."""
@@ -79,17 +90,17 @@ class MemoryStore:
 
     def _trim(self, before: int) -> int:
         gone = 0
-        while self.entries and self.entries[0].moment < before:
-            entry = self.entries.popleft()
-            if entry.kind == CARD:
-                self.names.discard(entry.row.get("submission_id"))
-            gone += entry.kind != AGAIN
+        while self.entries and self.entries[0][0] < before:
+            _, kind, row, _ = self.entries.popleft()
+            if kind == CARD:
+                self.names.discard(row.get("submission_id"))
+            gone += kind != AGAIN
         return gone
 
     def forget(self, column: str, value: str) -> int:
         """Remove every card with ``value`` in ``column``, and its answers; returns how many entries went."""
         with self._lock:
-            cards = [entry.row for entry in self.entries if entry.kind == CARD and entry.row.get(column) == value]
+            cards = [row for _, kind, row, _ in self.entries if kind == CARD and row.get(column) == value]
             names = {name for row in cards if (name := row.get("submission_id")) is not None}
 
             def kept(entry: Entry) -> Entry | None:
@@ -105,8 +116,8 @@ class MemoryStore:
         """Take tokens to the next key; see :class:`~cardrisk.features.stores.base.Store`."""
         with self._lock:
             words = dict(translation)
-            for entry in self.entries:
-                words |= said_by(entry.row)
+            for _, _, row, _ in self.entries:
+                words |= said_by(row)
 
             def taken(entry: Entry) -> Entry:
                 row = rekeyed(entry.row, words)
@@ -116,12 +127,13 @@ class MemoryStore:
 
     def _replace(self, change: Callable[[Entry], Entry | None]) -> int:
         """Put every entry through a change, and leave a mark if any changed; returns how many did."""
-        found = [(entry, change(entry)) for entry in self.entries]
-        changed = sum(new is not old for old, new in found)
+        found = [(entry, change(entry)) for entry in map(Entry._make, self.entries)]
+        changed = sum(made is not old for old, made in found)
         if changed:
             self.count += 1
             mark = Entry(self.moment, AGAIN, {}, self.count)
-            self.entries = deque([*(new for _, new in found if new is not None), mark])
+            self.entries = deque(_kept(made) for _, made in found if made is not None)
+            self.entries.append(_kept(mark))
         return changed
 
     def close(self) -> None:
