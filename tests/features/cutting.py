@@ -1,5 +1,7 @@
 """Features through parts, cut at random: the order of work that `cardrisk.features.parts` describes, in memory."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -50,9 +52,10 @@ def compute_cut(rng, submissions, outcomes, features, history=None, chunks=3, gr
         facts += [parts.requests_in(plan, batch[mine]) for mine, _ in cut(rng, pd.Series(group), None, groups)]
     if plan.rings:
         days = parts.day_of(events["time"])
-        for day in np.unique(days):
-            near = (days >= day - 7) & (days <= day)
-            facts.append(parts.rings_on(int(day), events.loc[near, parts.ring_columns()], answers))
+        cuts = np.unique([days.min(), *rng.choice(np.unique(days), groups), days.max() + 1])
+        for first, stop in itertools.pairwise(cuts.tolist()):
+            near = (days >= first - 7) & (days < stop)
+            facts.append(parts.rings_on(range(first, stop), events.loc[near, parts.ring_columns()], answers))
     for part in plan.parts:
         mine = parts.events_for(part, events)
         about = parts.answers_for(part, answers, mine, card_time=True)

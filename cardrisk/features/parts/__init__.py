@@ -14,7 +14,7 @@ files, Spark) is not its business. The order of work, where ``seq`` is a row's p
 3. Per group of ``is card_token`` (of events with one): ``resubmitted_in(events)`` -> column ``flag resubmitted``,
    joined to the events by ``seq`` (``NULL`` elsewhere) if ``"flag resubmitted" in plan.derived``.
    Per group of (``is batch_id``, ``time``): ``requests_in(plan, events)``; of events without a batch in any cut.
-   Per UTC day: ``rings_on(day, events of day - 7 ... day, answers about them)`` where ``plan.rings``.
+   Per days in a row: ``rings_on(days, events of those and of the 7 before, answers about them)`` where ``plan.rings``.
 4. Per part of ``part_plan(features).parts`` (one a key): ``mine = events_for(part, events)`` and
    ``answers_for(part, answers, mine)``, then, per group of ``entity``: ``compute_part(part, mine, answers)``.
    Groups may hold many entities, an entity must not be split. Groups too big for memory: ``compute_large`` takes

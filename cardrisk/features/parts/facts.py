@@ -5,6 +5,8 @@ Each function takes some of the events and says which of them must come together
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -12,7 +14,7 @@ from cardrisk.features.arrays import DAY, I64, NULL
 from cardrisk.features.derived import resubmitted
 from cardrisk.features.parts.narrow import NarrowCards, cards_in
 from cardrisk.features.parts.plan import RESUBMITTED, PartPlan
-from cardrisk.features.rings import COLUMNS, FACTS, SPAN, build, look_each
+from cardrisk.features.rings import COLUMNS, FACTS, SPAN, build, forget, look_each
 from cardrisk.features.statistics import CARD
 from cardrisk.features.together import add_together
 
@@ -55,32 +57,35 @@ def day_of(moments: I64) -> I64:
     return np.asarray(moments, np.int64) // DAY
 
 
-def rings_on(day: int, events: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
-    """Return ``seq`` and the ring facts of the cards of one UTC day.
+def rings_on(days: range, events: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """Return ``seq`` and the ring facts of the cards of some UTC days.
 
     Parameters
     ----------
-    day
-        Days since 1970.
+    days
+        Days since 1970, in a row.
     events
-        Every event of this day and of the seven before.
+        Every event of these days and of the seven before.
     answers
-        Answers about those of the seven days before; later ones are left unread.
+        Answers about those; of each day's cards only what was known before it began is read.
     """
     cards = cards_in(events)
-    start = day * DAY
-    stop = int(np.searchsorted(cards.time, start))
-    first = int(np.searchsorted(cards.time, start - SPAN))
     values, size = _values(cards.columns)
     counted = np.where(cards.push[:, None] == 1, values, -1)
-    state = _standing(cards, answers, start)
+    state = _standing(cards, answers)
     parent, degree = np.zeros(size, np.int64), np.zeros(size, np.int64)
     stats = np.zeros((size, 3), np.int64)
-    build(counted, first, stop, state, parent, degree, stats)
-    asked = np.arange(stop, int(np.searchsorted(cards.time, start + DAY)))
-    asked = asked[cards.row[asked] >= 0]
+    begin, end = np.searchsorted(cards.time, (days.start * DAY, days.stop * DAY))
+    asked = np.arange(begin, end)[cards.row[begin:end] >= 0]
     found = np.empty((asked.size, 3), np.int64)
-    look_each(values, asked, parent, degree, stats, found)
+    for day in days:
+        start = day * DAY
+        first, stop, after = np.searchsorted(cards.time, (max(start - SPAN, NULL), start, start + DAY))
+        some = slice(*np.searchsorted(asked, (stop, after)))
+        if some.start < some.stop:
+            build(counted, first, stop, state(start), parent, degree, stats)
+            look_each(values, asked[some], parent, degree, stats, found[some])
+            forget(counted, first, stop, degree)
     columns = {name: np.ascontiguousarray(found[:, j]) for j, name in enumerate(FACTS)}
     return pd.DataFrame({"seq": cards.columns["seq"][asked], **columns})
 
@@ -98,15 +103,19 @@ def _values(columns: dict[str, I64]) -> tuple[I64, int]:
     return out, max(size, 1)
 
 
-def _standing(cards: NarrowCards, answers: pd.DataFrame, moment: int) -> I64:
-    """Return known and failed of each card as of ``moment``."""
-    state = np.zeros((cards.time.size, 2), np.int64)
-    time, until = answers["time"].to_numpy(), answers["until"].to_numpy()
-    stands = answers[(time < moment) & (until >= moment)]
-    place, inside = cards.find(stands["seq"].to_numpy())
-    state[place, 0] = stands["known"].to_numpy()[inside]
-    state[place, 1] = stands["failed"].to_numpy()[inside]
-    return state
+def _standing(cards: NarrowCards, answers: pd.DataFrame) -> Callable[[int], I64]:
+    """Return what gives known and failed of each card as of a moment."""
+    place, inside = cards.find(answers["seq"].to_numpy())
+    time, until = (answers[name].to_numpy()[inside] for name in ("time", "until"))
+    told = answers[["known", "failed"]].to_numpy()[inside]
+
+    def at(moment: int) -> I64:
+        state = np.zeros((cards.time.size, 2), np.int64)
+        stands = np.flatnonzero((time < moment) & (until >= moment))
+        state[place[stands]] = told[stands]
+        return state
+
+    return at
 
 
 TOKEN: str = CARD.columns[0]

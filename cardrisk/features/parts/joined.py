@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -45,9 +46,9 @@ class Rows:
                 dtype = declared.get(name)
                 self._found[name] = np.full(len(frame), NULL) if dtype is None else np.full(len(frame), np.nan, dtype)
 
-    def add(self, result: pd.DataFrame) -> None:
+    def add(self, result: pd.DataFrame | Mapping[str, Array]) -> None:
         """Take what a part (or a function of ``parts.facts``) says of some of these rows; others are left out."""
-        place = self._place_of(result["seq"].to_numpy())
+        place = self._place_of(np.asarray(result["seq"]))
         here = place >= 0
         whole = bool(here.all())
         place = place if whole else place[here]
@@ -56,7 +57,7 @@ class Rows:
                 continue
             if name not in self._found:
                 self._found[str(name)] = np.full(len(self._frame), NULL)
-            values = column.to_numpy()
+            values = np.asarray(column)
             self._found[str(name)][place] = values if whole else values[here]
 
     def _place_of(self, seq: I64) -> I64:

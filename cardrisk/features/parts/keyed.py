@@ -15,7 +15,7 @@ from cardrisk.features.arrays import I64, NULL, Array
 from cardrisk.features.declare import Key
 from cardrisk.features.finish import finish_columns
 from cardrisk.features.grouping import group_cards
-from cardrisk.features.parts.narrow import NarrowAnswers, NarrowCards, answers_in, cards_in, entity_of, find
+from cardrisk.features.parts.narrow import NarrowAnswers, NarrowCards, answers_in, cards_in, entity_of, find, in_order
 from cardrisk.features.parts.plan import Part
 from cardrisk.features.plan import Finish, KeyPlan
 from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
@@ -60,7 +60,8 @@ def told_by(part: Part) -> list[str]:
 class Hand:
     """Some events and the answers about them, dealt to one part after the other without a search for each.
 
-    Correct when :meth:`deal` gives :func:`events_for` and :func:`answers_for` (with ``card_time``), as columns.
+    Correct when :meth:`deal` gives :func:`events_for` and :func:`answers_for` (with ``card_time``), as columns, in the
+    order of time: it is sorted here once, and not by every part.
 
     Parameters
     ----------
@@ -71,13 +72,17 @@ class Hand:
     """
 
     def __init__(self, events: pd.DataFrame, answers: pd.DataFrame) -> None:
-        self._events = _columns(events)
-        self._narrow = events
-        self._wanted = ((events["asks"] == 1) | (events["counts"] == 1)).to_numpy()
-        place, here = find(events["seq"].to_numpy(), answers["seq"].to_numpy())
-        self._place = place[here]
-        known = answers if here.all() else answers[here]
-        self._answers = {**_columns(known), "card_time": events["time"].to_numpy()[self._place]}
+        time, seq = events["time"].to_numpy(), events["seq"].to_numpy()
+        order = in_order(time, seq)
+        self._narrow = events.iloc[order]
+        self._events = _columns(self._narrow)
+        self._wanted = (self._events["asks"] == 1) | (self._events["counts"] == 1)
+        known = answers.iloc[in_order(answers["time"].to_numpy(), answers["rank"].to_numpy())]
+        found, here = find(seq, known["seq"].to_numpy())
+        place = np.empty(order.size, np.int64)
+        place[order] = np.arange(order.size)
+        self._place = place[found[here]]
+        self._answers = {**_columns(known[here]), "card_time": self._events["time"][self._place]}
 
     def deal(self, part: Part) -> tuple[dict[str, I64], I64, dict[str, I64], I64]:
         """Return events and answers with what the part reads, and which rows of each are the part's."""

@@ -1,12 +1,14 @@
 """Frames on disk between tasks: one file a task, many named frames in it, there whole or not at all.
 
 Correct when a file that exists holds everything its task wrote, whenever a process was killed.
+
+Files are read, never mapped: of a mapped file the system keeps whole neighbourhoods of what was touched, which for
+short stretches of many files comes to all of them.
 """
 
 from __future__ import annotations
 
 import json
-import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,7 +147,7 @@ def _array(column: pd.Series) -> Any:
 
 
 class Box:
-    """A file that :class:`Writer` wrote; its frames are read when asked for.
+    """A file that :class:`Writer` wrote; what is asked for is read then, and nothing is held open between.
 
     Parameters
     ----------
@@ -154,26 +156,25 @@ class Box:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         with path.open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        length = int.from_bytes(self._map[-_TAIL:], "little")
-        end = json.loads(self._map[-_TAIL - length : -_TAIL])
+            size = file.seek(0, os.SEEK_END)
+            length = int.from_bytes(os.pread(file.fileno(), _TAIL, size - _TAIL), "little")
+            end = json.loads(os.pread(file.fileno(), length, size - _TAIL - length))
         self.note: Any = end["note"]
         self._index: dict[str, list[list[Any]]] = end["frames"]
 
-    def places(self, prefix: str) -> list[int]:
-        """Places under which rows of numbers were split."""
-        found: set[int] = set()
-        for _, at, _ in self._index.get(prefix, ()):
-            found |= set(self._cut(at)[0].tolist())
-        return sorted(found)
+    def places(self, prefix: str) -> dict[int, int]:
+        """Places under which rows of numbers were split, ascending, and how many stand under each."""
+        found: dict[int, int] = {}
+        with self._path.open("rb") as file:
+            for _, at, _ in self._index.get(prefix, ()):
+                places, cut = _cut(file.fileno(), at)
+                for place, rows in zip(places.tolist(), np.diff(cut).tolist(), strict=True):
+                    found[place] = found.get(place, 0) + rows
+        return dict(sorted(found.items()))
 
-    def _cut(self, at: list[int]) -> tuple[Array, Array]:
-        start, size = at
-        both = np.frombuffer(self._map, np.int64, 2 * size + 1, start).copy()
-        return both[:size], both[size:]
-
-    def _found(self, name: str) -> Iterator[tuple[list[Any], int, int]]:
+    def _found(self, name: str, file: int) -> Iterator[tuple[list[Any], int, int]]:
         """Give the blocks that hold rows of a name, and which rows."""
         if name in self._index:
             for block in self._index[name]:
@@ -181,23 +182,25 @@ class Box:
             return
         prefix, _, value = name.rpartition(" ")
         for block in self._index.get(prefix, ()):
-            places, cut = self._cut(block[1])
+            places, cut = _cut(file, block[1])
             i = int(np.searchsorted(places, int(value)))
             if i < len(places) and places[i] == int(value):
                 yield block, int(cut[i]), int(cut[i + 1])
 
     def rows(self, name: str) -> int:
         """Rows written under a name."""
-        return sum(stop - first for _, first, stop in self._found(name))
+        with self._path.open("rb") as file:
+            return sum(stop - first for _, first, stop in self._found(name, file.fileno()))
 
     def numbers(self, name: str) -> list[dict[str, Array]] | None:
         """Return frames of numbers, each as columns; None where they hold text."""
         found = []
-        for (_, _, kept), first, stop in self._found(name):
-            if not isinstance(kept, list):
-                return None
-            columns = [Column(*each) for each in kept]
-            found.append({column.name: stretch(self._map, column, first, stop) for column in columns})
+        with self._path.open("rb") as file:
+            for (_, _, kept), first, stop in self._found(name, file.fileno()):
+                if not isinstance(kept, list):
+                    return None
+                columns = [Column(*each) for each in kept]
+                found.append({column.name: stretch(file.fileno(), column, first, stop) for column in columns})
         return found
 
     def read(self, name: str) -> pd.DataFrame | None:
@@ -211,12 +214,16 @@ class Box:
 
     def table(self, name: str) -> pa.Table:
         """Return what was written under a name that is there, as Arrow holds it."""
-        streams = [pa.py_buffer(self._map[start : start + size]) for _, start, size in self._index[name]]
-        return pa.concat_tables([pa.ipc.open_stream(stream).read_all() for stream in streams])
+        with self._path.open("rb") as file:
+            streams = [os.pread(file.fileno(), size, start) for _, start, size in self._index[name]]
+        return pa.concat_tables([pa.ipc.open_stream(pa.py_buffer(stream)).read_all() for stream in streams])
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._map.close()
+
+def _cut(file: int, at: list[int]) -> tuple[Array, Array]:
+    """Read the places of a split block, and where the rows of each begin."""
+    start, size = at
+    both = np.frombuffer(os.pread(file, (2 * size + 1) * _TAIL, start), np.int64)
+    return both[:size], both[size:]
 
 
 def _joined(found: list[dict[str, Array]]) -> pd.DataFrame | None:
@@ -242,7 +249,7 @@ def _column(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
 
 
 class Boxes:
-    """Many files, opened once.
+    """Many files, looked into once.
 
     Parameters
     ----------
@@ -252,13 +259,6 @@ class Boxes:
 
     def __init__(self, paths: list[Path]) -> None:
         self._boxes = [Box(path) for path in paths]
-
-    def __enter__(self) -> Boxes:
-        return self
-
-    def __exit__(self, *about: object) -> None:
-        for box in self._boxes:
-            box.close()
 
     def each(self, name: str) -> Iterator[pd.DataFrame]:
         """Give the frames of one name, one file at a time."""
@@ -287,5 +287,4 @@ class Boxes:
 
 def gather(paths: list[Path], *names: str) -> pd.DataFrame | None:
     """Return the frames of some names in many files, one after the other; None where no file has any."""
-    with Boxes(paths) as boxes:
-        return boxes.gather(*names)
+    return Boxes(paths).gather(*names)

@@ -5,7 +5,7 @@ Correct when what is read are the values that were written.
 
 from __future__ import annotations
 
-import mmap
+import os
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -64,13 +64,13 @@ def narrowed(values: Array) -> tuple[Array | None, int]:
     return values, 0
 
 
-def stretch(data: mmap.mmap, column: Column, first: int, stop: int) -> Array:
-    """Read the values of some rows."""
+def stretch(file: int, column: Column, first: int, stop: int) -> Array:
+    """Read the values of some rows from an open file."""
     if not column.kept:
         return np.full(stop - first, column.base, column.kind)
     kept = np.dtype(column.kept)
-    found = np.frombuffer(data, kept, stop - first, column.at + first * kept.itemsize)
-    out = found.astype(column.kind)
+    size = (stop - first) * kept.itemsize
+    out = np.frombuffer(os.pread(file, size, column.at + first * kept.itemsize), kept).astype(column.kind)
     if column.base:
         out += column.base
     return out

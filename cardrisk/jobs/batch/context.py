@@ -13,6 +13,7 @@ from cardrisk.codes import Intake, KeyRing
 from cardrisk.features import FeatureSet
 from cardrisk.features.arrays import I64
 from cardrisk.features.parts import PartPlan, part_plan
+from cardrisk.features.parts.plan import MISMATCH
 from cardrisk.jobs.batch.box import Box
 from cardrisk.jobs.batch.source import Unit
 from cardrisk.risk import RiskModel, load_model
@@ -21,6 +22,9 @@ MODEL: Final = "model"
 STEP_FACTS: Final = frozenset({"code_number_progression", "code_secret_progression"})
 """Facts at the intake boundary that need all cards handed in together."""
 
+_JUDGED_BY: Final = frozenset(
+    {"submission_id", "submitted_at", "received_at", "card_kind", "face_value", "asking_price"}
+)
 _ROW, _SUB, _UNIT = 28, 12, 20
 """Bits of a row's place: row inside its chunk, chunk inside its unit, unit; above them 1 where the row asks."""
 
@@ -125,6 +129,17 @@ class Context:
         """Whether any feature reads facts that need all cards handed in together at the boundary."""
         return any((feature.of or feature.name) in STEP_FACTS for feature in self.plan.handed)
 
+    @cached_property
+    def read_again(self) -> frozenset[str]:
+        """Columns of a card that its features or its decision are told from when everything else is known."""
+        numbers = {slot.channel.name for slot in self.plan.slots if slot.key is None} - self.plan.derived - {"moment"}
+        found = {name.split(" ", 1)[1] for name in numbers} | {
+            feature.of or feature.name for feature in self.plan.handed
+        }
+        return frozenset(
+            found | _JUDGED_BY | ({"region_issued", "region_of_use"} if MISMATCH in self.plan.derived else set())
+        )
+
     def path(self, stage: str, name: object) -> Path:
         """Where a task's file stands."""
         return self.folder / stage / f"{name}.box"
@@ -136,7 +151,6 @@ class Context:
     def note(self, stage: str, name: object) -> Any:
         """What a finished task noted."""
         box = Box(self.path(stage, name))
-        box.close()
         return box.note
 
     @cached_property

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from cardrisk.errors import InputError
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 MANIFEST: Final = "manifest.json"
 LOCK: Final = "lock"
 

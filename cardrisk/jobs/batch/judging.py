@@ -9,16 +9,16 @@ import pandas as pd
 import pyarrow as pa
 
 from cardrisk.features.arrays import I64, NULL
-from cardrisk.features.parts import Rows, requests_in
+from cardrisk.features.events import known_at
+from cardrisk.features.parts import Rows, day_of, requests_in
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Box, Writer, gather
 from cardrisk.jobs.batch.context import Context, unit_of
 from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
 from cardrisk.jobs.batch.output import SCHEMA, table_of
-from cardrisk.jobs.batch.settling import FACTS, REPAIRED, within
-from cardrisk.scoring.assemble import judge, whole
+from cardrisk.jobs.batch.settling import REPAIRED, facts_about, within
+from cardrisk.scoring.assemble import judge
 from cardrisk.scoring.batch import reasons_asked
-from cardrisk.tables import Checked
 from cardrisk.tables.masks import masked
 
 JUDGED: Final = "judged"
@@ -43,7 +43,6 @@ def judge_chunk(context: Context, chunk: int, first_row: int, rows: int) -> None
     box = Box(context.path(taking.STAGE, unit_of(chunk)[0]))
     cards, valid = box.read(f"cards {chunk}"), box.read(f"rows {chunk}")
     refused, shown = box.read(f"refused {chunk}"), box.read(f"shown {chunk}")
-    box.close()
     refused = none_refused() if refused is None else refused
     if cards is None or valid is None:
         cards, place = pd.DataFrame({"submission_id": pd.Series(dtype="str")}), np.empty(0, np.int64)
@@ -53,11 +52,14 @@ def judge_chunk(context: Context, chunk: int, first_row: int, rows: int) -> None
         if repeats.any():
             refused = _with_repeats(refused, cards[repeats], place[repeats], shown)
             cards, place = cards[~repeats].reset_index(drop=True), place[~repeats]
-    scores = _score(context, chunk, cards, place, refused, rows)
+    judged = _judged(context, chunk, cards, place) if len(cards) else no_scores()
+    scores = _whole(judged, place, refused)
+    assert scores.num_rows == rows  # noqa: S101 - every row is in exactly one of the two
     out = Writer(context.path(JUDGED, chunk))
-    out.add_table("scores", table_of(scores))
+    out.add_table("scores", scores)
     out.add("refused", refused[list(QUARANTINE)].assign(row=refused["row"] + first_row))
-    out.close({"scored": int(scores["p_fail"].notna().sum()), "rules": refused["rule"].value_counts().to_dict()})
+    scored = rows - scores["p_fail"].null_count
+    out.close({"scored": scored, "rules": refused["rule"].value_counts().to_dict()})
 
 
 def no_scores() -> pa.Table:
@@ -86,29 +88,31 @@ def _with_repeats(refused: pd.DataFrame, cards: pd.DataFrame, place: I64, shown:
     return both.sort_values("row", kind="stable", ignore_index=True)
 
 
-def _score(
-    context: Context, chunk: int, cards: pd.DataFrame, place: I64, refused: pd.DataFrame, rows: int
-) -> pd.DataFrame:
-    given = pd.Series(None, index=range(rows), dtype="str")
-    given.iloc[refused["row"].to_numpy()] = refused["id"].to_numpy()
-    checked = Checked(cards, place, refused[list(QUARANTINE)], [], {})
-    judged = _judged(context, chunk, cards, place) if len(cards) else _none_judged()
-    return whole(judged, checked, pd.DataFrame({"submission_id": given}))
+def _whole(judged: pa.Table, place: I64, refused: pd.DataFrame) -> pa.Table:
+    """Put scores and refused rows in order: what :func:`cardrisk.scoring.assemble.whole` gives, as Arrow holds it."""
+    if not len(refused):
+        return judged
+    first = refused.drop_duplicates("row")
+    held = {"decision": "hold", "propensity": 0.0, "reasons": []}
+    rest = pa.Table.from_pylist([held], SCHEMA).take(pa.array(np.zeros(len(first), np.int64)))
+    for at, text in ((SCHEMA.get_field_index("submission_id"), "id"), (SCHEMA.get_field_index("rule"), "rule")):
+        rest = rest.set_column(at, SCHEMA.field(at), pa.array(first[text], pa.string(), from_pandas=True))
+    order = np.argsort(np.concatenate([place, first["row"].to_numpy()]), kind="stable")
+    return pa.concat_tables([judged, rest]).combine_chunks().take(pa.array(order))
 
 
-def _none_judged() -> pd.DataFrame:
-    """What judging gives for no card at all."""
-    texts = {pa.string(): pd.StringDtype(na_value=float("nan"))}
-    found: pd.DataFrame = SCHEMA.empty_table().to_pandas(types_mapper=texts.get)
-    return found
-
-
-def _judged(context: Context, chunk: int, cards: pd.DataFrame, place: I64) -> pd.DataFrame:
+def _judged(context: Context, chunk: int, cards: pd.DataFrame, place: I64) -> pa.Table:
     features = features_of_chunk(context, chunk, cards, place)
     judged = judge(context.model, features, cards, None)
-    settings = context.settings
-    judged["reasons"] = reasons_asked(context.model, features, judged, settings.reasons, settings.language)  # type: ignore[arg-type]
-    return judged
+    settings, rows = context.settings, len(cards)
+    if settings.reasons == "none":
+        ends = pa.array(np.zeros(rows + 1, np.int32))
+        reasons = pa.ListArray.from_arrays(ends, pa.array([], pa.string()))
+    else:
+        said = reasons_asked(context.model, features, judged, settings.reasons, settings.language)  # type: ignore[arg-type]
+        reasons = pa.array(said, pa.list_(pa.string()))
+    columns = {str(name): column for name, column in judged.items()}
+    return table_of({**columns, "reasons": reasons, "rule": pa.nulls(rows, pa.string())})
 
 
 def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: I64) -> pd.DataFrame:
@@ -119,13 +123,11 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
     if context.plan.requests:
         events = events_of_chunk(context, chunk)
         rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))
-    for stage, name in ((FACTS, "facts"), (FACTS, "seen"), (KEYED, "facts")):
-        for path in context.files(stage):
-            box = Box(path)
-            found = box.numbers(f"{name} {chunk}") or []
-            box.close()
-            for columns in found:
-                rows.add(pd.DataFrame(columns, copy=False))
+    for path in (*facts_about(context, day_of(known_at(cards))), *context.files(KEYED)):
+        box = Box(path)
+        for name in ("facts", "seen"):
+            for columns in box.numbers(f"{name} {chunk}") or []:
+                rows.add(columns)
     return rows.finished()
 
 

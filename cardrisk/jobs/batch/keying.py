@@ -29,7 +29,6 @@ def events_of_chunk(context: Context, chunk: int) -> pd.DataFrame:
     """Return a chunk's events: cards only, with whether each was seen before."""
     box = Box(context.path(taking.STAGE, unit_of(chunk)[0]))
     events = box.read(f"events {chunk}")
-    box.close()
     assert events is not None  # noqa: S101 - a chunk without valid rows is never asked for
     events = cards_only(context, events)
     if RESUBMITTED in context.plan.derived:
@@ -53,7 +52,7 @@ def deal_chunk(context: Context, chunk: int) -> None:
     answers = gather(context.files(SETTLED), f"answers {chunk}")
     groups = context.settings.groups
     answers = _no_answers(context) if answers is None else answers
-    hand = Hand(events, answers.iloc[np.argsort(answers["seq"].to_numpy(), kind="stable")])
+    hand = Hand(events, answers)
     for number, part in enumerate(context.plan.parts):
         mine, rows, about, told = hand.deal(part)
         out.split(f"{number} events", mine, _group(mine, rows, groups), rows)
@@ -78,9 +77,9 @@ def shares(groups: int) -> int:
 def compute_group(context: Context, group: int, share: int) -> None:
     """Compute every so many-th key's features for one group of entities."""
     out = Writer(context.path(KEYED, f"{group}_{share}"))
-    with Boxes(context.files(DEALT)) as dealt:
-        for number in range(share, len(context.plan.parts), shares(context.settings.groups)):
-            _compute(context, dealt, number, group, out)
+    dealt = Boxes(context.files(DEALT))
+    for number in range(share, len(context.plan.parts), shares(context.settings.groups)):
+        _compute(context, dealt, number, group, out)
     out.close()
 
 

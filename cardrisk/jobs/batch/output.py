@@ -5,8 +5,9 @@ Correct when the bytes depend on the rows alone, not on the pieces in which they
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -28,15 +29,19 @@ def _kind(name: str) -> pa.DataType:
 SCHEMA: Final = pa.schema([(name, _kind(name)) for name in COLUMNS])
 
 
-def table_of(scores: pd.DataFrame) -> pa.Table:
-    """Give scores as Arrow holds them, whatever their strings are stored as."""
-    arrays = [pa.array(scores[name], SCHEMA.field(name).type, from_pandas=True) for name in COLUMNS]
-    return pa.Table.from_arrays([_one(array, SCHEMA.field(i).type) for i, array in enumerate(arrays)], schema=SCHEMA)
+def table_of(scores: pd.DataFrame | Mapping[str, Any]) -> pa.Table:
+    """Give scores as Arrow holds them, whatever their strings are stored as; columns may be Arrow's already."""
+    return pa.Table.from_arrays([_one(scores[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
-def _one(array: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
-    whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+def _one(values: Any, kind: pa.DataType) -> pa.Array:
+    found = values if isinstance(values, pa.Array) else pa.array(values, kind, from_pandas=True)
+    whole = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
     return whole.cast(kind)
+
+
+_FEW: Final = ["cause", "decision", "reasons.list.element", "rule", "model_version"]
+"""Columns of few distinct values; looking for some in ids and probabilities costs more than writing them."""
 
 
 class Output:
@@ -55,7 +60,7 @@ class Output:
         self._held: list[pa.Table] = []
         self._rows = 0
         self._begun = {scores: False, rules: False}
-        self._parquet = None if self._csv else pq.ParquetWriter(scores, SCHEMA)
+        self._parquet = None if self._csv else pq.ParquetWriter(scores, SCHEMA, use_dictionary=_FEW)
 
     def add(self, scores: pa.Table, refused: pd.DataFrame) -> None:
         """Write some rows.

@@ -1,15 +1,17 @@
-"""Tasks on all cores, each in a process started afresh; the token key goes with the process, never to disk."""
+"""Tasks on all cores, in processes forked from one that has loaded this library and done nothing else.
+
+The token key goes to each through a pipe, never to disk.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,17 +53,18 @@ def _bytes(ring: KeyRing | None) -> tuple[bytes, ...]:
     return () if ring is None else tuple(key.reveal() for key in (ring.current, ring.next) if key is not None)
 
 
-def _begin(folder: str, settings: dict[str, Any], material: Material, parent: int) -> None:
-    """Make a worker ready; it ends soon after its parent does, however that one died."""
+def _begin(folder: str, settings: dict[str, Any], material: Material) -> None:
+    """Make a worker ready; it ends when the job does, however that one died."""
     warnings.simplefilter("ignore")
     key, shared = (KeyRing(*part) if part else None for part in material)
     _HERE["job"] = Context(Path(folder), Settings.of(settings), key, shared)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    threading.Thread(target=_watch, daemon=True).start()
 
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _watch() -> None:
+    job = parent_process()
+    if job is not None:
+        job.join()
     os._exit(1)
 
 
@@ -129,9 +132,10 @@ class Pool:
                 str(job.folder),
                 job.settings.document(),
                 material_of(job.key, job.shared),
-                os.getpid(),
             )
-            self._executor = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, given)
+            server = get_context("forkserver")
+            server.set_forkserver_preload([__name__])
+            self._executor = ProcessPoolExecutor(self._workers, server, _begin, given)
         return self._executor
 
     def close(self) -> None:

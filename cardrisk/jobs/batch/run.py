@@ -217,21 +217,11 @@ class _Job:
     def _facts(self, groups: int) -> None:
         tasks: list[tuple[str, tuple[Any, ...], object]] = [("facts", (g,), f"group_{g}") for g in range(groups)]
         if self.context.plan.rings:
-            tasks += [("rings", (day,), f"ring_{day}") for day in self._days()]
+            tasks += [("rings", span, f"ring_{span[0]}_{span[1]}") for span in settling.ring_spans(self.context)]
         self._stage(settling.FACTS, "tell who belongs together", tasks)
         if self.context.steps:
             broken = [g for g in range(groups) if self.context.note(settling.FACTS, f"group_{g}")["broken"]]
             self._tasks(settling.REPAIRED, [("repair", (g,), g) for g in broken], lambda i: None)
-
-    def _days(self) -> list[int]:
-        """UTC days on which cards of the table were handed in."""
-        days: set[int] = set()
-        for i, unit in enumerate(self.context.settings.units):
-            if unit.table == "submissions":
-                box = Box(self.context.path(taking.STAGE, i))
-                days |= set(box.places("ring"))
-                box.close()
-        return sorted(days)
 
     def _judge(self) -> None:
         tasks: list[tuple[str, tuple[Any, ...], object]] = []
@@ -285,7 +275,6 @@ class _Job:
                 box = Box(self.context.path(judging.JUDGED, chunk))
                 refused = box.read("refused")
                 table = box.table("scores")
-                box.close()
                 out.add(table, judging.none_refused()[list(judging.QUARANTINE)] if refused is None else refused)
                 rows, scored = rows + count, scored + box.note["scored"]
                 for rule, times in box.note["rules"].items():

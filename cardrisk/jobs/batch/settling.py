@@ -5,11 +5,14 @@ Each task has every row of a group of ids, tokens, requests or of some days, fro
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from cardrisk.features.arrays import I64
+from cardrisk.features.arrays import DAY, I64
 from cardrisk.features.parts import day_of, requests_in, resubmitted_in, rings_on, settled
+from cardrisk.features.rings import SPAN
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Box, Boxes, Writer, gather
 from cardrisk.jobs.batch.context import STEP_FACTS, Context, asking, chunk_of, row_of, unit_of
@@ -19,13 +22,15 @@ SETTLED = "settled"
 FACTS = "facts"
 REPAIRED = "repaired"
 STEPS = sorted(STEP_FACTS)
+BEFORE = SPAN // DAY
+"""Days before its own that a card's rings are made of."""
 
 
 def settle_ids(context: Context, group: int) -> None:
     """Settle repeats and answers of one group of ids."""
     out = Writer(context.path(SETTLED, group))
-    with Boxes(context.files(taking.STAGE)) as taken:
-        cards, told = taken.gather(f"ids {group}"), taken.gather(f"told {group}")
+    taken = Boxes(context.files(taking.STAGE))
+    cards, told = taken.gather(f"ids {group}"), taken.gather(f"told {group}")
     if cards is not None:
         cards = cards.sort_values("seq", kind="stable", ignore_index=True)
         again = pd.DataFrame({"id": cards["id"], "table": asking(cards["seq"].to_numpy())}).duplicated().to_numpy()
@@ -83,8 +88,8 @@ def cards_only(context: Context, events: pd.DataFrame) -> pd.DataFrame:
 def tell_facts(context: Context, group: int) -> None:
     """Tell of one group of tokens who was seen before, and of one group of requests what they are together."""
     out = Writer(context.path(FACTS, f"group_{group}"))
-    with Boxes(context.files(taking.STAGE)) as taken:
-        cards, batched, visible = (taken.gather(f"{name} {group}") for name in ("token", "request", "steps"))
+    taken = Boxes(context.files(taking.STAGE))
+    cards, batched, visible = (taken.gather(f"{name} {group}") for name in ("token", "request", "steps"))
     if cards is not None:
         seen = resubmitted_in(cards_only(context, cards))
         out.split("seen", seen, chunk_of(seen["seq"].to_numpy()))
@@ -110,24 +115,56 @@ def _split_asking(out: Writer, name: str, found: pd.DataFrame) -> None:
     out.split(name, asked, chunk_of(asked["seq"].to_numpy()))
 
 
-def tell_rings(context: Context, day: int) -> None:
-    """Tell the rings of one day."""
-    out = Writer(context.path(FACTS, f"ring_{day}"))
-    files, before = context.files(taking.STAGE), range(day - 7, day)
-    cards = gather(files, *(f"ring {d}" for d in range(day - 7, day + 1)))
-    told = gather(context.files(SETTLED), *(f"standing {d}" for d in before))
+def tell_rings(context: Context, first: int, stop: int) -> None:
+    """Tell the rings of some days in a row."""
+    out = Writer(context.path(FACTS, f"ring_{first}_{stop}"))
+    cards = gather(context.files(taking.STAGE), *(f"ring {day}" for day in range(first - BEFORE, stop)))
+    told = gather(context.files(SETTLED), *(f"standing {day}" for day in range(first - BEFORE, stop - 1)))
     if cards is not None:
         if told is None:
             told = pd.DataFrame({name: np.empty(0, np.int64) for name in ("seq", "time", "until", "known", "failed")})
-        _split_asking(out, "facts", rings_on(day, cards_only(context, cards), told))
+        _split_asking(out, "facts", rings_on(range(first, stop), cards_only(context, cards), told))
     out.close()
+
+
+def ring_spans(context: Context) -> list[tuple[int, int]]:
+    """Cut the UTC days on which cards of the table were handed in: first day, and first day after, of each task.
+
+    A task reads the days before its own too, so days go together while all it reads are no more events than a part.
+    """
+    rows: dict[int, int] = {}
+    asked: set[int] = set()
+    for i, unit in enumerate(context.settings.units):
+        if unit.table != "outcomes":
+            found = Box(context.path(taking.STAGE, i)).places("ring")
+            asked |= set(found) if unit.table == "submissions" else set()
+            for day, count in found.items():
+                rows[day] = rows.get(day, 0) + count
+    spans: list[tuple[int, int]] = []
+    for day in sorted(asked):
+        first = spans[-1][0] if spans and day - spans[-1][1] < BEFORE else day
+        read = sum(rows.get(each, 0) for each in range(first - BEFORE, day + 1))
+        if first < day and read <= context.settings.limits.part:
+            spans[-1] = (first, day + 1)
+        else:
+            spans.append((day, day + 1))
+    return spans
+
+
+def facts_about(context: Context, days: I64) -> list[Path]:
+    """Return the files that hold facts of cards handed in on some days."""
+    found = []
+    for path in context.files(FACTS):
+        what, *span = path.stem.split("_")
+        if what == "group" or ((days >= int(span[0])) & (days < int(span[1]))).any():
+            found.append(path)
+    return found
 
 
 def repair_steps(context: Context, group: int) -> None:
     """Look again, with all their cards, at requests that the boundary saw only parts of."""
     box = Box(context.path(FACTS, f"group_{group}"))
     broken = box.read("broken")
-    box.close()
     out = Writer(context.path(REPAIRED, group))
     if broken is not None:
         cards = _with_codes(context, np.sort(broken["seq"].to_numpy()))

@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cardrisk.codes import TOKENS
 from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.parts import (
     RESUBMITTED,
@@ -91,9 +90,7 @@ def _take(context: Context, out: Writer, unit: Unit, place: int, frame: pd.DataF
     out.split("ids", ids, grouped(identities(ids["id"]), context.settings.groups))
     _share(context, out, events)
     if asks:
-        handed = {feature.of or feature.name for feature in context.plan.handed}
-        kept = [name for name in taken.columns if name not in TOKENS or name in handed]
-        out.add(f"cards {chunk}", taken[kept])
+        out.add(f"cards {chunk}", taken[[name for name in taken.columns if name in context.read_again]])
         out.add(f"rows {chunk}", pd.DataFrame({"row": checked.rows}))
         ids_given = _given_ids(frame, checked)
         refused = checked.quarantined

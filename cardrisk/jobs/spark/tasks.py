@@ -173,13 +173,7 @@ def tell_facts(box: Box, work: Work, deal: Deal) -> Iterator[Parcel]:
         answers = box.all("ring answers")
         known = _no_answers() if answers is None else answers
         plain = events.drop(columns="place")
-        days = day_of(plain["time"].to_numpy())
-        about = day_of(plain.set_index("seq")["time"].reindex(known["seq"]).to_numpy(np.int64))
-        asked = np.unique(days[(plain["asks"] == 1).to_numpy() & (days >= first) & (days < stop)])
-        for day in asked.tolist():
-            near = (days >= day - SPAN // DAY) & (days <= day)
-            told = known[(about >= day - SPAN // DAY) & (about < day)]
-            yield from back(box, "facts", events[near], rings_on(day, plain[near], told))
+        yield from back(box, "facts", events, rings_on(range(first, stop), plain, known))
     yield load(box.place, "facts", rows)
 
 
