@@ -158,10 +158,11 @@ def main() -> None:
             cards = write(folder, world, many)
             rows = pq.ParquetFile(cards).metadata.num_rows
             took, spent, own, whole_memory = run(program, cards, folder / "out.parquet", limits, asked.workers)
-            each = spent / rows * 1e6
+            past = len(world.submissions) // 2  # rows of history take all parts but the last
+            alone = sum(parts.values()) * rows + (sum(parts.values()) - parts["trees and decision"]) * past
             print(
-                f"{rows:>10,} rows: {took:7.1f} s, {each:6.1f} us of processor a row, "
-                f"{each / sum(parts.values()):.2f} times its parts; peak memory of all processes "
+                f"{rows:>10,} rows after {past:,} of history: {took:7.1f} s, {spent / rows * 1e6:6.1f} us of processor "
+                f"a row, {spent * 1e6 / alone:.2f} times its parts; peak memory of all processes "
                 f"{own / 1e6:,.0f} MB, with mapped files {whole_memory / 1e6:,.0f} MB",
                 flush=True,
             )

@@ -8,7 +8,7 @@ import pytest
 
 from cardrisk.features import FEATURES, compute, parts
 from cardrisk.features.parts.keyed import Hand
-from cardrisk.features.parts.large import compute_large
+from cardrisk.features.parts.large import compute_large, sort_to
 
 from . import cutting, worlds
 
@@ -119,3 +119,18 @@ def test_entities_walked_from_disk_have_the_bits_of_the_whole(full_or, tmp_path)
         assert_same_bits(
             cutting.compute_cut(rng, submissions, outcomes, FEATURES, groups=1, compute_part=large), expected
         )
+
+
+def test_rows_of_any_order_are_sorted_on_disk(full_or, tmp_path):
+    for seed in range(full_or(200, 10)):
+        rng = np.random.default_rng([8, seed])
+        rows, moments = int(rng.integers(0, 400)), int(rng.choice([1, 3, 1_000]))
+        frame = pd.DataFrame({"time": rng.integers(0, moments, rows), "seq": rng.permutation(rows)})
+        frame["value"] = frame["seq"] * 3
+        expected = frame.sort_values(["time", "seq"], ignore_index=True)
+        given = expected if seed % 4 == 0 else frame
+        pieces = lambda given=given: (given.iloc[i : i + 37] for i in range(0, max(len(given), 1), 37))  # noqa: E731
+        found = sort_to(tmp_path / str(seed), pieces, ("time", "seq"), int(rng.integers(1, 100)))
+        assert found.rows == rows
+        for name in frame:
+            np.testing.assert_array_equal(found.column(name), expected[name])

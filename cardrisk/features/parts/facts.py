@@ -83,7 +83,7 @@ def rings_on(days: range, events: pd.DataFrame, answers: pd.DataFrame) -> pd.Dat
         first, stop, after = np.searchsorted(cards.time, (max(start - SPAN, NULL), start, start + DAY))
         some = slice(*np.searchsorted(asked, (stop, after)))
         if some.start < some.stop:
-            build(counted, first, stop, state(start), parent, degree, stats)
+            build(counted, first, stop, state(first, stop, start), parent, degree, stats)
             look_each(values, asked[some], parent, degree, stats, found[some])
             forget(counted, first, stop, degree)
     columns = {name: np.ascontiguousarray(found[:, j]) for j, name in enumerate(FACTS)}
@@ -103,15 +103,19 @@ def _values(columns: dict[str, I64]) -> tuple[I64, int]:
     return out, max(size, 1)
 
 
-def _standing(cards: NarrowCards, answers: pd.DataFrame) -> Callable[[int], I64]:
-    """Return what gives known and failed of each card as of a moment."""
+def _standing(cards: NarrowCards, answers: pd.DataFrame) -> Callable[[int, int, int], I64]:
+    """Return what gives known and failed of the cards ``first`` to ``stop`` as of a moment; others are not read."""
     place, inside = cards.find(answers["seq"].to_numpy())
-    time, until = (answers[name].to_numpy()[inside] for name in ("time", "until"))
-    told = answers[["known", "failed"]].to_numpy()[inside]
+    order = np.argsort(place, kind="stable")
+    place, rows = place[order], np.flatnonzero(inside)[order]
+    time, until = (answers[name].to_numpy()[rows] for name in ("time", "until"))
+    told = answers[["known", "failed"]].to_numpy()[rows]
+    state = np.zeros((cards.time.size, 2), np.int64)
 
-    def at(moment: int) -> I64:
-        state = np.zeros((cards.time.size, 2), np.int64)
-        stands = np.flatnonzero((time < moment) & (until >= moment))
+    def at(first: int, stop: int, moment: int) -> I64:
+        low, high = np.searchsorted(place, (first, stop))
+        stands = low + np.flatnonzero((time[low:high] < moment) & (until[low:high] >= moment))
+        state[first:stop] = 0
         state[place[stands]] = told[stands]
         return state
 

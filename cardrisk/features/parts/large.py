@@ -17,6 +17,7 @@ from cardrisk.features.arrays import I64, NEVER, NULL
 from cardrisk.features.parts import ordered
 from cardrisk.features.parts.identity import identity, together
 from cardrisk.features.parts.keyed import Result
+from cardrisk.features.parts.narrow import in_order
 from cardrisk.features.parts.plan import Part
 from cardrisk.features.plan import Stream
 from cardrisk.features.streams import LONGEST_GAP
@@ -25,6 +26,9 @@ Frames = Callable[[], Iterable[pd.DataFrame]]
 """Gives the same frames, in the same order, as often as it is called."""
 
 _GAPS: Final = ("count", "sum", "squares")
+_SAMPLE: Final = 256
+"""Rows of each frame looked at to find where to cut."""
+_MOST_HEAPS: Final = 1 << 12
 
 
 class Table:
@@ -76,29 +80,58 @@ def _file(name: str) -> str:
 
 def sort_to(folder: Path, frames: Frames, by: tuple[str, str], block: int) -> Table:
     """Bring rows into the order of two columns, whatever their number, with ``block`` rows in memory or so."""
-    samples = [frame[list(by)].iloc[:: max(len(frame) // 256, 1)] for frame in frames()]
-    total = sum(len(frame) for frame in frames())
-    cuts = pd.concat(samples).sort_values(list(by)) if samples else pd.DataFrame()
-    wanted = -(-total // max(block, 1))
-    cuts = cuts.iloc[np.linspace(0, len(cuts), wanted, endpoint=False).astype(int)[1:]] if wanted > 1 else cuts.iloc[:0]
-    heaps = [Table(folder / f"heap{i}") for i in range(len(cuts) + 1)]
-    for frame in frames():
-        first, second = frame[by[0]].to_numpy(), frame[by[1]].to_numpy()
-        place = np.zeros(len(frame), np.int64)
-        for _, cut in cuts.iterrows():
-            place += (first > cut[by[0]]) | ((first == cut[by[0]]) & (second >= cut[by[1]]))
-        for i in np.unique(place):
-            rows = frame[place == i]
-            heaps[i].append({str(name): column.to_numpy() for name, column in rows.items()})
+    cuts, sorted_already = _cuts(frames, by, block)
     out = Table(folder)
+    if sorted_already:
+        for frame in frames():
+            out.append({str(name): column.to_numpy() for name, column in frame.items()})
+        return out
+    heaps = [Table(folder / f"heap{i}") for i in range(len(cuts[0]) + 1)]
+    for frame in frames():
+        number = _heap_of(frame[by[0]].to_numpy(), frame[by[1]].to_numpy(), cuts).astype(np.uint16)
+        order = np.argsort(number, kind="stable")
+        edges = np.searchsorted(number[order], np.arange(len(heaps) + 1))
+        columns = {str(name): column.to_numpy()[order] for name, column in frame.items()}
+        for i in np.flatnonzero(edges[1:] > edges[:-1]).tolist():
+            heaps[i].append({name: column[edges[i] : edges[i + 1]] for name, column in columns.items()})
     for heap in heaps:
         if heap.rows:
             columns = {name: np.array(heap.column(name)) for name in heap.widths}
-            order = np.lexsort((columns[by[1]], columns[by[0]]))
+            order = in_order(columns[by[0]], columns[by[1]])
             out.append({name: column[order] for name, column in columns.items()})
             for name in heap.widths:
                 (heap.folder / _file(name)).unlink()
     return out
+
+
+def _heap_of(first: I64, second: I64, cuts: tuple[I64, I64]) -> I64:
+    """Return how many cuts each row stands at or behind, by both columns."""
+    below, upto = (np.searchsorted(cuts[0], first, side) for side in ("left", "right"))
+    heap = below.copy()
+    tied = np.flatnonzero(upto > below)
+    for low in np.unique(below[tied]).tolist():
+        mine = tied[below[tied] == low]
+        heap[mine] += np.searchsorted(cuts[1][low : upto[mine[0]]], second[mine], side="right")
+    return heap
+
+
+def _cuts(frames: Frames, by: tuple[str, str], block: int) -> tuple[tuple[I64, I64], bool]:
+    """Return rows at which to cut so that about ``block`` lie between; and whether all are in order as they come."""
+    samples, rows, in_turn, last = [np.empty((2, 0), np.int64)], 0, True, (-NEVER, -NEVER)
+    for frame in frames():
+        both = np.stack([frame[name].to_numpy() for name in by])
+        first, second = both
+        rows += first.size
+        samples.append(both[:, :: max(first.size // _SAMPLE, 1)])
+        if in_turn and first.size:
+            later = (first[1:] > first[:-1]) | ((first[1:] == first[:-1]) & (second[1:] >= second[:-1]))
+            in_turn = last <= (int(first[0]), int(second[0])) and bool(later.all())
+            last = int(first[-1]), int(second[-1])
+    found = np.concatenate(samples, axis=1)
+    found = found[:, np.lexsort((found[1], found[0]))]
+    wanted = min(-(-rows // max(block, 1)), _MOST_HEAPS)
+    at = np.linspace(0, found.shape[1], wanted, endpoint=False).astype(int)[1:]
+    return (found[0, at], found[1, at]), in_turn
 
 
 class _Walker:

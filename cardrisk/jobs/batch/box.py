@@ -96,8 +96,8 @@ class Writer:
         kept = []
         for column, values in columns.items():
             narrow, base = narrowed(values)
-            where = (0, "") if narrow is None else (self._bytes(narrow), str(narrow.dtype))
-            kept.append(Column(column, str(values.dtype), where[1], where[0], base).document())
+            where = (0, "") if narrow is None else (self._bytes(narrow), narrow.dtype.str)
+            kept.append(Column(column, values.dtype.str, where[1], where[0], base).document())
         rows = len(next(iter(columns.values())))
         self._index.setdefault(name, []).append([rows, at, kept])
 

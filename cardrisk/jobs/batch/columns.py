@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-WHOLE: Final = "int64"
+WHOLE: Final = np.dtype(np.int64)
 _NARROW: Final = (("uint8", 1 << 8), ("uint16", 1 << 16), ("uint32", 1 << 32))
 
 
