@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -64,7 +65,7 @@ def shifted(cards: pd.DataFrame, number: int) -> pd.DataFrame:
     return cards.assign(**later, **{name: cards[name] + pd.Timedelta(days=DAYS * number / 4) for name in times})
 
 
-def timed(engine: str, given: dict[str, str], out: Path, **more: object) -> float:
+def timed(engine: str, given: dict[str, Any], out: Path, **more: object) -> float:
     """Wall seconds of one engine from files to files."""
     from cardrisk.jobs import score, spark
 
@@ -91,6 +92,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="10,000 rows")
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--tasks", type=int, default=None)
+    parser.add_argument("--reasons", choices=("none", "stopped"), default="none", help="they cost many times the rest")
     args = parser.parse_args()
     from tests.jobs.spark_cluster import cluster, why_not
 
@@ -103,7 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         cards, history, rows = tables(folder, rows)
-        given: dict[str, str | None] = {"cards": str(cards), "history": str(history), "model": None}
+        given = {"cards": str(cards), "history": str(history), "model": None, "reasons": args.reasons}
         local = timed("local", given, folder / "local.parquet")
         with cluster(folder / "spark") as session:
             session.conf.set("spark.sql.files.maxPartitionBytes", "128m")

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+LIGHT = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:CICompilerCount=1"
+"""Java moves few large rows here: optimising its own code and collecting beside it costs more than all else."""
 PATIENT = "900s"
 """A paused machine is no lost executor."""
 
@@ -48,6 +50,8 @@ def cluster(folder: Path, master: str = "local-cluster[2,1,1024]") -> Iterator[A
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": LIGHT,
+        "spark.executor.extraJavaOptions": LIGHT,
         "spark.executor.memory": "1g",
         "spark.python.daemon.module": "cardrisk.jobs.spark.daemon",
         "spark.executorEnv.PYTHONPATH": str(ROOT),

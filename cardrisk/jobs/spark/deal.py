@@ -15,6 +15,8 @@ from cardrisk.jobs.spark.take import ASKING, BUCKETS, DAYS
 
 SMALLEST: Final = 20_000
 """Events below which a task is not worth its start."""
+LARGEST: Final = 400_000
+"""Events above which a task holds more than a worker should; one bucket or day may have more, if it must."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def deal(plan: PartPlan, counted: pd.DataFrame, groups: int) -> Deal:
     """
     days, asking = (counted[counted["part"] == which].sort_values("bucket") for which in (DAYS, ASKING))
     total = int(days["events"].sum())
-    most = max(SMALLEST, -(-total // groups))
+    most = min(max(SMALLEST, -(-total // groups)), LARGEST)
     spans = _spans(days["bucket"].to_numpy(), days["events"].to_numpy(), most)
     first = {"cards": 0, "requests": groups, "days": 2 * groups}
     task_of: list[Any] = []

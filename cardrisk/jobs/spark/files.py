@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from cardrisk.errors import InputError
 from cardrisk.jobs.progress import Steps
 from cardrisk.jobs.spark import road
+from cardrisk.jobs.spark.deal import LARGEST
 from cardrisk.jobs.spark.parcels import SCHEMA, to_arrow
 from cardrisk.jobs.spark.session import one_line, session
 from cardrisk.jobs.spark.take import hear, take
@@ -96,7 +97,7 @@ def run(
         text = {"kind": kind, "face_value": face_value, "submitter": submitter, "submitted_at": submitted_at}
         whole = _whole(cards, encoding, text)
         spark = session()
-        groups = max(4, spark.sparkContext.defaultParallelism) if tasks is None else tasks
+        groups = tasks or max(4, spark.sparkContext.defaultParallelism, -(-_rows(cards, history, encoding) // LARGEST))
         tables, ignored = _tables(spark, work, groups, cards, history, encoding, whole)
     with steps.step("score"):
         result = road.travel(tables, work, groups)
@@ -109,6 +110,12 @@ def run(
         result.table.unpersist()
     say(told, target)
     return 1 if told.rows > told.scored else 0
+
+
+def _rows(cards: str, history: str | None, encoding: str | None) -> int:
+    from cardrisk.jobs.batch.inputs import inputs_of
+
+    return inputs_of(cards, history, encoding).rows()
 
 
 def _whole(cards: str, encoding: str | None, text: dict[str, Any]) -> pd.DataFrame | None:
