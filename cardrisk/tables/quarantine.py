@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from cardrisk._later import pd
 from cardrisk.errors import QuarantineWarning
 from cardrisk.tables.atomic import atomic_write
+from cardrisk.tables.rules import REPEATED_ID
 
 if TYPE_CHECKING:
     from cardrisk.tables.check import Checked
@@ -21,7 +23,9 @@ COLUMNS: Final = ("row", "rule", "column", "value")
 
 
 def kept(checked: Checked, table: str) -> pd.DataFrame:
-    """Give the valid rows; warn with a `QuarantineWarning` if there are others.
+    """Give the valid rows; warn with a `QuarantineWarning` of those that broke a rule.
+
+    A card handed in again with the same id is no such row: it counts once, with what came first.
 
     Parameters
     ----------
@@ -30,13 +34,23 @@ def kept(checked: Checked, table: str) -> pd.DataFrame:
     table
         What to call it.
     """
-    refused = checked.quarantined
+    refused = checked.quarantined[checked.quarantined["rule"] != REPEATED_ID]
     if len(refused):
-        counts = ", ".join(f"{rule} {count:,}" for rule, count in refused["rule"].value_counts().sort_index().items())
-        total = len(refused) + len(checked.valid)
-        told = f"{table}: {len(refused):,} of {total:,} rows break a rule and are left out ({counts})"
+        told = left_out(table, len(checked.quarantined) + len(checked.valid), rules_of(refused))
         warnings.warn(QuarantineWarning(told, table, refused), stacklevel=3)
     return checked.valid
+
+
+def rules_of(quarantined: pd.DataFrame) -> dict[str, int]:
+    """How many rows broke each rule; repeats are left out, as by `kept`."""
+    counts = quarantined["rule"].value_counts()
+    return {str(rule): int(count) for rule, count in counts.items() if rule != REPEATED_ID}
+
+
+def left_out(table: str, rows: int, broken: Mapping[str, int]) -> str:
+    """Say in one line how many of a table's rows broke which rule."""
+    counts = ", ".join(f"{rule} {count:,}" for rule, count in sorted(broken.items()))
+    return f"{table}: {sum(broken.values()):,} of {rows:,} rows break a rule and are left out ({counts})"
 
 
 def write(quarantined: pd.DataFrame, path: str | os.PathLike[str]) -> None:

@@ -16,13 +16,14 @@ RAGGED_LINE: Final = Fault("ragged_line")
 LINE_WITHOUT_SECRET: Final = Fault("line_without_secret")
 UNREADABLE_LINE: Final = Fault("unreadable_line")
 DATED_AHEAD: Final = "dated_ahead"
+REPEATED_ID: Final = "duplicate_submission_id"
 
 RULES: Final = MappingProxyType(
     {
         MISSING_REQUIRED: "a required cell is empty",
         MISSING_ENTITY: "nothing is known about who or where the card came from",
         TOTAL_LINE: "the line is a total of others, not a card",
-        "duplicate_submission_id": "an earlier valid row has the same submission_id",
+        REPEATED_ID: "an earlier valid row has the same submission_id",
         RAGGED_LINE.rule: "the line has more or fewer cells than the header",
         LINE_WITHOUT_SECRET.rule: "the line of a batch text has one code where two are needed",
         UNREADABLE_LINE.rule: "the line of a batch text cannot be split into a number and a secret",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cardrisk.errors import InputError, UnusableFileError
+from cardrisk.errors import InputError, QuarantineWarning, UnusableFileError
 from cardrisk.jobs.batch.context import Limits
 from cardrisk.jobs.batch.journal import Journal, folder_of
 from cardrisk.jobs.score import run
@@ -55,6 +55,27 @@ def test_pieces_give_the_bytes_of_the_whole(job, kind, tmp_path, full_or, capsys
         assert files(pieces) == files(whole)
         assert f"{len(given):,} rows in = " in capsys.readouterr().out
         assert not folder_of(pieces).exists()
+
+
+def test_history_that_breaks_a_rule_is_told_on_both_roads(job, tmp_path):
+    _, asked, _ = job(3, rows=60)
+    folder = Path(asked["history"])
+    past = pd.read_parquet(folder / "submissions.parquet")
+    past.assign(submission_id=past["submission_id"].where(~np.isin(np.arange(len(past)), [3, 40]))).to_parquet(
+        folder / "submissions.parquet"
+    )
+    answers = pd.read_csv(folder / "outcomes.csv", dtype="str")
+    answers.assign(status=answers["status"].where(~np.isin(np.arange(len(answers)), [3, 40]), "")).to_csv(
+        folder / "outcomes.csv", index=False
+    )
+    told = []
+    for limits in (WHOLE, Limits(piece=20, part=400, small=0)):
+        with pytest.warns(QuarantineWarning) as said:
+            run(**asked, out=str(tmp_path / "a.parquet"), limits=limits, workers=1, reasons="none")
+        told.append(sorted(str(each.message) for each in said))
+    assert told[0] == told[1]
+    assert [line.partition(":")[0] for line in told[0]] == ["history outcomes", "history submissions"]
+    assert all("(missing_required 2)" in line for line in told[0])
 
 
 def test_two_processes_give_the_bytes_of_one(job, tmp_path):

@@ -137,7 +137,8 @@ def _repair(context: Context, chunk: int, cards: pd.DataFrame, seq: I64) -> None
     if found is not None:
         mine = found[within(found["seq"].to_numpy(), seq) == 1]
         place = np.searchsorted(seq, mine["seq"].to_numpy())
-        for name in set(found.columns) - {"seq"}:
+        # the model need not ask for everything that was corrected
+        for name in (set(found.columns) - {"seq"}) & set(cards.columns):
             values = cards[name].to_numpy().copy()
             values[place] = mine[name].to_numpy()
             cards[name] = values

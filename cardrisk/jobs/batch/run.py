@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import pandas as pd
 
 from cardrisk._version import __version__
 from cardrisk.codes import Key, KeyRing
-from cardrisk.errors import CardriskError, UnusableFileError
+from cardrisk.errors import CardriskError, QuarantineWarning, UnusableFileError
 from cardrisk.jobs.batch import judging, keying, settling, taking
 from cardrisk.jobs.batch.box import Box
 from cardrisk.jobs.batch.context import MODEL, Context, Limits, Settings
@@ -22,7 +24,7 @@ from cardrisk.jobs.batch.output import Output
 from cardrisk.jobs.batch.pool import Pool, Task
 from cardrisk.jobs.progress import Steps
 from cardrisk.risk import RiskModel
-from cardrisk.tables import atomic_writes
+from cardrisk.tables import atomic_writes, quarantine
 from cardrisk.tables.text import tells_rounding
 
 STAGES: Final = 7
@@ -171,6 +173,7 @@ class _Job:
             self.steps.total += 1
             self._take_once()
         self._refuse_empty()
+        self._tell_left_out()
 
     def _take_once(self) -> None:
         names = {"history": "take", "submissions": "take", "outcomes": "tell"}
@@ -203,6 +206,15 @@ class _Job:
             if not count:
                 name = Path(path).name
                 raise UnusableFileError(f"{name}: expected a header line and at least one row, got no row")
+
+    def _tell_left_out(self) -> None:
+        """Warn of history that broke a rule; repeats of cards are told apart later and count as seen before."""
+        for table, name in {"history": "history submissions", "outcomes": "history outcomes"}.items():
+            notes = [note for unit, note in self._notes() if unit == table]
+            broken = sum((Counter(note["broken"]) for note in notes), Counter[str]())
+            if broken:
+                told = quarantine.left_out(name, sum(note["rows"] for note in notes), broken)
+                warnings.warn(QuarantineWarning(told, name), stacklevel=2)
 
     def _chunks(self, *, asks_only: bool) -> list[tuple[int, int, int]]:
         """Chunks in the order of rows: number, rows, valid rows."""

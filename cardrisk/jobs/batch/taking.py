@@ -6,6 +6,7 @@ check and intake of the whole table give.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from cardrisk.features.parts.identity import mixed_with
 from cardrisk.jobs.batch.box import Writer
 from cardrisk.jobs.batch.context import Context, chunk_of, place_of
 from cardrisk.jobs.batch.source import Unit, pieces
-from cardrisk.tables import OUTCOMES, SUBMISSIONS, Checked, Contract, check
+from cardrisk.tables import OUTCOMES, SUBMISSIONS, Checked, Contract, check, quarantine
 from cardrisk.tables.arrow import strings, to_pandas
 from cardrisk.tables.headers import match_headers
 from cardrisk.tables.masks import masked
@@ -53,13 +54,29 @@ def take_unit(context: Context, number: int) -> None:
     out = Writer(context.path(STAGE, number))
     chunks: list[list[int]] = []
     note: dict[str, Any] = {"ignored": [], "aliases": {}}
+    seen = _Seen()
     for sub, frame, checked in _checked(context, unit, contract):
         place = place_of(number, sub, asks=unit.table == "submissions")
         chunks.append([int(chunk_of(np.array(place))), len(frame), len(checked.valid)])
         note = {"ignored": checked.ignored, "aliases": checked.aliases}
+        seen.add(checked)
         _take(context, out, unit, place, frame, checked)
     counts = {name: [int(sum(c[i] for c in reader.counts)) for i in (0, 1)] for name, reader in readers.items()}
-    out.close({"chunks": chunks, "rounding": counts, **note})
+    out.close({"chunks": chunks, "rounding": counts, **note, **seen.note()})
+
+
+class _Seen:
+    """How many rows of a unit were looked at, and which rules they broke."""
+
+    def __init__(self) -> None:
+        self.rows, self.broken = 0, Counter[str]()
+
+    def add(self, checked: Checked) -> None:
+        self.rows += len(checked.valid) + len(checked.quarantined)
+        self.broken.update(quarantine.rules_of(checked.quarantined))
+
+    def note(self) -> dict[str, Any]:
+        return {"rows": self.rows, "broken": dict(self.broken)}
 
 
 def _checked(context: Context, unit: Unit, contract: Contract) -> Iterator[tuple[int, pd.DataFrame, Checked]]:
@@ -185,10 +202,11 @@ def _different(cells: pd.Series, ids: pd.Series) -> I64:
 def tell_unit(context: Context, number: int) -> None:
     """Read one unit of outcomes: narrow answers, by the card's id."""
     unit = context.settings.units[number]
-    out = Writer(context.path(STAGE, number))
+    out, seen = Writer(context.path(STAGE, number)), _Seen()
     for sub, frame in enumerate(pieces(unit, context.settings.limits.piece, together=False)):
         checked = check(frame, OUTCOMES, tz=context.settings.tz)
+        seen.add(checked)
         rank = place_of(number, sub, asks=False) + checked.rows
         told = outcomes_of(checked.valid, rank, context.features)
         out.split("told", told, grouped(identities(told["id"]), context.settings.groups))
-    out.close({"chunks": []})
+    out.close({"chunks": [], **seen.note()})
