@@ -23,10 +23,10 @@ demo: $(STAMP)  ## generate a world, train, register, score an export file, writ
 	$(BIN)/cardrisk demo --out demo
 
 test: ready  ## all tests, at most ten minutes on two cores
-	$(BIN)/python -m pytest -n $(XDIST) --dist loadscope -q
+	$(BIN)/python -m pytest -n $(XDIST) --dist loadscope --no-loadscope-reorder -q
 
 test-all: ready  ## with the full counts and the soaks
-	CARDRISK_TEST_ALL=1 $(BIN)/python -m pytest -n $(XDIST) --dist loadscope -q --timeout 7200
+	CARDRISK_TEST_ALL=1 $(BIN)/python -m pytest -n $(XDIST) --dist loadscope --no-loadscope-reorder -q --timeout 7200
 
 lint: $(STAMP)  ## style and types
 	$(BIN)/ruff check .

@@ -56,7 +56,31 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, key: Callable[[], bytes]) -> 
     return Tiny(world.submissions[early], late, world.outcomes, world.truth, bundle)
 
 
+LONGEST = (
+    "jobs/test_spark.py",
+    "test_notebooks.py",
+    "test_canary.py",
+    "jobs/test_score.py",
+    "codes/test_hostile.py",
+    "registry/test_promote.py",
+    "examples/test_kill.py",
+    "scoring/test_processes.py",
+    "jobs/test_kill.py",
+    "examples/test_fuzz.py",
+    "features/stores/test_replay.py",
+    "features/stores/test_crash.py",
+)
+"""Modules that take longest, first: workers that share the rest end together."""
+
+
+def _rank(item: pytest.Item) -> int:
+    path = item.path.as_posix()
+    return next((rank for rank, name in enumerate(LONGEST) if path.endswith(f"tests/{name}")), len(LONGEST))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
     if TEST_ALL:
         return
     skip = pytest.mark.skip(reason="soak: runs in `make test-all`")
