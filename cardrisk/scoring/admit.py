@@ -4,8 +4,8 @@ Correct when each card is read as of the moment the store gives it, with everyth
 moment or later: what batch gives over the store's tables, whatever other processes write at the same time.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,35 @@ from numpy.typing import NDArray
 from cardrisk.errors import StoreError
 from cardrisk.features import FeatureSet, LiveHistory
 from cardrisk.features.live.context import batches_of
-from cardrisk.features.stores.base import CARD, Store
+from cardrisk.features.live.ticket import Ticket
+from cardrisk.features.stores.base import CARD, Entry, Store
 
 Card: TypeAlias = Mapping[str, Any]
 Row: TypeAlias = NDArray[np.float64]
+
+
+Put: TypeAlias = Callable[[Sequence[Entry], int], tuple[bool, Sequence[Entry]]]
+
+
+class Draft(NamedTuple):
+    """Cards that were read and are not history yet.
+
+    Attributes
+    ----------
+    ticket
+        What is to be stored.
+    rows
+        Their number features.
+    moment
+        The moment as of which they are, in microseconds.
+    seen
+        The last event that was known.
+    """
+
+    ticket: Ticket
+    rows: Sequence[Row]
+    moment: int
+    seen: int
 
 
 class History(LiveHistory):
@@ -24,6 +49,46 @@ class History(LiveHistory):
 
     def __init__(self, features: FeatureSet, store: str = "memory://") -> None:
         super().__init__(features, store, ahead=None)
+
+    def draft(self, cards: Sequence[Card], moment: int) -> Draft:
+        """Read cards of one moment as :meth:`admit` does; they are not history yet."""
+        ticket = self._asking(cards, moment)
+        with self._lock:
+            at = max(ticket.entries[0].moment, self.now)
+            rows = [self.state.read(card, at, over) for card, over in zip(ticket.cards, ticket.over, strict=True)]
+            return Draft(ticket, rows, at, self.seen)
+
+    def settle(self, draft: Draft, put: Put) -> bool:
+        """Let cards that were read become history, unless something came in between.
+
+        Parameters
+        ----------
+        draft
+            What was read.
+        put
+            Stores events after the last one known, and whatever belongs to them, in one step: takes the events and
+            that one's number, and returns whether nothing stood in the way, and the entries after it.
+
+        Returns
+        -------
+        bool
+            Whether they are history now. If not, what came in between is taken in, and they can be read again.
+
+        Raises
+        ------
+        StoreError
+            They could not be stored; then none of them is history.
+        """
+        with self._lock:
+            if draft.seen != self.seen:
+                return False
+            done, stored = put([entry._replace(moment=draft.moment) for entry in draft.ticket.entries], self.seen)
+            if not done:
+                self._take_in((), stored)
+                return False
+            for entry, card in zip(stored, draft.ticket.cards, strict=True):
+                self._take_card(entry, card, reads=False)
+            return True
 
     def admit(self, cards: Sequence[Card], moment: int) -> list[tuple[Row, int]]:
         """Read cards of one moment, and let all of them become history.

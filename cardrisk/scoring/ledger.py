@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from cardrisk.features.arrays import HORIZON
-from cardrisk.features.stores.base import Store
+from cardrisk.features.stores.base import Entry, Store
 from cardrisk.features.stores.memory import MemoryStore
 from cardrisk.features.stores.sqlite import SqliteStore
 from cardrisk.scoring.ledger_sqlite import SqliteLedger
@@ -30,6 +30,28 @@ class Ledger(Protocol):
         ------
         StoreError
             They could not be kept.
+        """
+        ...
+
+    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+        """Store cards in the history and keep their records, in one step, if nothing came after ``seen``.
+
+        Parameters
+        ----------
+        records, entries
+            Of cards of one moment, in one order; none has a record yet.
+        seen
+            The last event that was looked at for them.
+
+        Returns
+        -------
+        done, entries
+            Whether that was possible; the entries after ``seen``. Where it was not, nothing was stored.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be written.
         """
         ...
 
@@ -71,6 +93,10 @@ class MemoryLedger:
     def keep(self, records: Sequence[Record]) -> list[Record]:
         """Keep records; see :class:`Ledger`."""
         return [self._one(record) for record in records]
+
+    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+        """Do nothing: what lives in one process has no write to save."""
+        return False, ()
 
     def _one(self, record: Record) -> Record:
         name = record.card["submission_id"]
@@ -129,6 +155,8 @@ def open_ledger(store: Store, url: str) -> Ledger:
         return MemoryLedger()
     if isinstance(store, SqliteStore):
         return SqliteLedger(store)
+    from cardrisk.features.stores.redis import RedisStore
     from cardrisk.scoring.ledger_redis import RedisLedger
 
-    return RedisLedger(url)
+    assert isinstance(store, RedisStore)  # noqa: S101 - there is no other
+    return RedisLedger(url, store)

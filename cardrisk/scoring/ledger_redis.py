@@ -10,6 +10,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from cardrisk.errors import StoreError
+from cardrisk.features.stores.base import Entry
+from cardrisk.features.stores.redis import RedisStore
 from cardrisk.scoring.record import Context, Record, name_of_context
 
 _KEEP: Final = """
@@ -31,6 +33,8 @@ class RedisLedger:
     ----------
     url
         As :class:`~cardrisk.features.stores.redis.RedisStore` takes it.
+    store
+        The journal.
 
     Raises
     ------
@@ -38,7 +42,8 @@ class RedisLedger:
         The server does not answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, store: RedisStore) -> None:
+        self._store = store
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query))
         prefix = options.pop("prefix", "cardrisk")
@@ -89,6 +94,11 @@ class RedisLedger:
         with self._asking():
             found = self._keep(keys=[self._rows], args=arguments)
         return [Record.parse(body) if body else record for body, record in zip(found, records, strict=True)]
+
+    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+        """Store cards and keep their records in one step; see :class:`~cardrisk.scoring.ledger.Ledger`."""
+        rows = [(_key(record.card["submission_id"]), record.dump()) for record in records]
+        return self._store.put(entries, seen, self._rows, rows)
 
     def find(self, name: str) -> Record | None:
         """Return the record of a ``submission_id``."""

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from cardrisk.features.stores.base import Entry
 from cardrisk.features.stores.codec import trace_of
 from cardrisk.features.stores.sqlite import SqliteStore
 from cardrisk.scoring.record import Context, Record, name_of_context
@@ -60,6 +61,11 @@ class SqliteLedger:
                 return [_kept(db, records[0])]
         with self._store.writing() as db:
             return [_kept(db, record) for record in records]
+
+    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+        """Store cards and keep their records in one step; see :class:`~cardrisk.scoring.ledger.Ledger`."""
+        rows = [(_key(record.card["submission_id"]), record.moment, record.dump()) for record in records]
+        return self._store.put(entries, seen, lambda db: all(db.execute(_KEEP, row).rowcount for row in rows))
 
     def find(self, name: str) -> Record | None:
         """Return the record of a ``submission_id``."""

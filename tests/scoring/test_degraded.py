@@ -148,13 +148,14 @@ def test_an_event_dated_ahead_is_refused_and_moves_nothing(rows, make, tiny, key
 
 
 def test_a_record_that_cannot_be_kept_is_no_answer(rows, make, durable, monkeypatch) -> None:
-    """The card is in the journal already; its retry is answered as it would have been."""
+    """Where it took two writes, the card is in the journal already; its retry is answered as it would have been."""
     scorer, other = make(durable), make()
 
     def down(*_):
         raise StoreError("expected a server, got none")
 
     with monkeypatch.context() as patch:
+        patch.setattr(scorer._road.ledger, "put", lambda *_: (False, ()))
         patch.setattr(scorer._road.ledger, "keep", down)
         assert is_held(scorer.score(rows[0]), "store")
     scorer._guard._until = 0.0

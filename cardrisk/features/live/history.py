@@ -199,8 +199,10 @@ class LiveHistory:
         StoreError
             They could not be stored; then none of them is history.
         """
-        if not cards:
-            return []
+        return self._submit(self._asking(cards, at)).found if cards else []
+
+    def _asking(self, cards: Sequence[Row], at: object) -> Ticket:
+        """Make the ticket of cards of one moment, each with the facts of those handed in with it."""
         ticket = Ticket.of_cards([self._card(card, at) for card in cards], reads=True)
         names = [plain(card.get("batch_id")) for card in cards]
         facts = {
@@ -209,7 +211,7 @@ class LiveHistory:
             if name is not None
         }
         ticket.over = [facts.get(name, ALONE) for name in names]
-        return self._submit(ticket).found
+        return ticket
 
     def _at_once(self, entry: Entry, card: Card, reads: bool) -> tuple[F64, int] | None:
         """Write a card and take it in, without a ticket; None where somebody else writes or waits just now."""

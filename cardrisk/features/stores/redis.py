@@ -52,6 +52,35 @@ for i = from, stop do out[#out + 1] = redis.call('HGET', rows, string.format('%.
 return out
 """
 
+_PUT: Final = """
+local head, rows, names, beside = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local found = redis.call('HMGET', head, 'number', 'moment', 'first')
+local number, moment, first = tonumber(found[1] or '0'), found[2], tonumber(found[3] or '1')
+local seen, page = tonumber(ARGV[1]), tonumber(ARGV[2])
+local alone = number == seen and (not moment or tonumber(moment) <= tonumber(ARGV[3]))
+for i = 3, #ARGV, 6 do
+  alone = alone and (ARGV[i + 2] == '' or redis.call('HEXISTS', names, ARGV[i + 2]) == 0)
+  alone = alone and redis.call('HEXISTS', beside, ARGV[i + 4]) == 0
+end
+if alone then
+  for i = 3, #ARGV, 6 do
+    local name, row = ARGV[i + 2], ARGV[i + 3]
+    number = number + 1
+    local text = string.format('%.0f', number)
+    redis.call('HSET', rows, text, ARGV[i + 1] .. ARGV[i] .. ' ' .. #name .. ' ' .. name .. row)
+    if name ~= '' then redis.call('HSET', names, name, text) end
+    redis.call('HSET', beside, ARGV[i + 4], ARGV[i + 5])
+  end
+  redis.call('HSET', head, 'number', string.format('%.0f', number), 'moment', ARGV[3])
+  return {}
+end
+local from = math.max(seen + 1, first)
+local stop = math.min(number, from + page - 1)
+local out = {string.format('%.0f', number), string.format('%.0f', from)}
+for i = from, stop do out[#out + 1] = redis.call('HGET', rows, string.format('%.0f', i)) end
+return out
+"""
+
 _REMOVE: Final = """
 local head, rows, names = KEYS[1], KEYS[2], KEYS[3]
 local gone = 0
@@ -140,10 +169,11 @@ class RedisStore:
             ) from reason
         self._pid = os.getpid()
         self._write = self._client.register_script(_WRITE)
+        self._put = self._client.register_script(_PUT)
         self._remove = self._client.register_script(_REMOVE)
         self._swap = self._client.register_script(_SWAP)
         with self._told():
-            for script in (_WRITE, _REMOVE, _SWAP):
+            for script in (_WRITE, _PUT, _REMOVE, _SWAP):
                 self._client.script_load(script)
 
     @contextmanager
@@ -169,17 +199,48 @@ class RedisStore:
 
     def write(self, entries: Sequence[Entry], seen: int) -> Sequence[Entry]:
         """Store events in one round trip; see :class:`~cardrisk.features.stores.base.Store`."""
-        number, page, after = self._page(seen, [argument for entry in entries for argument in _arguments(entry)])
+        arguments = [argument for entry in entries for argument in _arguments(entry)]
+        return self._whole(self._call("write", (seen, PAGE, *arguments)))
+
+    def put(
+        self, entries: Sequence[Entry], seen: int, key: str, beside: Sequence[tuple[bytes, bytes]]
+    ) -> tuple[bool, Sequence[Entry]]:
+        """Store events, and what belongs to each, in one round trip - if nothing came after ``seen``.
+
+        Parameters
+        ----------
+        entries
+            Cards of one moment.
+        seen
+            The last event that their writer knows.
+        key, beside
+            A hash of the same prefix, and the field and value that each event brings there.
+
+        Returns
+        -------
+        done, entries
+            Whether all was stored, each event with the moment it brought; the entries after ``seen``. Where other
+            events came first or a name or a field is there already, nothing was stored.
+        """
+        arguments: list[Any] = [seen, PAGE]
+        for entry, pair in zip(entries, beside, strict=True):
+            arguments += (*_arguments(entry), *pair)
+        found = self._call("put", arguments, [key])
+        if found:
+            return False, self._whole(found)
+        return True, [entry._replace(number=place) for place, entry in enumerate(entries, seen + 1)]
+
+    def _whole(self, found: Sequence[Any]) -> list[Entry]:
+        """Return the entries of an answer, and those that did not fit into it."""
+        number, page, after = _parsed(found)
         while after <= number:
-            _, more, after = self._page(after - 1, ())
+            _, more, after = self._page(after - 1)
             page += more
         return page
 
-    def _page(self, seen: int, arguments: Sequence[Any]) -> tuple[int, list[Entry], int]:
-        """Write, and read what comes after ``seen``: the last number, a page of entries, the first not read."""
-        number, first, *rows = self._call("write", (seen, PAGE, *arguments))
-        start = int(first)
-        return int(number), [_entry(start + i, row) for i, row in enumerate(rows) if row], start + max(len(rows), 1)
+    def _page(self, seen: int) -> tuple[int, list[Entry], int]:
+        """Read what comes after ``seen``: the last number, a page of entries, the first not read."""
+        return _parsed(self._call("write", (seen, PAGE)))
 
     def extend(self, entries: Sequence[Entry]) -> None:
         """Store many events in their order."""
@@ -191,7 +252,7 @@ class RedisStore:
         """Return entries numbered above ``seen``, in order."""
         number = after = seen + 1
         while after <= number:
-            number, page, after = self._page(after - 1, ())
+            number, page, after = self._page(after - 1)
             yield from page
 
     def trim(self, before: int) -> int:
@@ -275,6 +336,13 @@ def _arguments(entry: Entry) -> tuple[Any, ...]:
     if abs(entry.moment) >= LARGEST:
         raise StoreError(f"expected a moment in microseconds before the year 2255, got {entry.moment}")
     return entry.moment, _KINDS[entry.kind], name_of(entry.row) or b"", encode(entry.row)[0]
+
+
+def _parsed(found: Sequence[Any]) -> tuple[int, list[Entry], int]:
+    """Return what a script read: the last number, a page of entries, the first not read."""
+    number, first, *rows = found
+    start = int(first)
+    return int(number), [_entry(start + i, row) for i, row in enumerate(rows) if row], start + max(len(rows), 1)
 
 
 def _entry(number: int, data: bytes) -> Entry:

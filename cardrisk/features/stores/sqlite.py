@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from cardrisk.errors import StoreError
 from cardrisk.features.arrays import NULL
-from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, new
 from cardrisk.features.stores.codec import decode, encode, name_of, trace_of
 from cardrisk.features.stores.rekeying import NEXT, rekeyed, said_by
 from cardrisk.features.stores.sqlite_file import connect, told
@@ -63,14 +63,18 @@ def _line(entry: Entry) -> _Line:
 class _Ticket:
     """Events waiting for their commit, with what the commit found."""
 
-    __slots__ = ("done", "error", "lines", "number", "seen", "stored")
+    __slots__ = ("before", "done", "error", "lines", "number", "seen", "stored")
 
     def __init__(self, entries: Sequence[Entry], seen: int) -> None:
         self.lines, self.seen = [_line(entry) for entry in entries], seen
         self.done = False
-        self.number = 0
-        self.stored: list[Entry] | None = None
+        self.before = self.number = 0
+        self.stored: Sequence[Entry] = ()
         self.error: BaseException | None = None
+
+
+class _InTheWayError(Exception):
+    """Something stands in the way of writing events as if nothing had come before them."""
 
 
 class SqliteStore:
@@ -131,9 +135,52 @@ class SqliteStore:
                 self._commit_waiting()
         if ticket.error is not None:
             raise StoreError(str(ticket.error)) from ticket.error
-        if ticket.stored is None:
-            return tuple(self._read(seen, ticket.number))
+        if ticket.before > seen:  # others wrote in between; what this process stored it need not read back
+            return [*self._read(seen, ticket.before), *ticket.stored]
         return ticket.stored
+
+    def put(
+        self, entries: Sequence[Entry], seen: int, also: Callable[[sqlite3.Connection], bool]
+    ) -> tuple[bool, Sequence[Entry]]:
+        """Store events, and what belongs to them, in one transaction - if nothing came after ``seen``.
+
+        Parameters
+        ----------
+        entries
+            Cards of one moment.
+        seen
+            The last event that their writer knows.
+        also
+            Writes what belongs to them over the connection; returns whether it could.
+
+        Returns
+        -------
+        done, entries
+            Whether all was stored, each event with the moment it brought; the entries after ``seen``. Where other
+            events came first, a name is stored already or ``also`` could not, nothing was stored.
+
+        Raises
+        ------
+        StoreError, InputError
+            As :meth:`write`.
+        """
+        lines = [_line(entry) for entry in entries]
+        try:
+            with self.writing() as db:
+                number, moment = db.execute(_HEAD).fetchone() or (0, NULL)
+                if number != seen or moment > lines[0][0]:
+                    raise _InTheWayError
+                for place, (at, kind, name, data, _) in enumerate(lines, number + 1):
+                    if not db.execute(_INSERT, (place, at, kind, name, data)).rowcount:
+                        raise _InTheWayError
+                if not also(db):
+                    raise _InTheWayError
+        except _InTheWayError:
+            return False, tuple(self.since(seen))
+        stored = [
+            new(Entry, (at, entry.kind, entry.row, place)) for place, (at, *_, entry) in enumerate(lines, number + 1)
+        ]
+        return True, stored
 
     def _commit_waiting(self) -> None:
         """Commit every waiting event in one transaction; the lock is held."""
@@ -151,8 +198,8 @@ class SqliteStore:
         finally:
             for ticket in tickets:
                 ticket.error, ticket.done = error, True
-                if ticket.seen == before:
-                    ticket.stored = [entry for entry in stored if entry.number <= ticket.number]
+                ticket.before = before
+                ticket.stored = [entry for entry in stored if ticket.seen < entry.number <= ticket.number]
 
     def _transaction(self, tickets: list[_Ticket]) -> tuple[int, list[Entry]]:
         db = self._connection()

@@ -14,6 +14,7 @@ import pytest
 
 from cardrisk.errors import StoreError
 from cardrisk.features.stores import Entry, open_store
+from cardrisk.features.stores.codec import decode
 from cardrisk.features.stores.sqlite import SqliteStore
 
 T0 = 1_767_000_000_000_000
@@ -211,6 +212,22 @@ def test_threads_share_commits(path):
     assert [entry.number for entry in store.since(0)] == list(range(1, 201))
     assert len(commits) < 200
     store.close()
+
+
+def test_only_what_others_wrote_is_read_back(path, monkeypatch):
+    one, two = (open_store(f"sqlite:///{path}") for _ in range(2))
+    mine = [Entry.card(T0 + i, {"submission_id": f"s{i}"}) for i in range(3)]
+    one.append(mine[0], 0)
+    two.append(mine[1], 1)
+    read = []
+    monkeypatch.setattr("cardrisk.features.stores.sqlite.decode", lambda data: read.append(data) or decode(data))
+    found = one.write([mine[2]], 1)
+    assert [(entry.number, entry.row["submission_id"]) for entry in found] == [(2, "s1"), (3, "s2")]
+    assert len(read) == 1
+    assert [entry.number for entry in one.write([mine[2]], 2)] == [3]  # it is stored already
+    assert one.write([mine[2]], 3) == []
+    one.close()
+    two.close()
 
 
 def test_a_failed_commit_is_told_to_everybody_who_waited(path, monkeypatch):

@@ -1,0 +1,118 @@
+"""A card and what was decided about it are stored in one step, whoever writes in between; otherwise neither is."""
+
+import pytest
+
+from cardrisk.errors import StoreError
+from cardrisk.features.stores.base import Entry
+from cardrisk.scoring.road import TRIES
+from cardrisk.tables import check_one
+
+from .events import plain
+
+
+@pytest.fixture
+def rows(tiny):
+    cards = [plain(row) for row in tiny.late.head(60).drop(columns="batch_id").to_dict("records")]
+    return [row for row in cards if isinstance(check_one(row), dict)]
+
+
+def intervene(scorer, what):
+    """Let something happen each time after a card was judged and before it is stored."""
+    judge = scorer._road._judge
+    real, judged = judge.score, []
+
+    def score(card, row):
+        found = real(card, row)
+        judged.append(card["submission_id"])
+        what(len(judged))
+        return found
+
+    judge.score = score
+    return judged
+
+
+def names(scorer):
+    return scorer._road.history.tables()[0]["submission_id"].tolist()
+
+
+def test_no_second_write_is_needed(rows, make, durable, monkeypatch) -> None:
+    scorer, alone = make(durable), make()
+
+    def down(*_):
+        raise StoreError("expected no second write, got one")
+
+    monkeypatch.setattr(scorer._road.ledger, "keep", down)
+    expected = [alone.score(row) for row in rows[:6]] + alone.score(rows[6:9])
+    assert [scorer.score(row) for row in rows[:6]] + scorer.score(rows[6:9]) == expected
+    assert all(scorer.record(row["submission_id"]) is not None for row in rows[:9])
+    assert scorer._road.history.state.next_card == 9
+
+
+@pytest.mark.parametrize("times", [1, TRIES - 1, TRIES, TRIES + 2])
+def test_a_card_is_read_anew_where_others_wrote_first(rows, make, durable, times) -> None:
+    one, two, alone = make(durable), make(durable), make()
+    mine = rows[10]
+    like_mine = {name: mine[name] for name in ("submitter_id", "supplier_id", "device_id", "client_ip") if name in mine}
+    foreign = [{**rows[9], **like_mine, "submission_id": f"foreign-{i}"} for i in range(2 * TRIES)]
+    assert [one.score(row) for row in rows[:10]] == [alone.score(row) for row in rows[:10]]
+    others = []
+    judged = intervene(one, lambda time: others.append(two.score(foreign[time])) if time <= times else None)
+    found = one.score(mine)
+    assert others == [alone.score(foreign[time]) for time in range(1, len(others) + 1)]
+    assert found == alone.score(mine)
+    assert len(judged) == min(times, TRIES) + 1
+    assert sorted(names(one)) == sorted(names(alone))
+    assert one.record(mine["submission_id"])[0].score == found
+
+
+def test_a_card_that_another_process_took_in_meanwhile_gets_that_answer(rows, make, durable) -> None:
+    one, two = make(durable), make(durable)
+    others = []
+    intervene(one, lambda time: others.append(two.score(rows[0])) if time == 1 else None)
+    assert one.score(rows[0]) == others[0]
+    assert names(one) == [rows[0]["submission_id"]]
+
+
+def test_a_person_forgotten_in_between_is_not_read(rows, make, durable) -> None:
+    person = rows[0]["submitter_id"]
+    one, two, alone = make(durable), make(durable), make()
+    theirs = [row for row in rows[:12] if row.get("submitter_id") == person]
+    for row in rows[:12]:
+        one.score(row)
+        if row not in theirs:
+            alone.score(row)
+    intervene(one, lambda time: two.forget(person) if time == 1 else None)
+    assert one.score(rows[20]) == alone.score(rows[20])
+
+
+def test_an_old_record_stands(rows, make, durable) -> None:
+    """Its event was trimmed: the card counts again, and keeps its answer."""
+    one = make(durable)
+    first = one.score(rows[0])
+    one._road.history.store.trim(2**61)
+    again = make(durable)
+    assert again.score({**rows[0], "face_value": 1.0}) == first
+    assert names(again) == [rows[0]["submission_id"]]
+
+
+def test_nothing_is_stored_where_something_is_in_the_way(rows, make, durable) -> None:
+    one = make(durable)
+    for row in rows[:3]:
+        one.score(row)
+    history, ledger = one._road.history, one._road.ledger
+    record, _ = one.record(rows[0]["submission_id"])
+    later = history.now + 1
+
+    def entry(name, moment=later):
+        return Entry.card(moment, {"submission_id": name})
+
+    for entries, seen in (
+        ([entry("new")], history.seen - 1),  # others came first
+        ([entry("new", history.now - 1)], history.seen),  # its moment has passed
+        ([entry(rows[1]["submission_id"])], history.seen),  # it is stored already
+        ([entry("new")], history.seen),  # there is a record already
+    ):
+        done, after = ledger.put([record], entries, seen)
+        assert not done
+        assert [each.number for each in after] == list(range(seen + 1, history.seen + 1))
+    assert len(names(one)) == 3
