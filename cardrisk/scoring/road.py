@@ -12,6 +12,7 @@ from typing import Any, Final
 from cardrisk.codes import Intake
 from cardrisk.features.stores.codec import Settled
 from cardrisk.features.stores.memory import MemoryStore
+from cardrisk.features.stores.sqlite import SqliteStore
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel
 from cardrisk.risk.explain import Language
@@ -64,6 +65,8 @@ class Road:
         self.context = Context.of(model, self._judge.names, costs, reasons, language)
         self._name = self.ledger.enter(self.context)
         self._shared = not isinstance(self.history.store, MemoryStore)
+        self._looks_first = isinstance(self.history.store, SqliteStore)  # a look costs a server as much as a write
+        self._crowded = False
 
     def knows(self, name: str) -> bool:
         """Whether a card of this ``submission_id`` is history."""
@@ -119,6 +122,10 @@ class Road:
         A store outside takes longer for a write than a judgement takes: one write for both halves the time of a card,
         and a process that dies leaves both or neither.
         """
+        if self._crowded and self._looks_first:
+            known = self.history.seen
+            self.history.refresh()
+            self._crowded = self.history.seen != known
         for _ in range(TRIES):
             if any(self.history.knows(card["submission_id"]) for card in cards):
                 break
@@ -129,6 +136,7 @@ class Road:
             ]
             if self.history.settle(draft, partial(self.ledger.put, records)):
                 return records
+            self._crowded = True
         return None
 
     def _record(self, card: Card, row: Any, at: int) -> Record:
