@@ -21,6 +21,8 @@ _MARK: Final = 63
 _MOST: Final = 3
 _LONG_RUN: Final = 6
 _MANY_KINDS: Final = 6
+SCRATCH: Final = 4 + 128
+"""Entries that `facts_of_one` needs for its own use."""
 
 
 def _lookalikes() -> NDArray[np.bool_]:
@@ -288,6 +290,32 @@ def _card_facts(
 
 
 @compiled
+def facts_of_one(
+    number: NDArray[np.uint8],
+    n0: int,
+    n1: int,
+    secret: NDArray[np.uint8],
+    s0: int,
+    s1: int,
+    flags: int,
+    kind: int,
+    lengths: NDArray[np.uint64],
+    alphabet: NDArray[np.int8],
+    letters_first: NDArray[np.int8],
+    issuer: NDArray[np.int32],
+    tails: NDArray[np.float64],
+    scratch: NDArray[np.int64],
+    out: NDArray[np.int8],
+) -> None:
+    """Fill ``out`` (PER_CARD,) as `card_facts` does for every card; ``scratch`` has room for `SCRATCH`."""
+    out[:] = NULL
+    _kind_facts(number, n0, n1, secret, s0, s1, kind, lengths, alphabet, letters_first, issuer, out)
+    _card_facts(number, n0, n1, secret, s0, s1, kind, lengths, alphabet, letters_first, tails, scratch, out)
+    if n1 > n0 or s1 > s0 or flags:
+        out[8] = 3 if flags & (LABEL | SPLIT | OVERSIZED) else 2 if flags & UNICODE else 1 if flags else 0
+
+
+@compiled
 def card_facts(
     number: NDArray[np.uint8],
     number_start: NDArray[np.int64],
@@ -308,13 +336,8 @@ def card_facts(
 
     ``flags`` is what was cleaned from either field; ``kind`` the row of the shape arrays, -1 where unknown.
     """
-    found = np.zeros(4 + 128, np.int64)
-    out[:] = NULL
+    scratch, shapes = np.empty(SCRATCH, np.int64), (lengths, alphabet, letters_first, issuer, tails)
     for row in range(kind.size):
         n0, n1 = number_start[row], number_stop[row]
         s0, s1 = secret_start[row], secret_stop[row]
-        _kind_facts(number, n0, n1, secret, s0, s1, kind[row], lengths, alphabet, letters_first, issuer, out[row])
-        _card_facts(number, n0, n1, secret, s0, s1, kind[row], lengths, alphabet, letters_first, tails, found, out[row])
-        if n1 > n0 or s1 > s0 or flags[row]:
-            seen = flags[row]
-            out[row, 8] = 3 if seen & (LABEL | SPLIT | OVERSIZED) else 2 if seen & UNICODE else 1 if seen else 0
+        facts_of_one(number, n0, n1, secret, s0, s1, flags[row], kind[row], *shapes, scratch, out[row])

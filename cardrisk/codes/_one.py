@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
 from cardrisk.codes import entities
-from cardrisk.codes._anomalies import NULL, card_facts
-from cardrisk.codes._sha256 import hmac_many
+from cardrisk.codes._anomalies import NULL, SCRATCH, facts_of_one
+from cardrisk.codes._sha256 import HMAC_SCRATCH, hmac_one
 from cardrisk.codes.anomalies import ANOMALIES, NAMES, PER_CARD
 from cardrisk.codes.boundary import RAW
 from cardrisk.codes.normalise import (
     CASE,
     CLASSES,
     DROP,
+    KEEP,
     LONGEST_CODE,
     LONGEST_TEXT,
     MARK,
@@ -34,18 +35,21 @@ from cardrisk.codes.tokens import (
     ALPHABET,
     BLOCK_TAIL,
     FIELDS,
+    OF_CARD_BEFORE,
+    OF_CARD_OUTER,
     SHORTEST_BLOCK,
     TOKEN_BYTES,
     TOKEN_TEXT,
     TOKENS,
     Hasher,
-    base64url,
+    base64url_one,
 )
 from cardrisk.codes.uniformity import tail_tables
 from cardrisk.codes.values import as_text
 
 _UPPER: Final = bytes(63 if CLASSES[byte] == MARK else byte - 32 if 97 <= byte < 123 else byte for byte in range(256))
 _DROPPED: Final = bytes(byte for byte in range(128) if CLASSES[byte] == DROP)
+_KEPT: Final = bytes(byte for byte in range(128) if CLASSES[byte] == KEEP)
 _SLOW: Final = frozenset(chr(byte) for byte in range(128) if CLASSES[byte] == SLOW)
 _READ: Final[list[dict[int, Any]]] = [
     {NULL: None} | (dict(enumerate(a.categories)) if a.categories else {n: float(n) for n in range(-8, 16)})
@@ -55,7 +59,6 @@ _ALONE: Final = dict.fromkeys(NAMES[PER_CARD:])
 _COUNT: Final = len(FIELDS)
 _ALL: Final = (1 << _COUNT) - 1
 _CODED: Final = sum(1 << FIELDS.index(field) for field in ("number", "secret", "card"))
-_LINE_FEED: Final = 10
 _MOST_FACTS: Final = 4_096
 _MARK: Final = ord("?")
 
@@ -81,6 +84,10 @@ class OneCard(Sealed):
 
 def clean_one(value: Any) -> tuple[bytes, int]:
     """Return the normalised code and the cleaning flags of one cell, whatever it holds."""
+    if type(value) is str and value.isascii() and len(value) <= LONGEST_CODE:
+        raw = value.encode("ascii")
+        if not raw.translate(None, _KEPT):  # most codes come clean
+            return raw, 0
     text = as_text(value)
     if text is None:
         return b"", 0
@@ -129,12 +136,12 @@ class Desk(Sealed):
         Whether number, secret and card get tokens.
     """
 
-    __slots__ = ("_facts", "_hashers", "_table", "_wanted")
+    __slots__ = ("_facts", "_hashers", "_shapes", "_wanted")
 
     def __init__(self, table: ShapeTable, hashers: Mapping[str, Hasher], *, keyed: bool) -> None:
-        self._table, self._wanted = table, _ALL if keyed else _ALL & ~_CODED
+        self._shapes, self._wanted = (tail_tables(), *table[:4]), _ALL if keyed else _ALL & ~_CODED
         self._hashers = [
-            (hasher, tuple(name + suffix for name in TOKENS), np.frombuffer(f"{hasher.key_id}.".encode(), np.uint8))
+            (hasher.of_card, tuple(name + suffix for name in TOKENS), _sheet_of(f"{hasher.key_id}.".encode()))
             for suffix, hasher in hashers.items()
         ]
         self._facts: dict[bytes, dict[str, Any]] = {}
@@ -149,29 +156,24 @@ class Desk(Sealed):
         ip, device = as_text(card.get("client_ip")), as_text(card.get("device_id"))
         address = b"" if ip is None else entities.address(ip).encode()
         handset = b"" if device is None else entities.device(device).encode()
+        number, secret = codes.number, codes.secret
         a = len(address)
         b = a + len(handset)
-        c = b + len(codes.number)
-        e = c + 1 + len(codes.secret)
-        given = b"%b%b%b\x1f%b" % (address, handset, codes.number, codes.secret)
+        c = b + len(number)
+        e = c + 1 + len(secret)
         out = dict(card)
         for column in RAW:
             out.pop(column, None)
         facts = b""
-        for hasher, names, head in self._hashers:
-            sheet = bytearray(given + bytes(PER_CARD + _COUNT * (len(head) + TOKEN_TEXT + 1)))
-            inner, before = hasher.of_card(codes.kind)
-            data, shapes = np.frombuffer(sheet, np.uint8), self._table[:4]
-            states = inner, hasher.outer, before
-            known = read_card(
-                data, a, b, c, e, codes.flags, codes.row, self._wanted, head, tail_tables(), *shapes, *states
-            )
+        for states, names, room in self._hashers:
+            sheet = bytearray(b"%b%b%b\x1f%b%b" % (address, handset, number, secret, room))
+            data = np.frombuffer(sheet, np.uint8)
+            known = read_card(data, a, b, c, e, codes.flags, codes.row, self._wanted, *self._shapes, states(codes.kind))
             facts = bytes(sheet[e : e + PER_CARD])
-            tokens = iter(sheet[e + PER_CARD :].decode("ascii").split("\n"))
-            if known == _ALL:
-                out |= zip(names, tokens, strict=False)
-            else:
-                out |= [(name, next(tokens) if known >> i & 1 else None) for i, name in enumerate(names)]
+            tokens: list[str | None] = [*sheet[e + PER_CARD :].decode("ascii").split("\n")]
+            if known != _ALL:
+                tokens = [text if known >> i & 1 else None for i, text in enumerate(tokens)]
+            out |= zip(names, tokens, strict=False)
         out |= self._facts.get(facts) or self._read(facts)
         return out
 
@@ -207,6 +209,11 @@ def _known(data: NDArray[np.uint8], a: int, b: int, c: int, e: int, row: int, al
     return (a > 0) | (b > a) << 1 | numbered << 2 | secured << 3 | card << 4 | block << 5
 
 
+def _sheet_of(head: bytes) -> bytes:
+    """Return the room for what `read_card` answers: facts, then tokens that begin with ``head``."""
+    return bytes(PER_CARD) + (head + bytes(TOKEN_TEXT) + b"\n") * _COUNT
+
+
 @compiled
 def read_card(
     sheet: NDArray[np.uint8],
@@ -217,15 +224,12 @@ def read_card(
     flags: int,
     row: int,
     wanted: int,
-    head: NDArray[np.uint8],
     tails: NDArray[np.float64],
     lengths: NDArray[np.uint64],
     alphabet: NDArray[np.int8],
     letters_first: NDArray[np.int8],
     issuer: NDArray[np.int32],
-    inner: NDArray[np.uint32],
-    outer: NDArray[np.uint32],
-    before: NDArray[np.int64],
+    states: NDArray[np.uint32],
 ) -> int:
     """Read one card's facts and tokens; return as bits, in ``FIELDS`` order, which tokens it has.
 
@@ -233,33 +237,27 @@ def read_card(
     ----------
     sheet
         Address up to ``a``, device up to ``b``, number up to ``c``, a separator, the secret up to ``e``; then, written
-        here, ``PER_CARD`` facts as int8 and its tokens, each with a line feed.
+        here into `_sheet_of`, ``PER_CARD`` facts as int8 and the tokens it has.
     flags, row
         What was cleaned from either field; the kind's row of the shape table, -1 where unknown.
     wanted
         As bits, which tokens it may have.
-    head
-        What every token begins with.
     tails, lengths, alphabet, letters_first, issuer
         As in ``card_facts``.
-    inner, outer, before
-        States of the key, see ``Hasher.of_card``.
+    states
+        Of the key, see ``Hasher.of_card``.
     """
-    data = sheet[:e]
-    out = np.empty((1, PER_CARD), np.int8)
-    n0, n1, s0, s1 = np.array((b,)), np.array((c,)), np.array((c + 1,)), np.array((e,))
-    cleaned, kind = np.array((flags,)).astype(np.uint8), np.array((row,)).astype(np.int32)
-    card_facts(data, n0, n1, data, s0, s1, cleaned, kind, lengths, alphabet, letters_first, issuer, tails, out)
-    for k in range(PER_CARD):
-        sheet[e + k] = np.uint8(out[0, k])
+    data, facts, counts = sheet[:e], sheet[e : e + PER_CARD].view(np.int8), np.empty(SCRATCH, np.int64)
+    facts_of_one(data, b, c, data, c + 1, e, flags, row, lengths, alphabet, letters_first, issuer, tails, counts, facts)
     bits = _known(data, a, b, c, e, row, alphabet) & wanted
-    start, stop = np.array((0, a, b, c + 1, b, b)), np.array((a, b, c, e, e, max(b, c - BLOCK_TAIL)))
-    digests, known = np.empty((_COUNT, TOKEN_BYTES), np.uint8), np.empty(_COUNT, np.bool_)
-    hmac_many(data, start, stop, np.arange(_COUNT).astype(np.int32), inner, outer, before, digests)
+    bounds = (0, a), (a, b), (b, c), (c + 1, e), (b, e), (b, max(b, c - BLOCK_TAIL))
+    scratch, digest = np.empty(HMAC_SCRATCH, np.uint32), np.empty(TOKEN_BYTES, np.uint8)
     text = sheet[e + PER_CARD :].reshape(_COUNT, -1)
     for i in range(_COUNT):
-        known[i] = bits >> i & 1
-        text[i, : head.shape[0]] = head
-        text[i, -1] = _LINE_FEED
-    base64url(digests, known, ALPHABET, head.shape[0], text)
+        if bits >> i & 1:
+            first, last = bounds[i]
+            before = states[OF_CARD_BEFORE, i]
+            hmac_one(data, first, last, states[i], states[OF_CARD_OUTER], before, scratch, digest)
+            base64url_one(digest, ALPHABET, text.shape[1] - TOKEN_TEXT - 1, text[i])
+    scratch[:] = 0
     return bits

@@ -1,4 +1,4 @@
-"""HMAC-SHA-256 of many short messages at once, sixteen side by side in the processor's vector lanes.
+"""HMAC-SHA-256 of many short messages at once, sixteen side by side in the processor's vector lanes; or of one.
 
 Correct when every digest equals ``hmac.digest(key, prefix + message, "sha256")`` of the standard library. Hashing
 one short string through the standard library costs mostly the call, and holds the interpreter lock; this does not.
@@ -49,6 +49,8 @@ _L: Final = _I(LANES)
 _E: Final = _I((_ROUNDS + 4) * LANES)
 _W: Final = _I(2 * (_ROUNDS + 4) * LANES)
 _SCRATCH: Final = (3 * _ROUNDS + 8) * LANES
+HMAC_SCRATCH: Final = _ROUNDS + 8
+"""Words that `hmac_one` needs for its own use."""
 
 
 @compiled
@@ -121,23 +123,28 @@ def _fill(
 
     ``before`` bytes were hashed already; FIPS 180-4 pads with 0x80, zeros and the whole length in bits.
     """
-    length = last - first
     for word in range(16):
-        value = _U(0)
-        at = block * BLOCK + word * 4
-        if at + 4 <= length:
-            for byte in range(4):
-                value = (value << _U(8)) | _U(data[first + at + byte])
-        elif at <= length:
-            for byte in range(4):
-                value <<= _U(8)
-                if at + byte < length:
-                    value |= _U(data[first + at + byte])
-                elif at + byte == length:
-                    value |= _U(0x80)
-        if word == 15 and block == _blocks(length) - 1:
-            value = _U((before + length) * 8)
-        scratch[_W + _I(word) * _L + _I(lane)] = value
+        scratch[_W + _I(word) * _L + _I(lane)] = _word(data, first, last, block, before, word)
+
+
+@compiled
+def _word(data: NDArray[np.uint8], first: int, last: int, block: int, before: int, word: int) -> np.uint32:
+    """Return word ``word`` of block ``block`` of the padded message ``data[first:last]``."""
+    length, value = last - first, _U(0)
+    at = block * BLOCK + word * 4
+    if at + 4 <= length:
+        for byte in range(4):
+            value = (value << _U(8)) | _U(data[first + at + byte])
+    elif at <= length:
+        for byte in range(4):
+            value <<= _U(8)
+            if at + byte < length:
+                value |= _U(data[first + at + byte])
+            elif at + byte == length:
+                value |= _U(0x80)
+    if word == 15 and block == _blocks(length) - 1:
+        value = _U((before + length) * 8)
+    return value
 
 
 @compiled
@@ -229,3 +236,77 @@ def _blocks(length: int) -> int:
 def _write(out: NDArray[np.uint8], row: int, state: NDArray[np.uint32], lane: int) -> None:
     for byte in range(out.shape[1]):
         out[row, byte] = (state[byte // 4, lane] >> _U(24 - 8 * (byte % 4))) & _U(255)
+
+
+@compiled
+def _round(a: _U, b: _U, c: _U, d: _U, e: _U, f: _U, g: _U, h: _U, more: _U) -> tuple[_U, _U]:
+    """Return what registers d and h become in one round; ``more`` is its constant and word. No register is moved."""
+    s1 = ((e >> _U(6)) | (e << _U(26))) ^ ((e >> _U(11)) | (e << _U(21))) ^ ((e >> _U(25)) | (e << _U(7)))
+    s0 = ((a >> _U(2)) | (a << _U(30))) ^ ((a >> _U(13)) | (a << _U(19))) ^ ((a >> _U(22)) | (a << _U(10)))
+    t1 = _U(h + _U(s1) + (g ^ (e & (f ^ g))) + more)
+    return _U(d + t1), _U(t1 + _U(s0) + ((a & b) | (c & (a | b))))
+
+
+@compiled
+def _fold(state: NDArray[np.uint32], words: NDArray[np.uint32]) -> None:
+    """Fold the block ``words[:16]`` into ``state`` (8,); ``words`` has room for 64."""
+    for t in range(16, _ROUNDS):
+        x, y = words[t - 15], words[t - 2]
+        s0 = ((x >> _U(7)) | (x << _U(25))) ^ ((x >> _U(18)) | (x << _U(14))) ^ (x >> _U(3))
+        s1 = ((y >> _U(17)) | (y << _U(15))) ^ ((y >> _U(19)) | (y << _U(13))) ^ (y >> _U(10))
+        words[t] = words[t - 16] + s0 + words[t - 7] + s1
+    a, b, c, d, e, f, g, h = state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]
+    for t in range(0, _ROUNDS, 8):
+        d, h = _round(a, b, c, d, e, f, g, h, _K[t] + words[t])
+        c, g = _round(h, a, b, c, d, e, f, g, _K[t + 1] + words[t + 1])
+        b, f = _round(g, h, a, b, c, d, e, f, _K[t + 2] + words[t + 2])
+        a, e = _round(f, g, h, a, b, c, d, e, _K[t + 3] + words[t + 3])
+        h, d = _round(e, f, g, h, a, b, c, d, _K[t + 4] + words[t + 4])
+        g, c = _round(d, e, f, g, h, a, b, c, _K[t + 5] + words[t + 5])
+        f, b = _round(c, d, e, f, g, h, a, b, _K[t + 6] + words[t + 6])
+        e, a = _round(b, c, d, e, f, g, h, a, _K[t + 7] + words[t + 7])
+    state[0] += a
+    state[1] += b
+    state[2] += c
+    state[3] += d
+    state[4] += e
+    state[5] += f
+    state[6] += g
+    state[7] += h
+
+
+@compiled
+def hmac_one(
+    data: NDArray[np.uint8],
+    first: int,
+    last: int,
+    inner: NDArray[np.uint32],
+    outer: NDArray[np.uint32],
+    before: int,
+    scratch: NDArray[np.uint32],
+    out: NDArray[np.uint8],
+) -> None:
+    """Write the HMAC-SHA-256 of one message, as `hmac_many` does of many: a few cost less this way.
+
+    Parameters
+    ----------
+    data, first, last
+        The message is ``data[first:last]``.
+    inner, outer, before
+        As in `hmac_many`: states of (8,), and the bytes ``inner`` has hashed.
+    scratch
+        uint32 (HMAC_SCRATCH,), overwritten; it holds the message afterwards, so the caller wipes it.
+    out
+        Leading bytes of the digest, as many as there is room for; at most 32.
+    """
+    words, state = scratch[:_ROUNDS], scratch[_ROUNDS:]
+    state[:] = inner
+    for block in range(_blocks(last - first)):
+        for word in range(16):
+            words[word] = _word(data, first, last, block, before, word)
+        _fold(state, words)
+    words[:8], words[8], words[9:15], words[15] = state, _U(1 << 31), _U(0), _U((BLOCK + 32) * 8)
+    state[:] = outer
+    _fold(state, words)
+    for byte in range(out.size):
+        out[byte] = (state[byte // 4] >> _U(24 - 8 * (byte % 4))) & _U(255)

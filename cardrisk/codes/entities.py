@@ -19,6 +19,8 @@ def address(text: str) -> str:
     IPv4 written as IPv6 (``::ffff:192.0.2.1``) is IPv4. What is no address is kept, case-folded: some platforms
     hand in addresses they have hashed themselves.
     """
+    if _IPV4.fullmatch(text):
+        return text
     plain = text.strip()[:LONGEST]
     if _IPV4.fullmatch(plain):
         return plain

@@ -86,6 +86,7 @@ class Intake(Sealed):
         self._table = shape_table(list(self._kinds.values()))
         self._rows = {name: row for row, name in enumerate(self._kinds)}
         self._names: dict[str, str] = {}
+        self._seen: dict[str, tuple[str, int]] = {}
         self._desk = Desk(self._table, self._hashers, keyed=self._keyed)
 
     @guarded
@@ -124,9 +125,20 @@ class Intake(Sealed):
         return self._desk.take(card, self._read(card))
 
     def _read(self, card: Mapping[str, Any]) -> OneCard:
-        kind = as_text(card.get("card_kind"))
+        given = card.get("card_kind")
+        known = self._seen.get(given) if type(given) is str else None
+        name, row = known or self._kind(as_text(given))
+        return read_one(card, name, row, self._table)
+
+    def _kind(self, kind: str | None) -> tuple[str, int]:
+        """Return canonical name and row of what stands for a kind."""
         name = "" if kind is None else self._name(kind)
-        return read_one(card, name, self._rows.get(name, -1), self._table)
+        found = name, self._rows.get(name, -1)
+        if kind is not None and len(kind) <= LONGEST_KIND:
+            if len(self._seen) > 4_096:
+                self._seen.clear()
+            self._seen[kind] = found
+        return found
 
     def _with_steps(
         self, found: list[dict[str, Any]], codes: list[OneCard], group: NDArray[np.int64]

@@ -35,6 +35,9 @@ BLOCK_TAIL: Final = 3
 """Characters: numbers that differ only in their last three share a serial block, a thousand cards of one run."""
 SHORTEST_BLOCK: Final = 6
 """Characters: a shorter number has no serial block."""
+OF_CARD_OUTER: Final = 6
+OF_CARD_BEFORE: Final = 7
+"""Rows of ``Hasher.of_card``."""
 _MOST_STATES: Final = 4_096
 ALPHABET: Final = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
 
@@ -85,18 +88,23 @@ class Hasher(Sealed):
         self._inner = midstate(INITIAL, pad ^ np.uint8(0x36))
         self.outer = midstate(INITIAL, pad ^ np.uint8(0x5C))
         self._states: dict[tuple[str, str], tuple[NDArray[np.uint32], int]] = {}
-        self._card: dict[str, tuple[NDArray[np.uint32], NDArray[np.int64]]] = {}
+        self._card: dict[str, NDArray[np.uint32]] = {}
         self.key_id = key.id
 
-    def of_card(self, kind: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """Return inner states (6, 8) and bytes hashed so far (6,) of each of a card's tokens, in ``FIELDS`` order."""
+    def of_card(self, kind: str) -> NDArray[np.uint32]:
+        """Return the hash states of a card's tokens.
+
+        uint32 (8, 8): the inner state of each in ``FIELDS`` order, the outer state, and the bytes that each inner
+        state has hashed so far.
+        """
         known = self._card.get(kind)
         if known is None:
             if len(self._card) > _MOST_STATES:
                 self._card.clear()
-            parts = [self.states(field, ["" if field in ("ip", "device") else kind]) for field in FIELDS]
-            known = np.concatenate([state for state, _ in parts]), np.concatenate([size for _, size in parts])
-            self._card[kind] = known
+            known = self._card[kind] = np.zeros((8, 8), np.uint32)
+            for i, field in enumerate(FIELDS):
+                known[i], known[OF_CARD_BEFORE, i] = self._state(field, "" if field in ("ip", "device") else kind)
+            known[OF_CARD_OUTER] = self.outer
         return known
 
     def states(self, field: str, kinds: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
@@ -154,16 +162,21 @@ def base64url(
     """Write base64url (RFC 4648, section 5) of each known digest into its row of ``out``, from column ``at`` on."""
     row = 0
     for i in range(known.size):
-        if not known[i]:
-            continue
-        bits, held, position = np.uint32(0), 0, at
-        for byte in digests[i]:
-            bits = ((bits << np.uint32(8)) | np.uint32(byte)) & np.uint32(0xFFFF)
-            held += 8
-            while held >= 6:
-                held -= 6
-                out[row, position] = alphabet[(bits >> np.uint32(held)) & np.uint32(63)]
-                position += 1
-        if held:
-            out[row, position] = alphabet[(bits << np.uint32(6 - held)) & np.uint32(63)]
-        row += 1
+        if known[i]:
+            base64url_one(digests[i], alphabet, at, out[row])
+            row += 1
+
+
+@compiled
+def base64url_one(digest: NDArray[np.uint8], alphabet: NDArray[np.uint8], at: int, out: NDArray[np.uint8]) -> None:
+    """Write base64url of one digest into ``out`` from place ``at`` on."""
+    bits, held, position = np.uint32(0), 0, at
+    for byte in digest:
+        bits = ((bits << np.uint32(8)) | np.uint32(byte)) & np.uint32(0xFFFF)
+        held += 8
+        while held >= 6:
+            held -= 6
+            out[position] = alphabet[(bits >> np.uint32(held)) & np.uint32(63)]
+            position += 1
+    if held:
+        out[position] = alphabet[(bits << np.uint32(6 - held)) & np.uint32(63)]

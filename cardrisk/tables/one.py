@@ -5,32 +5,23 @@ Correct means: `check_one` gives what `check_submissions` gives for a table of t
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 
 from cardrisk._later import pd
 from cardrisk.errors import InputError, TimeZoneError
 from cardrisk.tables.cells import Fault, safely
-from cardrisk.tables.choices import Choice
-from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
+from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract
 from cardrisk.tables.headers import Headers, match_headers
-from cardrisk.tables.instants import DAY_US, EARLIEST, EPOCH, LATEST
-from cardrisk.tables.money import Money
-from cardrisk.tables.numbers import Number
-from cardrisk.tables.reader import Reader
+from cardrisk.tables.instants import DAY_US, EPOCH
+from cardrisk.tables.quick import One, Shape, read, shape_of
 from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
-from cardrisk.tables.text import Text, is_plain
-from cardrisk.tables.times import Time, named_utc, zone_of
-
-_Read: TypeAlias = Callable[[object, tzinfo | None], Any]
-_Take: TypeAlias = Callable[[Any], Any]
-_Columns: TypeAlias = tuple[tuple[str, _Take, _Read], ...]
+from cardrisk.tables.times import zone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,78 +81,24 @@ def check_one_outcome(outcome: Mapping[str, Any], *, tz: str | tzinfo | None = N
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What does not depend on the card: readers in order, required columns, entities."""
+    """What does not depend on the card: columns and readers in order, required columns, entities."""
 
-    readers: tuple[tuple[str, _Read], ...]
+    columns: tuple[Column, ...]
+    readers: tuple[tuple[str, One], ...]
     required: tuple[str, ...]
     entities: tuple[str, ...]
-    quick: _Columns
-    """Name, quick road of its cells, and the reader."""
-    of_names: dict[tuple[str, ...], _Columns | None] = field(default_factory=dict)
-    """The part of ``quick`` for the names that a card has, in contract order; None: a name is no column."""
+    shapes: dict[tuple[str, ...], Shape] = field(default_factory=dict)
+    """By the names that a card has."""
 
 
 @cache
 def _plan(contract: Contract) -> _Plan:
-    return _Plan(
-        tuple((column.name, column.reader.one) for column in contract.columns),
-        contract.required,
-        contract.entities,
-        tuple((column.name, _quick(column.reader), column.reader.one) for column in contract.columns),
-    )
+    readers = tuple((column.name, column.reader.one) for column in contract.columns)
+    return _Plan(contract.columns, readers, contract.required, contract.entities)
 
 
-_LATER: Final = object()
-"""What a quick road says of a cell that it does not take."""
-_iso: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?Z", re.ASCII).fullmatch
-_surely_plain: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_:-]{5,}").fullmatch
-"""What most names are: `is_plain` holds for each of them."""
 _SHAPES: Final = 1_024
 """How many different sets of names are kept at hand; cards of one service have a few."""
-
-
-def _quick(reader: Reader) -> _Take:
-    """Return the quick road of a reader's cells: what a plain cell reads as, or ``_LATER``."""
-    if isinstance(reader, Choice):
-        return _word({value: value for value in reader.exact})
-    if isinstance(reader, Text):
-        return _word(reader.words) if reader.words else _text(reader.longest)
-    if isinstance(reader, Time):
-        return _time
-    if isinstance(reader, Money):
-        return _money(reader.most)
-    return _number(reader.low, reader.high) if isinstance(reader, Number) else lambda _: _LATER
-
-
-def _word(words: Mapping[str, str]) -> _Take:
-    return lambda value: words.get(value, _LATER) if type(value) is str else _LATER
-
-
-def _text(longest: int) -> _Take:
-    def take(value: Any) -> Any:
-        if type(value) is str and len(value) <= longest and (_surely_plain(value) or is_plain(value)):
-            return value
-        return _LATER
-
-    return take
-
-
-def _time(value: Any) -> Any:
-    if type(value) is str and _iso(value):
-        value = datetime.fromisoformat(value)  # what it refuses, `_judged` looks at
-    if type(value) is datetime:
-        value = named_utc(value)
-        if value.tzinfo is UTC and EARLIEST <= value < LATEST:
-            return value
-    return _LATER
-
-
-def _money(most: float) -> _Take:
-    return lambda value: round(value * 100.0) / 100.0 if type(value) is float and 0.0 <= value <= most else _LATER
-
-
-def _number(low: float, high: float) -> _Take:
-    return lambda value: value if type(value) is float and low <= value <= high else _LATER
 
 
 def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None) -> dict[str, Any] | Rejected:
@@ -171,14 +108,11 @@ def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | 
 
 
 def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str, Any] | None:
-    """Read a card under canonical names that breaks no rule; None for any other, which `_judged` reads again.
-
-    A cell that is what its column wants is taken here at once, as its reader would take it.
-    """
+    """Read a card under canonical names that breaks no rule; None for any other, which `_judged` reads again."""
     names = tuple(given)
-    columns = plan.of_names[names] if names in plan.of_names else _of_names(names, plan)
+    shape = plan.shapes.get(names) or _shape_of(names, plan)
     try:
-        checked = None if columns is None else _cells(given, columns, zone)
+        checked = None if shape is None else read(given, shape, zone)
     except Exception:
         return None
     if checked is None:
@@ -192,24 +126,14 @@ def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str,
     return None if plan.entities else checked
 
 
-def _cells(given: dict[str, Any], columns: _Columns, zone: tzinfo | None) -> dict[str, Any] | None:
-    checked: dict[str, Any] = {}
-    for name, take, one in columns:
-        value = given[name]
-        found = take(value)
-        if found is _LATER:
-            found = one(value, zone)
-            if type(found) is Fault:
-                return None
-        checked[name] = found
-    return checked
-
-
-def _of_names(names: tuple[str, ...], plan: _Plan) -> _Columns | None:
-    columns = tuple(column for column in plan.quick if column[0] in names)
-    if len(plan.of_names) >= _SHAPES:
-        plan.of_names.clear()
-    found = plan.of_names[names] = columns if len(columns) == len(names) else None
+def _shape_of(names: tuple[str, ...], plan: _Plan) -> Shape | None:
+    """Return the shape of cards with these names; None where one of them is no column."""
+    columns = tuple(column for column in plan.columns if column.name in names)
+    if len(plan.shapes) >= _SHAPES:
+        plan.shapes.clear()
+    if len(columns) < len(names):
+        return None
+    found = plan.shapes[names] = shape_of(names, columns)
     return found
 
 
@@ -232,7 +156,7 @@ def _judged(given: Mapping[str, Any], contract: Contract, zone: tzinfo | None) -
     return checked
 
 
-def _again(name: str, one: _Read, cell: object, zone: tzinfo | None) -> Any:
+def _again(name: str, one: One, cell: object, zone: tzinfo | None) -> Any:
     try:
         return safely(one, cell, zone)
     except TimeZoneError as error:

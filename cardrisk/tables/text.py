@@ -43,7 +43,7 @@ ROUND_SHARE: Final = 0.8
 """Share of a column's long codes that must end in zeros before a spreadsheet is the explanation."""
 
 _ODD_STARTS: Final = frozenset(" \"'=")
-_LOOKS_NUMERIC: Final = re.compile(r"\d+\.0+$|\d+\.\d*[eE]|\d+[eE]\+")
+LOOKS_NUMERIC: Final = re.compile(r"\d+\.0+$|\d+\.\d*[eE]|\d+[eE]\+")
 _SCIENTIFIC: Final = re.compile(r"[+-]?(?:\d+\.\d*[eE][+-]?\d+|\d+[eE]\+\d+)", re.ASCII)
 _AS_FLOAT: Final = re.compile(r"(\d+)\.0+", re.ASCII)
 
@@ -57,7 +57,7 @@ def is_plain(text: str) -> bool:
         and text[0] not in _ODD_STARTS
         and text[-1] != " "
         and (len(text) > 5 or text.lower() not in NULL_WORDS)
-        and (("." not in text and "+" not in text) or _LOOKS_NUMERIC.match(text) is None)
+        and (("." not in text and "+" not in text) or LOOKS_NUMERIC.match(text) is None)
     )
 
 

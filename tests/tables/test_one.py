@@ -145,9 +145,19 @@ def test_a_time_as_services_write_it_is_read_as_any_other() -> None:
     """Near misses of the one form that is read at once: a blank before it keeps a text off that road."""
     rng = random.Random(1)
     forms = ["2026-01-05T08:00:00Z", "2026-02-28T23:59:59.123Z", "2024-02-29T08:00:00.123456Z", "1999-12-31T23:59:59Z"]
+    forms += ["2026-01-05T08:00:00+00:00", "2026-01-05T23:00:00.5-05:30", "2100-01-01T04:00:00+08:00"]
     for _ in range(3_000):
         text = list(rng.choice([*forms, "2100-01-01T00:00:00Z", "2026-W01-1T08:00:00Z"]))
         for _ in range(rng.randrange(3)):
             text[rng.randrange(len(text))] = rng.choice("0123456789:-T.Z+,W")
         card = {"submission_id": "a", "submitter_id": "u", "submitted_at": "".join(text)}
         assert check_one(card, tz="UTC") == check_one(card | {"submitted_at": " " + "".join(text)}, tz="UTC")
+
+
+@pytest.mark.parametrize("column", ["submission_id", "client_ip", "card_no", "region_of_use", "submitter_id"])
+def test_texts_that_look_plain_and_are_not_are_read_as_their_column_reads_them(column: str) -> None:
+    nothing = ["", "nan", "NaN", "N/a", "NULL", "None", "-", "--", "NaT", "#N/A", "\\N", "—"]
+    numbers = ["1.0", "12.", "1.5e3", "12E+4", "1e+5", "1.5", "10.0.0.1", "+5", "123456789012345678.0"]
+    edges = [" a", "a ", "'a", '"a"', "=1", "a=1", "a\x1fb", "a\nb", "é", "\ud800", "x" * 128, "x" * 129, "x" * 257]
+    for text in [*nothing, *numbers, *edges]:
+        assert_agree(CARD | {"device_id": "d1", column: text}, SUBMISSIONS)
