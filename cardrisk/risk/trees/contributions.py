@@ -9,9 +9,9 @@ path's splits on feature j, and o be 1 if the row at hand follows them all, else
     v (o_i - z_i) * integral of the product over j != i of (z_j + (o_j - z_j) t) dt.
 
 The integrand is a polynomial of degree n - 1, so Gauss-Legendre quadrature with n / 2 points is exact, and every factor
-is positive, so it is stable. Products are kept at the quadrature points: one pass down a tree multiplies factors, one
-pass up adds leaves and divides each split's factor out again. That is O(leaves x points) per tree, as in Linear
-TreeSHAP (Yu et al., 2022), whose polynomial arithmetic the quadrature replaces.
+is positive, so it is stable. All is kept at the quadrature points: one pass down a tree multiplies factors, one pass
+up adds leaves, and a split's part is the product of what is above it and what is below. That is O(leaves x points) per
+tree, as in Linear TreeSHAP (Yu et al., 2022), whose polynomial arithmetic the quadrature replaces.
 
 A feature that is asked again further down has one factor, that of its last split: the pass down replaces the factor,
 and the pass up takes from the feature what its earlier split counted for the leaves below the later one.
@@ -24,14 +24,20 @@ import numpy.typing as npt
 
 from cardrisk._compiled import compiled
 from cardrisk.errors import ModelError
+from cardrisk.risk.trees.eight import POINTS, Eight, many, over, plus, read, times, write
 from cardrisk.risk.trees.kernels import Array, Int32s, Nodes, Words, fill_columns, step
 from cardrisk.risk.trees.layout import Tables
 
 Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Ways = npt.NDArray[np.int8]
 
-POINTS = 8  # handled together, in registers; 16 features on a path need no more
+# POINTS are handled together, in a register; 16 features on a path need no more.
+WIDTH, NONE = np.uint64(POINTS), np.uint64(0)
 MAX_FEATURES_ON_PATH = 256
+FIRST, AGAIN, LOST = 0, 2, 4
+"""What a split is to its row: the first of its feature on the path; a later one, all earlier ones followed; a later one
+after one that was not. One more: the row goes right."""
 
 SPLIT = np.dtype(
     [
@@ -196,6 +202,16 @@ def trace(tables: Tables, covers: npt.NDArray[np.int32], outputs: int) -> Paths:
 
 
 @compiled
+def _line(a: float, b: float, t: Eight) -> Eight:
+    return plus(many(a), times(many(b), t))
+
+
+@compiled
+def _scaled(a: float, v: Eight) -> Eight:
+    return times(many(a), v)
+
+
+@compiled
 def _go_down(
     root: np.uint64,
     nodes: Nodes,
@@ -204,17 +220,16 @@ def _go_down(
     words: Words,
     points: Array,
     rest: Array,
-    lost: Array,
     follows: Flags,
+    ways: Ways,
     product: Array,
-    factor: Array,
 ) -> None:
-    """Per node: does the row follow the last feature's splits on the path, the product of factors, and ``factor``.
+    """Per node: does the row follow the last feature's splits on the path, and the product of factors above.
 
-    ``factor`` is what turns the sum over the leaves below into the feature's contribution: (o - z) divided by the
-    feature's factor, less what the same feature's previous split counts for these leaves. Where o is 0 it is
-    -1 / (1 - t), whatever the share: ``lost``; ``rest`` is 1 - t. np.divide spares a test for zero: no divisor is.
+    ``ways`` says of each split where the row goes and which of the factors it has; ``rest`` is 1 - t. np.divide spares
+    a test for zero: no divisor is.
     """
+    t, left = read(points, NONE), read(rest, NONE)
     for i in range(np.uint64(splits.shape[0])):
         split = splits[i]
         node, first = np.uint64(split.node), np.uint64(2) * i + np.uint64(1)
@@ -222,53 +237,83 @@ def _go_down(
         taken, other = first + right, first + np.uint64(1) - right
         share = split.share_right if right else split.share_left
         share_other = split.share_left if right else split.share_right
-        lift, lift_above = 1.0 - share, 1.0 - split.share_above
-        follows[other] = False
+        above, follows[other] = read(product, node * WIDTH), False
         if split.above < 0:
-            follows[taken] = True
-            for k in range(POINTS):
-                own = share + lift * points[k]
-                product[taken, k] = product[node, k] * own
-                product[other, k] = product[node, k] * (share_other * rest[k])
-                factor[taken, k] = np.divide(lift, own)
-                factor[other, k] = lost[k]
+            ways[i], follows[taken] = FIRST + right, True
+            write(product, taken * WIDTH, times(above, _line(share, 1.0 - share, t)))
+            write(product, other * WIDTH, times(above, _scaled(share_other, left)))
         elif follows[np.uint64(split.above)]:
-            follows[taken] = True
-            for k in range(POINTS):
-                own = share + lift * points[k]
-                undo = np.divide(1.0, split.share_above + lift_above * points[k])
-                product[taken, k] = product[node, k] * (own * undo)
-                product[other, k] = product[node, k] * (share_other * rest[k] * undo)
-                factor[taken, k] = np.divide(lift, own) - lift_above * undo
-                factor[other, k] = lost[k] - lift_above * undo
+            ways[i], follows[taken] = AGAIN + right, True
+            undone = over(above, _line(split.share_above, 1.0 - split.share_above, t))
+            write(product, taken * WIDTH, times(undone, _line(share, 1.0 - share, t)))
+            write(product, other * WIDTH, times(undone, _scaled(share_other, left)))
         else:
             # The feature was lost before: only the shares change, and both splits count the same, which cancels.
-            follows[taken] = False
-            ratio, ratio_other = np.divide(share, split.share_above), np.divide(share_other, split.share_above)
-            for k in range(POINTS):
-                product[taken, k] = product[node, k] * ratio
-                product[other, k] = product[node, k] * ratio_other
-                factor[taken, k] = factor[other, k] = 0.0
+            ways[i], follows[taken] = LOST + right, False
+            write(product, taken * WIDTH, _scaled(np.divide(share, split.share_above), above))
+            write(product, other * WIDTH, _scaled(np.divide(share_other, split.share_above), above))
 
 
 @compiled
-def _go_up(root: np.uint64, nodes: Nodes, splits: Nodes, product: Array, factor: Array, out: Array) -> None:
-    """Turn products into sums over the leaves below, and add every split's part to its feature in ``out``."""
-    count = np.uint64(splits.shape[0])
+def _below(node: np.uint64, at: np.uint64, nodes: Nodes, below: Array) -> Eight:
+    """Return what stands below a node: a leaf's value, or what was added up."""
+    leaf = nodes[node].column == 0  # a choice without a branch: whatever ``below`` holds of a leaf is finite
+    value, kept = nodes[node].threshold if leaf else 0.0, 0.0 if leaf else 1.0
+    return _line(value, kept, read(below, at * WIDTH))
+
+
+@compiled
+def _go_up(
+    root: np.uint64,
+    nodes: Nodes,
+    splits: Nodes,
+    points: Array,
+    rest: Array,
+    ways: Ways,
+    product: Array,
+    below: Array,
+    out: Array,
+) -> None:
+    """Add up the leaves below each node, times the factors below it, and every split's part in ``out``.
+
+    A split's part are the leaves below it times (o - z) times all factors but its feature's own: those above it stand
+    in ``product``, so that nothing is divided out. Where the feature was asked before, what that earlier split counts
+    for these leaves is taken off. ``out`` has POINTS entries a feature, to be added up in the end.
+    """
+    count, t, left = np.uint64(splits.shape[0]), read(points, NONE), read(rest, NONE)
     for j in range(count):
         i = count - np.uint64(1) - j
-        left = np.uint64(2) * i + np.uint64(1)
-        right = left + np.uint64(1)
-        node = np.uint64(splits[i].node)
-        # At a leaf the product waits for the leaf's value; at a split it is a sum already.
-        value_left = nodes[root + left].threshold if nodes[root + left].column == 0 else 1.0
-        value_right = nodes[root + right].threshold if nodes[root + right].column == 0 else 1.0
-        part = 0.0
-        for k in range(POINTS):
-            below_left, below_right = product[left, k] * value_left, product[right, k] * value_right
-            product[node, k] = below_left + below_right
-            part += below_left * factor[left, k] + below_right * factor[right, k]
-        out[np.uint64(splits[i].feature)] += part
+        split = splits[i]
+        node, place, right = np.uint64(split.node), np.uint64(split.feature) * WIDTH, np.uint64(ways[i] & 1)
+        taken = np.uint64(2) * i + np.uint64(1) + right
+        other = np.uint64(4) * i + np.uint64(3) - taken
+        share = split.share_right if right else split.share_left
+        share_other = split.share_left if right else split.share_right
+        gone, lost = _below(root + taken, taken, nodes, below), _below(root + other, other, nodes, below)
+        if ways[i] >= LOST:
+            ratio, ratio_other = np.divide(share, split.share_above), np.divide(share_other, split.share_above)
+            write(below, node * WIDTH, plus(_scaled(ratio, gone), _scaled(ratio_other, lost)))
+            continue
+        lift, lift_above = 1.0 - share, 1.0 - split.share_above
+        here = plus(times(_line(share, lift, t), gone), times(_scaled(share_other, left), lost))
+        part = plus(_scaled(lift, gone), _scaled(-share_other, lost))
+        if ways[i] < AGAIN:
+            write(below, node * WIDTH, here)
+            write(out, place, plus(read(out, place), times(read(product, node * WIDTH), part)))
+        else:
+            asked = _line(split.share_above, lift_above, t)
+            once = over(here, asked)
+            rest_of_it = over(plus(part, _scaled(-lift_above, once)), asked)
+            write(below, node * WIDTH, once)
+            write(out, place, plus(read(out, place), times(read(product, node * WIDTH), rest_of_it)))
+
+
+@compiled
+def _in_lines(size: int) -> Array:
+    """Return zeros that begin with a line of the processor's cache, so that no eight of them lie in two."""
+    room = np.zeros(size + POINTS)
+    first = (-room.ctypes.data // 8) % POINTS
+    return room[first : first + size]
 
 
 @compiled
@@ -303,21 +348,22 @@ def contribution_rows(
     for tree in range(roots.shape[0] - 1):
         largest = max(largest, roots[tree + 1] - roots[tree])
     filled = np.empty(columns.shape[0])
-    follows = np.zeros(largest, np.bool_)
-    product, factor = np.empty((largest, POINTS)), np.empty((largest, POINTS))
+    follows, ways = np.zeros(largest, np.bool_), np.empty(largest, np.int8)
+    product, below = _in_lines(largest * POINTS), _in_lines(largest * POINTS)
+    parts = _in_lines(outputs * (out.shape[2] - 1) * POINTS).reshape(outputs, -1)
     rest = 1.0 - points
-    lost = -1.0 / rest
-    out[:] = 0.0
     for row in range(rows.shape[0]):
         fill_columns(rows[row], columns, filled)
+        parts[:] = 0.0
         for tree in range(roots.shape[0] - 1):
             root, here = np.uint64(roots[tree]), splits[starts[tree] : starts[tree + 1]]
             first, end = (1, points.shape[0]) if deep[tree] else (0, 1)
             for block in range(first, end):
-                for k in range(POINTS):
-                    product[0, k] = weights[block, k]
-                at, share, none = points[block], rest[block], lost[block]
-                _go_down(root, nodes, here, filled, words, at, share, none, follows, product, factor)
-                _go_up(root, nodes, here, product, factor, out[row, tree % outputs])
+                product[:POINTS] = weights[block]
+                at, left = points[block], rest[block]
+                _go_down(root, nodes, here, filled, words, at, left, follows, ways, product)
+                _go_up(root, nodes, here, at, left, ways, product, below, parts[tree % outputs])
         for output in range(outputs):
+            for feature in range(out.shape[2] - 1):
+                out[row, output, feature] = parts[output, feature * POINTS : (feature + 1) * POINTS].sum()
             out[row, output, -1] = expected[output]
