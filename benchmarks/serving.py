@@ -36,6 +36,7 @@ import pandas as pd
 
 import cardrisk
 from cardrisk.features import FEATURES
+from cardrisk.scoring.ledger import MemoryLedger
 from cardrisk.tables import check_one, check_submissions, known_at_one
 
 KEY = b"a key for this benchmark alone 0123456789"
@@ -304,12 +305,17 @@ def resident() -> int:
 
 
 def recorded(scorer: Any, card: dict[str, Any]) -> None:
-    """Give every card of history a record, as if it had been scored here: then as many records leave as come."""
+    """Give every card of history a record, as if it had been scored here: then as many records leave as come.
+
+    They are kept in the order of their moments, as they would have been: the oldest is the first to leave.
+    """
     name = scorer.score(card).submission_id
     road = scorer._road
     like = road.ledger.find(name)
+    road.ledger = MemoryLedger()
+    road.ledger.enter(road.context)
     for entry in road.history.store.since(0):
-        if entry.kind == "card" and entry.row["submission_id"] != name:
+        if entry.kind == "card":
             score = replace(like.score, submission_id=entry.row["submission_id"], causes=dict(like.score.causes))
             row = bytes(bytearray(like.row))
             road.ledger.keep([replace(like, moment=entry.moment, card=dict(entry.row), row=row, score=score)])
