@@ -7,7 +7,6 @@ one process that holds everything; its memory must not grow with the rows.
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -60,13 +59,19 @@ def write(folder: Path, world: object, copies: int) -> Path:
     return cards
 
 
-def memory(pid: int) -> tuple[int, int]:
-    """Return proportional memory of a process and its children: of its own, and with mapped files, in bytes."""
+def memory(pid: int, spent: dict[int, float]) -> tuple[int, int]:
+    """Return proportional memory of a process and all below it: of its own, and mapped files, in bytes.
+
+    Seconds of processor of each are written to ``spent``: workers are no children of the job, so that nobody's
+    account of children has them.
+    """
     own = mapped = 0
     todo = [pid]
     while todo:
         one = todo.pop()
         try:
+            told = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            spent[one] = (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
             lines = dict(line.split(":", 1) for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()[1:])
             own += int(lines["Pss_Anon"].split()[0]) * 1024
             mapped += (int(lines["Pss"].split()[0]) - int(lines["Pss_Anon"].split()[0])) * 1024
@@ -81,14 +86,14 @@ def run(program: Path, cards: Path, out: Path, limits: list[int], workers: int) 
     """Run the job; returns seconds, seconds of processor, and the peaks of memory."""
     data = cards.with_name(cards.stem.replace("cards", "data"))
     arguments = [str(cards), str(data), str(out), *map(str, limits), str(workers)]
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    started, seconds = time.perf_counter(), dict[int, float]()
     environment = {**os.environ, "CARDRISK_KEY": KEY, "OMP_NUM_THREADS": "1"}
     job = subprocess.Popen([sys.executable, str(program), *arguments], env=environment, stderr=subprocess.DEVNULL)
     peak = [0, 0]
 
     def watch() -> None:
         while job.poll() is None:
-            own, mapped = memory(job.pid)
+            own, mapped = memory(job.pid, seconds)
             peak[0], peak[1] = max(peak[0], own), max(peak[1], own + mapped)
             time.sleep(0.1)
 
@@ -96,9 +101,7 @@ def run(program: Path, cards: Path, out: Path, limits: list[int], workers: int) 
     watcher.start()
     assert job.wait() == 0
     watcher.join()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.perf_counter() - started, spent, peak[0], peak[1]
+    return time.perf_counter() - started, sum(seconds.values()), peak[0], peak[1]
 
 
 def apart(world: object) -> dict[str, float]:
