@@ -4,7 +4,6 @@
 attributes is first asked for. A process that scores one card at a time never pays for it.
 """
 
-import sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,9 @@ else:
         """Stands for a library until it is needed."""
 
         def __getattr__(self, name: str) -> Any:
-            library = sys.modules.get(self.__name__) or import_module(self.__name__)
-            return getattr(library, name)
+            # not from sys.modules: another thread may be half-way through loading it, which this waits for
+            found = self.__dict__[name] = getattr(import_module(self.__name__), name)
+            return found
 
     pd, pa = _Later("pandas"), _Later("pyarrow")
     compute, csv, parquet = (_Later(f"pyarrow.{part}") for part in ("compute", "csv", "parquet"))

@@ -86,6 +86,28 @@ def test_one_card_is_scored_without_what_tables_need() -> None:
     assert done.stdout.strip() == "[]"
 
 
+TOGETHER = """
+import threading
+from cardrisk._later import pd
+failed, start = [], threading.Barrier(4)
+def touch():
+    start.wait()
+    try:
+        pd.Timestamp("2026-01-05")
+    except AttributeError as error:
+        failed.append(error)
+threads = [threading.Thread(target=touch) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(failed))
+"""
+
+
+def test_threads_may_be_the_first_to_need_a_library_together() -> None:
+    done = subprocess.run([sys.executable, "-c", TOGETHER], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+
+
 def test_numba_still_finds_linear_algebra() -> None:
     code = """
 import numba, numpy as np

@@ -42,13 +42,14 @@ def one_by_one(model: str, key: str, cards: pd.DataFrame, past: pd.DataFrame, to
 
 
 def in_pieces(model: str, key: str, cards: pd.DataFrame, past: pd.DataFrame, told: pd.DataFrame, folder: Any) -> Any:
-    """Scores of the batch job over files, cut into about seven pieces and three groups."""
+    """Scores of the batch job over files, cut into about ten pieces and three groups; the cards into at least three."""
     data = folder / "data"
     data.mkdir(parents=True)
     past.to_parquet(data / "submissions.parquet", row_group_size=len(past) // 3 + 1)
     told.to_parquet(data / "outcomes.parquet", row_group_size=len(told) // 3 + 1)
     cards.to_parquet(folder / "cards.parquet", row_group_size=len(cards) // 7 + 1)
-    limits = Limits(piece=len(cards) // 7 + 1, part=len(cards) // 2, small=0)
+    rows = len(cards) + len(past)
+    limits = Limits(piece=min(rows // 4, len(cards) // 3) + 1, part=rows // 3 + 1, small=0)
     out = folder / "out.parquet"
     given = {"cards": str(folder / "cards.parquet"), "history": str(data), "out": str(out)}
     assert run(**given, model=model, limits=limits, key=key, workers=1) == 0

@@ -83,8 +83,8 @@ def test_scores_are_those_of_one_process_and_nothing_holds_a_code(
         history=(tables("past"), tables("told")),
         key=key_file,
         order="n",
-        tasks=4,
-        chunk=300,
+        tasks=2,
+        chunk=600,
     )
     got = result.table.toArrow().to_pandas()
     assert_same(got, expected)
@@ -114,7 +114,7 @@ def test_one_by_one_a_batch_and_spark_are_the_same_bits_with_answers_in_between(
     cards.assign(n=row).to_parquet(place / "numbered.parquet", row_group_size=len(cards) // 5, index=False)
     names = ("numbered.parquet", "data/submissions.parquet", "data/outcomes.parquet")
     given, *history = (spark.read.parquet(str(place / name)) for name in names)
-    found = engine.score(given, model=model, history=tuple(history), key=key_file, order="n", tasks=4)
+    found = engine.score(given, model=model, history=tuple(history), key=key_file, order="n", tasks=full_or(4, 2))
     assert_same(found.toArrow().to_pandas(), expected)
     found.unpersist()
 
