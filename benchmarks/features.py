@@ -7,9 +7,9 @@ known} = 64 columns, answers windowed by their own arrival. CPU seconds of one p
 
 import argparse
 import gc
-import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -191,19 +191,49 @@ def live(submissions: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[float, floa
     return spent / len(events) * 1e6, float(equal.mean())
 
 
+def held(name: str) -> int:
+    """Bytes of memory: ``VmRSS`` now, ``VmHWM`` at most since the peak was cleared (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+def peak_of(run: Callable[[], pd.DataFrame]) -> float:
+    """What a run holds at most beyond what was held before it, as a multiple of its result."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = held("VmRSS")
+    table = run()
+    return (held("VmHWM") - before) / float(table.memory_usage(index=False).sum())
+
+
+def our_cost(rows: int, times: int) -> tuple[float, tuple[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
+    """Print our CPU seconds and memory on W1 at one size; return the seconds, the tables and the features."""
+    tables = workload(rows)
+    compute(*(table.head(100) for table in tables), features=FEATURES)
+    peak = peak_of(lambda: compute(*tables, features=FEATURES))
+    spent, table = cpu(lambda: compute(*tables, features=FEATURES), times)
+    print(f"cardrisk         {rows:>10,} rows x 64: {spent:8.3f} s CPU; peak over output {peak:.2f}", flush=True)
+    return spent, tables, table
+
+
+def scaling(rows: int) -> None:
+    """Ours alone at one size and at ten times it: what a row costs more there."""
+    few, many = our_cost(rows, 5)[0], our_cost(10 * rows, 2)[0]
+    print(f"ten times the rows cost {many / few / 10:.2f} times as much a row")
+
+
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="a twentieth of the rows")
-    small = parser.parse_args().small
+    parser.add_argument("--scaling", action="store_true", help="only ours, here and at ten times the rows (12 GB)")
+    options = parser.parse_args()
+    small = options.small
     rows = 50_000 if small else 1_000_000
-    submissions, outcomes = workload(rows)
-    compute(submissions.head(100), outcomes.head(100), features=FEATURES)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ours, table = cpu(lambda: compute(submissions, outcomes, features=FEATURES), 3)
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    size = table.memory_usage(index=False).sum()
-    print(f"cardrisk          {rows:>9,} rows x 64: {ours:8.3f} s CPU; peak over output {peak / size:.2f}")
+    if options.scaling:
+        scaling(rows)
+        return
+    ours, (submissions, outcomes), table = our_cost(rows, 3)
     least, _ = cpu(lambda: floor(submissions, outcomes), 3)
     print(f"floor (sorts and writing alone)         : {least:8.3f} s CPU; ours is {ours / least:.1f} times it")
     theirs, columns = cpu(lambda: polars_rolling(events(submissions, outcomes)))

@@ -12,7 +12,7 @@ from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import Feature, FeatureSet
 from cardrisk.features.derived import add_derived
 from cardrisk.features.events import Answers, Cards, answers_of, cards_of
-from cardrisk.features.finish import finish_columns, lay_out
+from cardrisk.features.finish import finish_lines, lay_out
 from cardrisk.features.grouping import Groups, group_cards
 from cardrisk.features.plan import Finish, KeyPlan, Plan, name_of, plan_of
 from cardrisk.features.statistics import Slot
@@ -44,43 +44,44 @@ class _Output:
                 self.place[feature.name] = counts[feature.dtype]
                 counts[feature.dtype] += 1
         self.blocks = {dtype: np.empty((count, rows), dtype) for dtype, count in counts.items()}
-        self.room = {dtype: np.empty(0, dtype) for dtype in counts}
+        self.room = np.empty(0)
         self.done: dict[str, Array] = {}
 
-    def parts(self, end: Finish, cards: int) -> list[_Part]:
-        """Return what finishes the features of one key, per dtype."""
+    def parts(self, end: Finish, cards: int) -> tuple[_Part, _Part]:
+        """Return what finishes the single and the double numbers of one key."""
+        chosen = [np.array([i for i, f in enumerate(end.features) if f.dtype == d], np.int64) for d in self.blocks]
+        lines = self._lines(chosen[0].size, chosen[1].size, cards)
         parts = []
-        for dtype, block in self.blocks.items():
-            chosen = np.array([i for i, f in enumerate(end.features) if f.dtype == dtype], np.int64)
-            if chosen.size:
-                members = [end.features[i].name for i in chosen]
-                places = np.array([self.place[name] for name in members], np.int64)
-                self.done.update({name: block[self.place[name]] for name in members})
-                finished = self._finished(chosen.size, cards, dtype)
-                parts.append(
-                    _Part(end.ops[chosen], end.arguments[chosen], end.constants[chosen], finished, places, block)
-                )
-        return parts
+        for members, line, block in zip(chosen, lines, self.blocks.values(), strict=True):
+            names = [end.features[i].name for i in members]
+            places = np.array([self.place[name] for name in names], np.int64)
+            self.done.update({name: block[self.place[name]] for name in names})
+            how = end.ops[members], end.arguments[members], end.constants[members]
+            parts.append(_Part(*how, np.empty((members.size, BLOCK), block.dtype), line, places, block))
+        return parts[0], parts[1]
 
-    def _finished(self, width: int, cards: int, dtype: str) -> Array:
-        """Return room for one key's features in grouped order, a null after the last; the same for every key."""
-        size = width * (cards + 1)
-        if self.room[dtype].size < size:
-            self.room[dtype] = np.empty(size, dtype)
-        finished = self.room[dtype][:size].reshape(width, cards + 1)
-        finished[:, cards] = np.nan
-        return finished
+    def _lines(self, singles: int, doubles: int, cards: int) -> tuple[Array, Array]:
+        """Return room for a line per card in grouped order, a null one after them; the same room for every key."""
+        before = -(-singles // 2)
+        width = before + doubles
+        if self.room.size < width * (cards + 1):
+            self.room = np.empty(width * (cards + 1))
+        lines = self.room[: width * (cards + 1)].reshape(cards + 1, width)
+        narrow, wide = lines.view(np.float32)[:, :singles], lines[:, before:]
+        narrow[cards] = wide[cards] = np.nan
+        return narrow, wide
 
 
 class _Part(NamedTuple):
-    """Features of one key and dtype: how they end, where in the order of the walk, and where as columns."""
+    """Features of one key and dtype: how they end, in what room, in whose lines they stand, and where as columns."""
 
     ops: I64
     arguments: I64
     constants: F64
-    finished: Array
+    room: Array
+    lines: Array
     places: I64
-    block: Array
+    columns: Array
 
 
 def _walks(cards: Cards, answers: Answers, key: KeyPlan, groups: Groups) -> list[Walk]:
@@ -140,10 +141,11 @@ def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: 
         for place, numbers in extra.items():
             raw[place, : at.size] = numbers[at]
         for part in parts:
-            finish_columns(raw, part.ops, part.arguments, part.constants, part.finished, first, stop)
+            room = part.room[:, : at.size]
+            finish_lines(raw, part.ops, part.arguments, part.constants, room, part.lines, first)
+    single, double = parts
     card = inverse(q_row, rows)
-    for part in parts:
-        lay_out(part.finished, part.places, card, part.block)
+    lay_out(card, single.lines, single.places, single.columns, double.lines, double.places, double.columns)
 
 
 def compute(

@@ -171,24 +171,64 @@ def finish_columns(raw: I64, ops: I64, arguments: I64, constants: F64, out: Arra
 
 
 @compiled
-def lay_out(finished: Array, place: I64, card: NDArray[np.uint32], columns: Array) -> None:
-    """Copy each feature to its column, row by row, from the order in which the cards were finished.
+def finish_lines(raw: I64, ops: I64, arguments: I64, constants: F64, room: Array, lines: Array, first: int) -> None:
+    """Finish a block of cards into ``lines[first:]``, shape (cards, features): a card's features side by side.
+
+    Parameters are those of :func:`finish_columns`, with ``room`` for the block, shape (features, cards of the block),
+    in which each feature is finished at once. Four features a step cost half of one a step.
+    """
+    features, cards = room.shape
+    finish_columns(raw, ops, arguments, constants, room, 0, cards)
+    few, four = 64, features - features % 4
+    for begin in range(0, cards, few):
+        stop = min(begin + few, cards)
+        for j in range(0, four, 4):
+            a, b, c, d = room[j], room[j + 1], room[j + 2], room[j + 3]
+            for i in range(begin, stop):
+                line = lines[first + i]
+                line[j], line[j + 1], line[j + 2], line[j + 3] = a[i], b[i], c[i], d[i]
+        for j in range(four, features):
+            for i in range(begin, stop):
+                lines[first + i, j] = room[j, i]
+
+
+@compiled
+def lay_out(
+    card: NDArray[np.uint32],
+    lines: Array,
+    places: I64,
+    columns: Array,
+    wide_lines: Array,
+    wide_places: I64,
+    wide_columns: Array,
+) -> None:
+    """Copy features from lines in the order in which cards were finished to columns in the order of rows.
+
+    Memory is waited for once a card, however many cards there are: its single and double numbers lie side by side, and
+    a few cards at a time stay in the cache from column to column.
 
     Parameters
     ----------
-    finished
-        Shape (features, cards).
-    place
-        Column of each feature.
     card
         Where each row's card stands among the finished ones.
-    columns
-        Written; shape (columns, rows). One column at a time: its cards stay in the cache while rows ask for them.
+    lines, wide_lines
+        Single and double numbers, shape (cards, features).
+    places, wide_places
+        Column of each feature.
+    columns, wide_columns
+        Written; shape (columns, rows).
     """
-    for j in range(place.size):
-        source, target = finished[j], columns[place[j]]
-        for i in range(card.size):
-            target[i] = source[card[i]]
+    few = 256
+    for first in range(0, card.size, few):
+        cards = card[first : first + few]
+        for j in range(places.size):
+            source, target = lines[:, j], columns[places[j], first : first + few]
+            for i in range(cards.size):
+                target[i] = source[cards[i]]
+        for j in range(wide_places.size):
+            wide_source, wide_target = wide_lines[:, j], wide_columns[wide_places[j], first : first + few]
+            for i in range(cards.size):
+                wide_target[i] = wide_source[cards[i]]
 
 
 @compiled
