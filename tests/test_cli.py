@@ -33,6 +33,15 @@ def data(tiny, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def few(tiny, tmp_path_factory) -> Path:
+    """DATA of the newest 1,500 cards: enough to train on, and quick."""
+    folder = tmp_path_factory.mktemp("few")
+    tiny.early.tail(1_500).to_parquet(folder / "submissions.parquet")
+    tiny.outcomes.to_parquet(folder / "outcomes.parquet")
+    return folder
+
+
 def refuse(capsys, *argv: str) -> str:
     """Run, expect exit 2 and exactly one line on standard error after progress; give that line."""
     assert main(argv) == 2
@@ -136,9 +145,9 @@ def test_generate_train_evaluate_and_check_run_as_documented(tmp_path, capsys, m
     assert Path("page.html").read_text().startswith("<!doctype html>")
 
 
-def test_rolling_writes_one_row_a_moment_and_the_pictures(tiny, data, tmp_path, capsys) -> None:
+def test_rolling_writes_one_row_a_moment_and_the_pictures(tiny, few, tmp_path, capsys) -> None:
     out = tmp_path / "rolling"
-    assert main(["rolling", str(data), "--folds", "2", "--first-share", "0.6", "--out", str(out)]) == 0
+    assert main(["rolling", str(few), "--folds", "2", "--first-share", "0.6", "--out", str(out)]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].split()[:2] == ["fold", "start"]
     folds = pd.read_parquet(out / "folds.parquet")
@@ -146,23 +155,24 @@ def test_rolling_writes_one_row_a_moment_and_the_pictures(tiny, data, tmp_path, 
     assert (folds["trained"].diff().dropna() > 0).all()
     assert folds["tested"].sum() == len(pd.read_parquet(out / "scored.parquet"))
     assert {"folds.png", "metrics.json"} <= {path.name for path in out.iterdir()}
-    assert "folds" in refuse(capsys, "rolling", str(data), "--folds", "0")
+    assert "folds" in refuse(capsys, "rolling", str(few), "--folds", "0")
 
 
-def test_training_weighs_cards_by_the_chances_that_scoring_recorded(tiny, data, tmp_path, capsys) -> None:
+def test_training_weighs_cards_by_the_chances_that_scoring_recorded(tiny, few, tmp_path, capsys) -> None:
     """Cards let through one time in five weigh five times: the same model as that of the call, another than without."""
-    ids = tiny.early["submission_id"]
+    cards = tiny.early.tail(1_500)
+    ids = cards["submission_id"]
     chances = pd.Series(np.where(np.arange(len(ids)) % 3, 1.0, 0.2), index=ids, name="propensity")
     scores = tmp_path / "scores.csv"
     chances.reset_index().to_csv(scores, index=False)
     keep = ["--no-track", "--out"]
-    assert main(["train", str(data), "--propensity", str(scores), *keep, str(tmp_path / "weighed")]) == 0
+    assert main(["train", str(few), "--propensity", str(scores), *keep, str(tmp_path / "weighed")]) == 0
     weighed = load_model(tmp_path / "weighed")
-    assert weighed.version == train(tiny.early, tiny.outcomes, propensity=chances).version
-    assert main(["train", str(data), *keep, str(tmp_path / "plain")]) == 0
+    assert weighed.version == train(cards, tiny.outcomes, propensity=chances).version
+    assert main(["train", str(few), *keep, str(tmp_path / "plain")]) == 0
     assert weighed.version != load_model(tmp_path / "plain").version
     pd.DataFrame({"submission_id": ids}).to_csv(scores, index=False)
-    line = refuse(capsys, "train", str(data), "--propensity", str(scores), *keep, str(tmp_path / "none"))
+    line = refuse(capsys, "train", str(few), "--propensity", str(scores), *keep, str(tmp_path / "none"))
     assert "propensity is not there" in line
     assert not (tmp_path / "none").exists()
 
