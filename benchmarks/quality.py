@@ -10,7 +10,7 @@ the ceiling's, recall at a 15 % review share .965, .964, .955 of it, |mean p - r
 .005. Behind a model on true causes: .005, .011, .007. On the raw stream the riskiest 30 % hold .849, .846, .846 of the
 bad cards where the ceiling's hold .866, .869, .871: an aim of .90 is above what anybody could reach. Shuffled labels:
 average precision 1.32, 1.26, 1.19 of the base rate where chance has a mean of 1.06 and a standard deviation of .14; AUC
-.55, .52, .51 where chance has .04. Eight shuffles of two worlds had a mean AUC of .53, without monotone constraints too:
+.55, .52, .51 where chance has .04. Eight shuffles of two worlds had a mean AUC of .53, with or without constraints:
 shuffled answers know nothing of the real ones; a likely reason, not shown, is that trees on noise guess boldest where
 cards are sparse, and unusual cards fail more often.
 
