@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
-
+from cardrisk._later import pd
 from cardrisk.errors import QuarantineWarning
 from cardrisk.tables import quarantine
 

@@ -106,14 +106,14 @@ def answers_in_force(outcomes: pd.DataFrame, as_of: int | None = None) -> pd.Dat
     for name in ("status", "cause", "label_source"):
         given = outcomes[name].to_numpy(object)[chosen] if name in outcomes else None
         frame[name] = pd.Series(given, index=frame.index, dtype="str")
-    frame["code"] = _codes(outcomes.iloc[chosen])
+    frame["code"] = _codes(outcomes, chosen)
     return frame
 
 
-def _codes(answers: pd.DataFrame) -> npt.NDArray[np.int64]:
-    given = [answers[name] for name in ("gateway_code", "gateway_message") if name in answers]
+def _codes(answers: pd.DataFrame, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    given = [answers[name].iloc[rows] for name in ("gateway_code", "gateway_message") if name in answers]
     if not given:
-        return np.full(len(answers), NO_CODE, np.int64)
+        return np.full(len(rows), NO_CODE, np.int64)
     said = given[0] if len(given) == 1 else given[0].fillna(given[1])
     return np.asarray(pd.factorize(said)[0], np.int64)
 

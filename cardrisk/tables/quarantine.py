@@ -36,7 +36,7 @@ def kept(checked: Checked, table: str) -> pd.DataFrame:
     """
     refused = checked.quarantined[checked.quarantined["rule"] != REPEATED_ID]
     if len(refused):
-        told = left_out(table, len(checked.quarantined) + len(checked.valid), rules_of(refused))
+        told = summary(table, len(checked.quarantined) + len(checked.valid), rules_of(refused))
         warnings.warn(QuarantineWarning(told, table, refused), stacklevel=3)
     return checked.valid
 
@@ -47,7 +47,7 @@ def rules_of(quarantined: pd.DataFrame) -> dict[str, int]:
     return {str(rule): int(count) for rule, count in counts.items() if rule != REPEATED_ID}
 
 
-def left_out(table: str, rows: int, broken: Mapping[str, int]) -> str:
+def summary(table: str, rows: int, broken: Mapping[str, int]) -> str:
     """Say in one line how many of a table's rows broke which rule."""
     counts = ", ".join(f"{rule} {count:,}" for rule, count in sorted(broken.items()))
     return f"{table}: {sum(broken.values()):,} of {rows:,} rows break a rule and are left out ({counts})"

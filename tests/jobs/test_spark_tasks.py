@@ -8,10 +8,10 @@ import cardrisk
 from cardrisk.codes import intake
 from cardrisk.features import FEATURES, compute
 from cardrisk.jobs.spark import deal as dealing
-from cardrisk.jobs.spark.ends import DUPLICATE
 from cardrisk.jobs.spark.work import Bundle, Work
 from cardrisk.risk import load_model
 from cardrisk.tables import check_outcomes, check_submissions
+from cardrisk.tables.rules import REPEATED_ID
 from tests.conftest import KEY
 from tests.jobs.spark_here import travel
 
@@ -80,7 +80,7 @@ def test_scores_of_untidy_tables_have_the_same_bits_however_they_are_cut(tiny, k
         got, _ = travel(work, cards, past, [told], groups=2 + seed % 5, most=most, seed=seed)
         assert_same(got, expected)
         pd.testing.assert_frame_equal(refused(got), rows, check_dtype=False)
-        assert (got["rule"] == DUPLICATE).sum() >= 15
+        assert (got["rule"] == REPEATED_ID).sum() >= 15
 
 
 def test_features_to_train_on_have_the_same_bits(tiny, key_file, full_or) -> None:

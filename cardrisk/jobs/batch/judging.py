@@ -20,9 +20,9 @@ from cardrisk.jobs.batch.settling import REPAIRED, facts_about, within
 from cardrisk.scoring.assemble import judge
 from cardrisk.scoring.batch import reasons_asked
 from cardrisk.tables.masks import masked
+from cardrisk.tables.rules import REPEATED_ID
 
 JUDGED: Final = "judged"
-REPEAT: Final = "duplicate_submission_id"
 QUARANTINE: Final = ("row", "rule", "column", "value")
 
 
@@ -75,7 +75,7 @@ def none_refused() -> pd.DataFrame:
 
 def _with_repeats(refused: pd.DataFrame, cards: pd.DataFrame, place: I64, shown: object) -> pd.DataFrame:
     """Add rows that repeat the id of an earlier chunk's row to those that were refused."""
-    more = pd.DataFrame({"row": place, "rule": REPEAT, "column": "submission_id"})
+    more = pd.DataFrame({"row": place, "rule": REPEATED_ID, "column": "submission_id"})
     ids = cards["submission_id"].reset_index(drop=True)
     more["value"] = pd.Series([masked(name) for name in ids], dtype="str")
     more["id"] = ids.where(ids.str.len() <= taking.LONGEST_ID)

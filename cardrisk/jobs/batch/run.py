@@ -213,7 +213,7 @@ class _Job:
             notes = [note for unit, note in self._notes() if unit == table]
             broken = sum((Counter(note["broken"]) for note in notes), Counter[str]())
             if broken:
-                told = quarantine.left_out(name, sum(note["rows"] for note in notes), broken)
+                told = quarantine.summary(name, sum(note["rows"] for note in notes), broken)
                 warnings.warn(QuarantineWarning(told, name), stacklevel=2)
 
     def _chunks(self, *, asks_only: bool) -> list[tuple[int, int, int]]:

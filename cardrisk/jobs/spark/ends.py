@@ -18,10 +18,10 @@ from cardrisk.features.parts import RESUBMITTED, Rows
 from cardrisk.jobs.spark.parcels import Box
 from cardrisk.jobs.spark.work import Work
 from cardrisk.tables import Checked
+from cardrisk.tables.rules import REPEATED_ID
 
 ROW: Final = "row"
 """Column of the results: the number of the row in the table given."""
-DUPLICATE: Final = "duplicate_submission_id"
 RESULTS: Final = ("facts", RESUBMITTED, "features")
 """Names of the parcels that hold columns of features."""
 _KINDS: Final = {
@@ -143,5 +143,5 @@ def _repeated(again: pd.DataFrame, rest: pd.DataFrame) -> pd.DataFrame:
     shown = rest.set_index("position")["masked"].reindex(again["__position"]).to_numpy(object)
     plain = [masked(text) for text in again["submission_id"]]
     value = [p if s is None or s != s else s for s, p in zip(shown, plain, strict=True)]
-    columns = {"row": again["__position"].to_numpy(), "rule": DUPLICATE, "column": "submission_id", "value": value}
+    columns = {"row": again["__position"].to_numpy(), "rule": REPEATED_ID, "column": "submission_id", "value": value}
     return pd.DataFrame(columns)
