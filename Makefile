@@ -4,6 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 XDIST  ?= 2
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Processes that tests and jobs start import from bytecode on disk, also where the environment says not to write any.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint warm ready bench sample model clean
@@ -14,7 +17,11 @@ help:  ## show the targets
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cardrisk needs Python 3.11 or newer, got " + sys.version.split()[0] + ": call make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
+	@# PySpark comes as source alone: making a wheel of it takes a core as long as installing all the rest takes the other
+	@$(PIP) wheel --no-deps -c constraints.txt -w $(VENV)/wheels pyspark & pyspark=$$!; \
+	  $(PIP) install --no-compile -c constraints.txt -e '.[checks,service]' && wait $$pyspark
+	$(PIP) install --no-compile -c constraints.txt --find-links $(VENV)/wheels -e '.[dev,service]'
+	@rm -r $(VENV)/wheels
 	@touch $@
 
 setup: $(STAMP)  ## make the environment and install
