@@ -17,11 +17,10 @@ help:  ## show the targets
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cardrisk needs Python 3.11 or newer, got " + sys.version.split()[0] + ": call make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	@# PySpark comes as source alone: making a wheel of it takes a core as long as installing all the rest takes the other
-	@$(PIP) wheel --no-deps -c constraints.txt -w $(VENV)/wheels pyspark & pyspark=$$!; \
+	@# PySpark comes as source alone: one core builds it while the other installs the rest
+	@$(PIP) install --no-compile --no-deps -c constraints.txt pyspark & pyspark=$$!; \
 	  $(PIP) install --no-compile -c constraints.txt -e '.[checks,service]' && wait $$pyspark
-	$(PIP) install --no-compile -c constraints.txt --find-links $(VENV)/wheels -e '.[dev,service]'
-	@rm -r $(VENV)/wheels
+	$(PIP) install --no-compile -c constraints.txt -e '.[dev,service]'
 	@touch $@
 
 setup: $(STAMP)  ## make the environment and install
