@@ -22,7 +22,7 @@ NAMES = sorted(SURFACES)
 
 @pytest.fixture(scope="module")
 def canaries(full_or: Callable[[int, int], int]) -> Canaries:
-    return Canaries(full_or(10_000, 1_000))
+    return Canaries(full_or(10_000, 400))
 
 
 @pytest.mark.parametrize("name", NAMES)
