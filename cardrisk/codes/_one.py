@@ -3,7 +3,7 @@
 Correct when each card gets the values the table road gives it; both call the same compiled facts and hashes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cardrisk._compiled import compiled
 from cardrisk.codes import entities
 from cardrisk.codes._anomalies import NULL, SCRATCH, facts_of_one
-from cardrisk.codes._sha256 import HMAC_SCRATCH, hmac_one
+from cardrisk.codes._sha256 import hmac_many
 from cardrisk.codes.anomalies import ANOMALIES, NAMES, PER_CARD
 from cardrisk.codes.boundary import RAW
 from cardrisk.codes.normalise import (
@@ -49,7 +49,8 @@ from cardrisk.codes.values import as_text
 
 _UPPER: Final = bytes(63 if CLASSES[byte] == MARK else byte - 32 if 97 <= byte < 123 else byte for byte in range(256))
 _DROPPED: Final = bytes(byte for byte in range(128) if CLASSES[byte] == DROP)
-_KEPT: Final = bytes(byte for byte in range(128) if CLASSES[byte] == KEEP)
+_CLEAN: Final = bytes(byte for byte in range(128) if CLASSES[byte] == KEEP)
+_KEPT: Final = np.array([byte in _CLEAN for byte in range(256)])
 _SLOW: Final = frozenset(chr(byte) for byte in range(128) if CLASSES[byte] == SLOW)
 _READ: Final[list[dict[int, Any]]] = [
     {NULL: None} | (dict(enumerate(a.categories)) if a.categories else {n: float(n) for n in range(-8, 16)})
@@ -60,7 +61,13 @@ _COUNT: Final = len(FIELDS)
 _ALL: Final = (1 << _COUNT) - 1
 _CODED: Final = sum(1 << FIELDS.index(field) for field in ("number", "secret", "card"))
 _MOST_FACTS: Final = 4_096
-_MARK: Final = ord("?")
+AS_GIVEN: Final = -1
+"""Stands for the cleaning flags of a card that nobody has looked at."""
+_LONGEST_CLEAN: Final = 1_024
+_MARK, _DOT, _ZERO, _SPACE, _A, _Z = b"?.0 AZ"
+_TAILS: Final = tail_tables().shape
+_TAIL_BYTES: Final = tail_tables().nbytes
+_KIND_BYTES: Final = 16 + 4 + 2 + 2
 
 
 class OneCard(Sealed):
@@ -86,7 +93,7 @@ def clean_one(value: Any) -> tuple[bytes, int]:
     """Return the normalised code and the cleaning flags of one cell, whatever it holds."""
     if type(value) is str and value.isascii() and len(value) <= LONGEST_CODE:
         raw = value.encode("ascii")
-        if not raw.translate(None, _KEPT):  # most codes come clean
+        if not raw.translate(None, _CLEAN):  # most codes come clean
             return raw, 0
     text = as_text(value)
     if text is None:
@@ -139,7 +146,7 @@ class Desk(Sealed):
     __slots__ = ("_facts", "_hashers", "_shapes", "_wanted")
 
     def __init__(self, table: ShapeTable, hashers: Mapping[str, Hasher], *, keyed: bool) -> None:
-        self._shapes, self._wanted = (tail_tables(), *table[:4]), _ALL if keyed else _ALL & ~_CODED
+        self._shapes, self._wanted = _packed(table), _ALL if keyed else _ALL & ~_CODED
         self._hashers = [
             (hasher.of_card, tuple(name + suffix for name in TOKENS), _sheet_of(f"{hasher.key_id}.".encode()))
             for suffix, hasher in hashers.items()
@@ -149,33 +156,61 @@ class Desk(Sealed):
     def take(self, card: Mapping[str, Any], codes: OneCard) -> dict[str, Any]:
         """Return a card without codes, with tokens and facts; ``None`` where unknown.
 
-        The facts about cards handed in together are unknown here. All that is hashed lies in one run of bytes
-        (address, device, number, separator, secret), of which each token takes a stretch; behind it is room for what
-        the compiled code answers.
+        The facts about cards handed in together are unknown here.
         """
-        ip, device = as_text(card.get("client_ip")), as_text(card.get("device_id"))
-        address = b"" if ip is None else entities.address(ip).encode()
-        handset = b"" if device is None else entities.device(device).encode()
-        number, secret = codes.number, codes.secret
-        a = len(address)
-        b = a + len(handset)
-        c = b + len(number)
-        e = c + 1 + len(secret)
         out = dict(card)
-        for column in RAW:
-            out.pop(column, None)
+        _, _, ip, handset = [out.pop(column, None) for column in RAW]
+        ip, handset = as_text(ip), as_text(handset)
+        address = b"" if ip is None else entities.address(ip).encode()
+        device = b"" if handset is None else entities.device(handset).encode()
+        runs = address, device, codes.number, codes.secret
+        self._answer(b"%b%b%b\x1f%b" % runs, [*map(len, runs)], codes.flags, codes.kind, codes.row, out)
+        return out
+
+    def take_clean(self, card: Mapping[str, Any], kind: str, row: int) -> dict[str, Any] | None:
+        """Do the same with a card that is written as it is hashed, as most are; None for any other.
+
+        Parameters
+        ----------
+        kind, row
+            As ``OneCard`` has them.
+        """
+        out = dict(card)
+        cells = [out.pop(column, None) for column in RAW]
+        number, secret, address, device = ["" if cell is None else cell for cell in cells]
+        if not type(address) is type(device) is type(number) is type(secret) is str:
+            return None
+        text = f"{address}{device}{number}\x1f{secret}"
+        if not text.isascii() or len(text) > _LONGEST_CLEAN or (number and not secret and row >= 0):
+            return None
+        lengths = len(address), len(device), len(number), len(secret)
+        return out if self._answer(text.encode(), lengths, AS_GIVEN, kind, row, out) else None
+
+    def _answer(self, run: bytes, lengths: Sequence[int], flags: int, kind: str, row: int, out: dict[str, Any]) -> bool:
+        """Add tokens and facts to ``out``; returns whether the card could be read.
+
+        All that is hashed lies in one run of bytes (address, device, number, separator, secret), of which each token
+        takes a stretch; behind it is room for what the compiled code answers.
+        """
+        a, b, c, e = lengths
+        b += a
+        c += b
+        e += c + 1
         facts = b""
         for states, names, room in self._hashers:
-            sheet = bytearray(b"%b%b%b\x1f%b%b" % (address, handset, number, secret, room))
-            data = np.frombuffer(sheet, np.uint8)
-            known = read_card(data, a, b, c, e, codes.flags, codes.row, self._wanted, *self._shapes, states(codes.kind))
+            sheet = bytearray(run + room)
+            known = read_card(
+                np.frombuffer(sheet, np.uint8), a, b, c, e, flags, row, self._wanted, self._shapes, states(kind)
+            )
+            if known < 0:
+                return False
             facts = bytes(sheet[e : e + PER_CARD])
             tokens: list[str | None] = [*sheet[e + PER_CARD :].decode("ascii").split("\n")]
             if known != _ALL:
                 tokens = [text if known >> i & 1 else None for i, text in enumerate(tokens)]
             out |= zip(names, tokens, strict=False)
         out |= self._facts.get(facts) or self._read(facts)
-        return out
+        return True
 
     def _read(self, found: bytes) -> dict[str, Any]:
         """Return facts by name; they are coarse, so most cards share theirs with others."""
@@ -185,6 +220,66 @@ class Desk(Sealed):
         facts = {name: read[value] for name, read, value in zip(NAMES, _READ, values, strict=False)} | _ALONE
         self._facts[found] = facts
         return facts
+
+
+def _packed(table: ShapeTable) -> NDArray[np.uint8]:
+    """Return the shapes of k kinds as bytes in a row, as handing an array over costs a call time; see `_unpacked`."""
+    parts = tail_tables(), table.lengths, table.issuer, table.alphabet, table.letters_first
+    return np.concatenate([np.frombuffer(part.tobytes(), np.uint8) for part in parts])
+
+
+@compiled
+def _unpacked(
+    packed: NDArray[np.uint8],
+) -> tuple[NDArray[np.float64], NDArray[np.uint64], NDArray[np.int32], NDArray[np.int8], NDArray[np.int8]]:
+    """Return tails, lengths, issuer, alphabet and letters_first as ``card_facts`` takes them."""
+    kinds = (packed.shape[0] - _TAIL_BYTES) // _KIND_BYTES
+    a = _TAIL_BYTES + 16 * kinds
+    b = a + 4 * kinds
+    c = b + 2 * kinds
+    return (
+        packed[:_TAIL_BYTES].view(np.float64).reshape(_TAILS),
+        packed[_TAIL_BYTES:a].view(np.uint64).reshape(-1, 2),
+        packed[a:b].view(np.int32),
+        packed[b:c].view(np.int8).reshape(-1, 2),
+        packed[c:].view(np.int8).reshape(-1, 2),
+    )
+
+
+@compiled
+def _is_ipv4(data: NDArray[np.uint8], first: int, last: int) -> bool:
+    """Whether an address is one that ``entities.address`` leaves as it is: four numbers up to 255, no zeros before."""
+    parts, value, digits = 1, 0, 0
+    for at in range(first, last):
+        if data[at] == _DOT:
+            if digits == 0:
+                return False
+            parts, value, digits = parts + 1, 0, 0
+        elif not _ZERO <= data[at] < _ZERO + 10 or (digits > 0 and value == 0):
+            return False
+        else:
+            value, digits = 10 * value + int(data[at]) - _ZERO, digits + 1
+        if value > 255:
+            return False
+    return parts == 4 and digits > 0
+
+
+@compiled
+def _as_hashed(data: NDArray[np.uint8], a: int, b: int, c: int, e: int) -> bool:
+    """Whether address, device, number and secret need no cleaning; letters of the device are made small here."""
+    if a > 0 and not _is_ipv4(data, 0, a):
+        return False
+    if b - a > entities.LONGEST or (b > a and (data[a] <= _SPACE or data[b - 1] <= _SPACE)):
+        return False
+    for at in range(a, b):
+        if _A <= data[at] <= _Z:
+            data[at] += _SPACE
+    if c - b > LONGEST_CODE or e - c - 1 > LONGEST_CODE:
+        return False
+    for at in range(b, e):  # noqa: SIM110 - compiled
+        if not _KEPT[data[at]] and at != c:
+            return False
+    return True
 
 
 @compiled
@@ -224,14 +319,10 @@ def read_card(
     flags: int,
     row: int,
     wanted: int,
-    tails: NDArray[np.float64],
-    lengths: NDArray[np.uint64],
-    alphabet: NDArray[np.int8],
-    letters_first: NDArray[np.int8],
-    issuer: NDArray[np.int32],
+    shapes: NDArray[np.uint8],
     states: NDArray[np.uint32],
 ) -> int:
-    """Read one card's facts and tokens; return as bits, in ``FIELDS`` order, which tokens it has.
+    """Read one card's facts and tokens; return as bits, in ``FIELDS`` order, which tokens it has; -1: see ``flags``.
 
     Parameters
     ----------
@@ -239,25 +330,32 @@ def read_card(
         Address up to ``a``, device up to ``b``, number up to ``c``, a separator, the secret up to ``e``; then, written
         here into `_sheet_of`, ``PER_CARD`` facts as int8 and the tokens it has.
     flags, row
-        What was cleaned from either field; the kind's row of the shape table, -1 where unknown.
+        What was cleaned from either field, or ``AS_GIVEN``: nothing was looked at yet, and -1 is the answer where
+        something needs cleaning; the kind's row of the shape table, -1 where unknown.
     wanted
         As bits, which tokens it may have.
-    tails, lengths, alphabet, letters_first, issuer
-        As in ``card_facts``.
+    shapes
+        See `_packed`.
     states
         Of the key, see ``Hasher.of_card``.
     """
+    if flags == AS_GIVEN:
+        if not _as_hashed(sheet, a, b, c, e):
+            return -1
+        flags = 0
     data, facts, counts = sheet[:e], sheet[e : e + PER_CARD].view(np.int8), np.empty(SCRATCH, np.int64)
+    tails, lengths, issuer, alphabet, letters_first = _unpacked(shapes)
     facts_of_one(data, b, c, data, c + 1, e, flags, row, lengths, alphabet, letters_first, issuer, tails, counts, facts)
     bits = _known(data, a, b, c, e, row, alphabet) & wanted
     bounds = (0, a), (a, b), (b, c), (c + 1, e), (b, e), (b, max(b, c - BLOCK_TAIL))
-    scratch, digest = np.empty(HMAC_SCRATCH, np.uint32), np.empty(TOKEN_BYTES, np.uint8)
-    text = sheet[e + PER_CARD :].reshape(_COUNT, -1)
+    start, stop, field, count = np.empty(_COUNT, np.int64), np.empty(_COUNT, np.int64), np.empty(_COUNT, np.int32), 0
     for i in range(_COUNT):
         if bits >> i & 1:
-            first, last = bounds[i]
-            before = states[OF_CARD_BEFORE, i]
-            hmac_one(data, first, last, states[i], states[OF_CARD_OUTER], before, scratch, digest)
-            base64url_one(digest, ALPHABET, text.shape[1] - TOKEN_TEXT - 1, text[i])
-    scratch[:] = 0
+            start[count], stop[count] = bounds[i]
+            field[count], count = i, count + 1
+    digests, before = np.empty((_COUNT, TOKEN_BYTES), np.uint8), states[OF_CARD_BEFORE].astype(np.int64)
+    hmac_many(data, start[:count], stop[:count], field, states, states[OF_CARD_OUTER], before, digests)
+    text = sheet[e + PER_CARD :].reshape(_COUNT, -1)
+    for k in range(count):
+        base64url_one(digests[k], ALPHABET, text.shape[1] - TOKEN_TEXT - 1, text[field[k]])
     return bits

@@ -122,13 +122,16 @@ class Intake(Sealed):
     @guarded
     def one(self, card: Mapping[str, Any]) -> dict[str, Any]:
         """Take in one card; see :func:`intake_one`."""
-        return self._desk.take(card, self._read(card))
+        name, row = self._kind_of(card)
+        taken = self._desk.take_clean(card, name, row)
+        return self._desk.take(card, read_one(card, name, row, self._table)) if taken is None else taken
 
     def _read(self, card: Mapping[str, Any]) -> OneCard:
+        return read_one(card, *self._kind_of(card), self._table)
+
+    def _kind_of(self, card: Mapping[str, Any]) -> tuple[str, int]:
         given = card.get("card_kind")
-        known = self._seen.get(given) if type(given) is str else None
-        name, row = known or self._kind(as_text(given))
-        return read_one(card, name, row, self._table)
+        return (self._seen.get(given) if type(given) is str else None) or self._kind(as_text(given))
 
     def _kind(self, kind: str | None) -> tuple[str, int]:
         """Return canonical name and row of what stands for a kind."""

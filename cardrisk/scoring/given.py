@@ -53,7 +53,10 @@ class Given:
         self._groups: dict[tuple[Any, ...], tuple[float, float]] = {}
         self._face, self._price, self._margin = costs.face_value, costs.price, costs.margin
 
-    def __call__(self, card: Card) -> NDArray[np.float64]:
+    def __len__(self) -> int:
+        return GIVEN + len(self._codes)
+
+    def __call__(self, card: Card) -> list[float]:
         """Return the given numbers of a card after intake, as ``scoring.verdict`` takes them."""
         get = card.get
         face, asked = get("face_value"), get("asking_price")
@@ -69,7 +72,7 @@ class Given:
             else:
                 code = codes.get(value)
                 found.append(_other(value, codes) if code is None else code)
-        return np.array(found, np.float64)
+        return found
 
     def _group(self, values: tuple[Any, ...]) -> tuple[float, float]:
         """Return log slope and offset of a calibration group."""

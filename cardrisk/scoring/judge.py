@@ -6,7 +6,9 @@ A judge keeps an array that it writes to at every card: one thread at a time. Re
 are worked out when they are read, by any thread.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
+from struct import Struct
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -48,7 +50,10 @@ class Judge:
         open_to_it = np.ones((2, len(ACTIONS)), np.bool_)
         open_to_it[0, BIND] = False
         self._bench = Bench.of(model, costs, self._given.places, open_to_it)
-        self._out = np.empty(LOSS + 1)
+        self._sheet = np.empty(LOSS + 1 + len(self._given))
+        self._cells = self._sheet[: LOSS + 1]
+        room: Any = self._sheet
+        self._pack = partial(Struct(f"{len(self._given)}d").pack_into, room, self._cells.nbytes)
         self._explore, self._limit = costs.explore, costs.explore_limit
         self._why = Why(model, language)
         self._reasons = reasons
@@ -64,8 +69,9 @@ class Judge:
             float64, its number features in the order of ``names``, as ``LiveHistory.take`` gives them.
         """
         given = self._given(card)
-        place, cause = verdict(row, given, self._out, *self._bench)
-        values = self._out.tolist()
+        self._pack(*given)
+        place, cause = verdict(row, self._sheet, *self._bench)
+        values = self._cells.tolist()
         action, propensity = ACTIONS[place], 1.0
         if action in STOPPED:
             action, propensity = self._explored(card, action, given)
@@ -82,27 +88,25 @@ class Judge:
             self._version,
         )
         if self._reasons == "all" or (self._reasons == "stopped" and action != _ACCEPT):
-            score.deferring(_Later(self, card, row, given))
+            score.deferring(_Later(self, card, row))
         return score
 
-    def _explored(self, card: Card, action: str, given: Floats) -> tuple[str, float]:
+    def _explored(self, card: Card, action: str, given: Sequence[float]) -> tuple[str, float]:
         """Return a stopped card's action and propensity under an exploring policy."""
         if self._explore <= 0.0 or given[PRICE] > self._limit:
             return action, 0.0
         return (_ACCEPT if lot(card["submission_id"]) < self._explore else action), self._explore
 
-    def reasons(self, card: Card, row: Floats, given: Floats) -> tuple[str, ...]:
+    def reasons(self, card: Card, row: Floats) -> tuple[str, ...]:
         """Return the reasons for a card, strongest first; safe to call from any thread.
 
         Parameters
         ----------
         card, row
             As in `score`.
-        given
-            Its given numbers, see ``scoring.verdict``.
         """
         inputs = np.empty(len(self._given.places))
-        inputs_of(row, given, self._given.places, inputs)
+        inputs_of(row, np.array(self._given(card)), self._given.places, inputs)
         return tuple(self._why(inputs, self._given.features(card, row)))
 
 
@@ -111,9 +115,9 @@ class _Later:
 
     __slots__ = ("_asked",)
 
-    def __init__(self, judge: Judge, card: Card, row: Floats, given: Floats) -> None:
-        self._asked = judge, card, row, given
+    def __init__(self, judge: Judge, card: Card, row: Floats) -> None:
+        self._asked = judge, card, row
 
     def __call__(self) -> tuple[str, ...]:
-        judge, card, row, given = self._asked
-        return judge.reasons(card, row, given)
+        judge, card, row = self._asked
+        return judge.reasons(card, row)

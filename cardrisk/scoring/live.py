@@ -186,7 +186,7 @@ class Scorer:
             A time without a zone and no ``tz``.
         """
         began = time.perf_counter()
-        if isinstance(cards, Mapping):
+        if type(cards) is dict or isinstance(cards, Mapping):
             score = self._one(cards)
             self.metrics.answered((score,), time.perf_counter() - began)
             return score

@@ -52,7 +52,8 @@ class Metrics:
         """Note the answers of one call and how long it took."""
         with self._lock:
             for score in scores:
-                self._add("scores", score.decision)
+                key = "scores", score.decision
+                self._counts[key] = self._counts.get(key, 0) + 1
                 if score.rule is not None:
                     self._add("quarantined", score.rule)
                 elif score.degraded is not None:

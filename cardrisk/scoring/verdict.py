@@ -20,6 +20,7 @@ from cardrisk.risk.trees.single import Single, fill, sum_single
 Floats = NDArray[np.float64]
 Places = NDArray[np.int32]
 Int32s = NDArray[np.int32]
+Int64s = NDArray[np.int64]
 
 SLOPE, OFFSET, PRICE, MARGIN, MAY_BIND, GIVEN = range(6)
 """What stands first in a card's given numbers: its calibration group's log slope and offset, its money in yuan, and
@@ -27,42 +28,52 @@ whether it may be bound first."""
 P_FAIL, P_CAUSE, LOSS = 0, 1, 1 + len(CAUSES)
 """Places in the answer's numbers."""
 ABSENT: Final = -1
-INPUTS, FAIL_TREES, TREES, COLUMNS, SETS, CLASSES, ACTION_COUNT, SIZES = range(8)
-"""Places of the sizes at the head of ``Bench.whole``, and how many they are."""
+INPUTS, FAIL_TREES, TREES, COLUMNS, SETS, CLASSES, ACTION_COUNT, VALUES, REAL, WHOLE, SIZES = range(11)
+"""Places of the sizes at the head of ``Bench.rest``, and how many they are."""
 
 
 class Bench(NamedTuple):
-    """Everything that does not depend on the card: few arrays, as handing one over costs a call time.
+    """Everything that does not depend on the card: two arrays, as handing one over costs a call time.
 
     Attributes
     ----------
-    nodes, values, words
+    nodes
         The trees of failure and then those of its causes, see ``risk.trees.single.Single``.
-    whole
-        int32: the sizes that ``SIZES`` counts; then ``places`` (where each input of the trees stands among the card's
-        number features followed by its given numbers; ``ABSENT`` where it is not known), the trees' roots, columns
-        and sets, each class's place among the causes, and which actions make sense for a card that may not, and that
-        may, be bound first.
-    real
-        float64: ``risk.chances.Chances.numbers``, then the three of ``policy.choose.Terms``.
+    rest
+        uint8: what else there is, one after the other. int64, the sizes that ``SIZES`` counts; float64, the leaves'
+        ``values`` and ``real`` (``risk.chances.Chances.numbers``, then the three of ``policy.choose.Terms``); int32,
+        ``places`` (where each input of the trees stands among the card's number features followed by its given
+        numbers; ``ABSENT`` where it is not known), the trees' roots, columns and sets, each class's place among the
+        causes, which actions make sense for a card that may not, and that may, be bound first; uint32, the trees'
+        ``words``.
     """
 
     nodes: NDArray[np.void]
-    values: Floats
-    words: NDArray[np.uint32]
-    whole: Int32s
-    real: Floats
+    rest: NDArray[np.uint8]
 
     @classmethod
     def of(cls, model: RiskModel, costs: Costs, places: Places, open_to_it: NDArray[np.bool_]) -> "Bench":
         """Lay out a model and the platform's money."""
         trees, terms = Single.of(model.fail, model.cause), Terms.of(costs)
         numbers, classes = model.chances
+        real = np.concatenate([np.ravel(part) for part in (numbers, *terms)])
+        ints = [places, trees.roots, trees.columns, trees.sets, classes, open_to_it]
+        whole = np.concatenate([np.ravel(np.asarray(part, np.int32)) for part in ints])
         counts = len(places), model.fail.n_trees, len(trees.roots) - 1, len(trees.columns), len(trees.sets)
-        whole = [(*counts, len(classes), open_to_it.shape[1]), places, trees.roots, trees.columns, trees.sets]
-        parts = [np.ravel(np.asarray(part, np.int32)) for part in (*whole, classes, open_to_it)]
-        real = [np.ravel(part) for part in (numbers, *terms)]
-        return cls(trees.nodes, trees.values, trees.words, np.concatenate(parts), np.concatenate(real))
+        sizes = np.array([*counts, len(classes), open_to_it.shape[1], len(trees.values), len(real), len(whole)])
+        parts = sizes.astype(np.int64), trees.values, real, whole, trees.words
+        return cls(trees.nodes, np.frombuffer(b"".join(part.tobytes() for part in parts), np.uint8))
+
+
+@compiled
+def _unpacked(rest: NDArray[np.uint8]) -> tuple[Int64s, Floats, Floats, Int32s, NDArray[np.uint32]]:
+    """Return sizes, values, real, whole and words of a `Bench`."""
+    sizes = rest[: 8 * SIZES].view(np.int64)
+    a = 8 * SIZES + 8 * sizes[VALUES]
+    b = a + 8 * sizes[REAL]
+    c = b + 4 * sizes[WHOLE]
+    values, real = rest[8 * SIZES : a].view(np.float64), rest[a:b].view(np.float64)
+    return sizes, values, real, rest[b:c].view(np.int32), rest[c:].view(np.uint32)
 
 
 @compiled
@@ -109,13 +120,9 @@ def _decide(p_fail: float, p_cause: Floats, given: Floats, may: Int32s, real: Fl
 @compiled
 def verdict(
     row: Floats,
-    given: Floats,
-    out: Floats,
+    sheet: Floats,
     nodes: NDArray[np.void],
-    values: Floats,
-    words: NDArray[np.uint32],
-    whole: Int32s,
-    real: Floats,
+    rest: NDArray[np.uint8],
 ) -> tuple[int, int]:
     """Judge one card.
 
@@ -123,11 +130,10 @@ def verdict(
     ----------
     row
         float64, its number features as live history gives them.
-    given
-        float64: ``SLOPE`` to ``MAY_BIND``, then the features that are columns handed through, texts as their codes.
-    out
-        float64, overwritten: p(fail), p(cause) in order, expected loss in yuan.
-    nodes, values, words, whole, real
+    sheet
+        float64: room for the answer, written here (p(fail), p(cause) in order, expected loss in yuan); then the given
+        numbers, ``SLOPE`` to ``MAY_BIND`` and the features that are columns handed through, texts as their codes.
+    nodes, rest
         See `Bench`.
 
     Returns
@@ -135,17 +141,19 @@ def verdict(
     action, cause
         Place in ``ACTIONS``; place in ``CAUSES`` of the likeliest cause, the first of several.
     """
-    inputs, trees, all_trees = whole[INPUTS], whole[FAIL_TREES], whole[TREES]
-    a = SIZES + inputs
+    sizes, values, real, whole, words = _unpacked(rest)
+    out, given = sheet[: LOSS + 1], sheet[LOSS + 1 :]
+    trees, all_trees = sizes[FAIL_TREES], sizes[TREES]
+    a = sizes[INPUTS]
     b = a + all_trees + 1
-    c = b + 2 * whole[COLUMNS]
-    d = c + 2 * whole[SETS]
-    e = d + whole[CLASSES] + np.int64(given[MAY_BIND]) * whole[ACTION_COUNT]
+    c = b + 2 * sizes[COLUMNS]
+    d = c + 2 * sizes[SETS]
+    e = d + sizes[CLASSES] + np.int64(given[MAY_BIND]) * sizes[ACTION_COUNT]
     roots, columns, sets = whole[a:b], whole[b:c].reshape(-1, 2), whole[c:d].reshape(-1, 2)
-    classes, may = whole[d : d + whole[CLASSES]].astype(np.int64), whole[e : e + whole[ACTION_COUNT]]
-    read, first = np.empty(inputs), np.empty(columns.shape[0])
+    classes, may = whole[d : d + sizes[CLASSES]].astype(np.int64), whole[e : e + sizes[ACTION_COUNT]]
+    read, first = np.empty(a), np.empty(columns.shape[0])
     filled = np.empty(columns.shape[0] + sets.shape[0], np.float32)
-    inputs_of(row, given, whole[SIZES:a], read)
+    inputs_of(row, given, whole[:a], read)
     fill(read, columns, sets, words, first, filled)
     raw, scores = np.empty(1), np.empty(classes.shape[0])
     sum_single(filled, nodes, values, roots, 0, trees, raw)

@@ -21,10 +21,13 @@ One: TypeAlias = Callable[[object, tzinfo | None], Any]
 
 _FIRST_YEAR: Final = EARLIEST.year
 _YEAR_AFTER: Final = LATEST.year
-_surely_plain: Final = re.compile(
-    r"[0-9A-Za-z](?:[0-9A-Za-z_:-]{5,}|[0-9A-Za-z]?|\d{0,2}(?:\.\d{1,3}){3})", re.ASCII
-).fullmatch
-"""What most names, regions and addresses are: `is_plain` holds for each of them."""
+_BETWEEN: Final = "\x1f"
+"""Stands between texts that are looked at together; a plain text does not hold it."""
+_SHORT: Final = 128
+_PLAIN: Final = rf"[0-9A-Za-z](?:[0-9A-Za-z_:-]{{5,{_SHORT - 1}}}|[0-9A-Za-z]?|\d{{0,2}}(?:\.\d{{1,3}}){{3}})"
+"""What most names, regions and addresses are: `is_plain` holds for each of them, and they are short."""
+_surely_plain: Final = re.compile(rf"{_PLAIN}(?:{_BETWEEN}{_PLAIN})*", re.ASCII).fullmatch
+"""Holds for such texts with `_BETWEEN` between them."""
 _clock: Final = re.compile(
     r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
 ).fullmatch
@@ -117,11 +120,11 @@ def read(card: Mapping[str, Any], shape: Shape, zone: tzinfo | None) -> dict[str
 
 def _read_texts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None:
     """Read texts and words in place; add to ``odd`` the names of those that have to be looked at."""
-    longest = shape.longest
-    for name in shape.texts:
-        value = checked[name]
-        if type(value) is not str or len(value) > longest or not (_surely_plain(value) or is_plain(value)):
-            odd.append(name)
+    if not _all_plain(checked, shape):
+        for name in shape.texts:
+            value = checked[name]
+            if type(value) is not str or len(value) > shape.longest or not is_plain(value):
+                odd.append(name)
     for name, known in shape.words:
         value = checked[name]
         found = known(value) if type(value) is str else None
@@ -129,6 +132,18 @@ def _read_texts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None:
             odd.append(name)
         else:
             checked[name] = found
+
+
+def _all_plain(checked: dict[str, Any], shape: Shape) -> bool:
+    """Whether every text needs no reading: one look at all of them takes half as long as one at each."""
+    names = shape.texts
+    try:
+        joined = _BETWEEN.join([checked[name] for name in names])
+    except TypeError:  # one of them is no text
+        return False
+    if shape.longest < _SHORT or joined.count(_BETWEEN) >= len(names):  # one of them holds what stands between them
+        return False
+    return _surely_plain(joined) is not None
 
 
 def _read_amounts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None:
@@ -145,11 +160,15 @@ def _read_amounts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None
         odd.append(name)
     for name, high in shape.money:
         value = checked[name]
+        if type(value) is int and 0 <= value <= high:
+            value = float(value)
         if type(value) is float and 0.0 <= value <= high:
             checked[name] = round(value * 100.0) / 100.0
         else:
             odd.append(name)
     for name, low, high in shape.numbers:
         value = checked[name]
-        if type(value) is not float or not low <= value <= high:
+        if type(value) is int and low <= value <= high:
+            checked[name] = float(value)
+        elif type(value) is not float or not low <= value <= high:
             odd.append(name)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cardrisk.codes import TOKENS, Intake, Key, NoKeyWarning, intake
-from cardrisk.codes._sha256 import HMAC_SCRATCH, INITIAL, LANES, hmac_many, hmac_one, midstate
+from cardrisk.codes._sha256 import INITIAL, LANES, hmac_many, midstate
 from cardrisk.codes.sealed import Texts
 from cardrisk.codes.tokens import FIELDS, Hasher, prefix, token
 from tests.codes.cards import KEY, NEXT_KEY, random_cards
@@ -37,12 +37,8 @@ def test_the_compiled_hash_equals_the_standard_library_at_every_length() -> None
     rows = np.zeros(len(messages), np.int32)
     outer = midstate(INITIAL, pad ^ np.uint8(0x5C))
     hmac_many(data, start, stop, rows, inner[None], outer, np.array([128]), out)
-    scratch, one = np.empty(HMAC_SCRATCH, np.uint32), np.empty(32, np.uint8)
     for row, message in enumerate(messages):
-        expected = hmac.digest(key, head + message, "sha256")
-        assert out[row].tobytes() == expected
-        hmac_one(data, start[row], stop[row], inner, outer, 128, scratch, one)
-        assert one.tobytes() == expected
+        assert out[row].tobytes() == hmac.digest(key, head + message, "sha256")
 
 
 @pytest.mark.parametrize("size", [32, 63, 64, 65, 200])
