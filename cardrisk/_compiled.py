@@ -18,9 +18,33 @@ from typing import Any, Final, TypeVar, cast
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 from numba.extending import intrinsic
-from numba.np import linalg
 from numpy.typing import NDArray
+
+_QUICK: Final = ((0, 68),)
+"""Versions of numba whose cached machine code is known to load without what only compiling needs."""
+
+
+def _quickly_loaded(disk: Any) -> None:
+    """Let a function's disk cache load machine code without preparing numba to compile.
+
+    Numba prepares before it looks whether there is anything to compile, which takes longer than loading all that one
+    card needs. Where nothing is found, or the version is another, everything happens as ever.
+    """
+    ordinary = disk.load_overload
+
+    def load(signature: Any, target: Any) -> Any:
+        _spare_linear_algebra()  # cached code names the modules it was made in, and they are imported
+        if numba.version_info.short in _QUICK:
+            rtsys.initialize(target)  # arrays made by compiled code are counted there
+            with disk._guard_against_spurious_io_errors():
+                found = disk._load_overload(signature, target)
+            if found is not None:
+                return found
+        return ordinary(signature, target)
+
+    disk.load_overload = load
 
 
 def _spare_linear_algebra() -> None:
@@ -29,8 +53,11 @@ def _spare_linear_algebra() -> None:
     On loading, numba asks whether SciPy is there by importing all of ``scipy.linalg``; here it hears so from the
     import system instead. Compiling a function that does use linear algebra imports it as ever.
     """
+    if "numba.np.arraymath" in sys.modules:
+        return
+    linalg: Any = import_module("numba.np.linalg")
     ask = getattr(linalg, "ensure_blas", None)
-    if ask is None or "numba.np.arraymath" in sys.modules:
+    if ask is None:
         return
     linalg.ensure_blas = _ensure_scipy_is_there
     try:
@@ -43,8 +70,6 @@ def _ensure_scipy_is_there() -> None:
     if find_spec("scipy.linalg") is None:
         raise ImportError("SciPy is needed for linear algebra")
 
-
-_spare_linear_algebra()
 
 carray: Any = numba.carray  # type: ignore[attr-defined]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,9 +92,11 @@ def compiled(function: F) -> F:
         The compiled dispatcher, typed like ``function``.
     """
     made = numba.njit(cache=True, nogil=True, fastmath=False)(function)
-    file = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    disk: Any = getattr(made, "_cache", None)
+    file = getattr(disk, "_cache_file", None)
     if file is not None:  # absent where numba compiles nothing, as under NUMBA_DISABLE_JIT
         file._source_stamp = (file._source_stamp, _stamp(_source_of(function)))
+        _quickly_loaded(disk)
     return cast(F, made)
 
 

@@ -12,6 +12,8 @@ from cardrisk._compiled import compiled
 from cardrisk.codes.sealed import Codes
 
 QUARTERS: Final = 4
+STEPS_TAKE: Final = 3
+"""Cards of a group below which there are no steps to compare."""
 _DIGITS_KEPT: Final = 18
 _LETTERS_KEPT: Final = 11
 

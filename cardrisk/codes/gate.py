@@ -20,7 +20,7 @@ from cardrisk.codes import _pairing, entities, tokens
 from cardrisk.codes._anomalies import NULL, card_facts
 from cardrisk.codes._clean import clean
 from cardrisk.codes._one import Desk, OneCard, read_one
-from cardrisk.codes._progression import QUARTERS, progression
+from cardrisk.codes._progression import QUARTERS, STEPS_TAKE, progression
 from cardrisk.codes.anomalies import ANOMALIES, NAMES, PER_CARD
 from cardrisk.codes.boundary import RAW, guarded
 from cardrisk.codes.keys import Key, KeyRing, KeySource, resolve
@@ -115,13 +115,19 @@ class Intake(Sealed):
         list of dict
             The same cards without codes, with the columns of :func:`intake`; ``None`` where unknown.
         """
+        group = _groups_of(cards)
+        if (np.bincount(group + 1)[1:] < STEPS_TAKE).all():
+            return [self._alone(card) for card in cards]
         codes = [self._read(card) for card in cards]
         found = [self._desk.take(card, each) for card, each in zip(cards, codes, strict=True)]
-        return self._with_steps(found, codes, _groups_of(cards)) if len(cards) > 2 else found
+        return self._with_steps(found, codes, group)
 
     @guarded
     def one(self, card: Mapping[str, Any]) -> dict[str, Any]:
         """Take in one card; see :func:`intake_one`."""
+        return self._alone(card)
+
+    def _alone(self, card: Mapping[str, Any]) -> dict[str, Any]:
         name, row = self._kind_of(card)
         taken = self._desk.take_clean(card, name, row)
         return self._desk.take(card, read_one(card, name, row, self._table)) if taken is None else taken
@@ -326,7 +332,7 @@ def _groups(submissions: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _groups_of(cards: Sequence[Mapping[str, Any]]) -> NDArray[np.int64]:
-    if len(cards) < 3:
+    if len(cards) < STEPS_TAKE:
         return np.full(len(cards), -1, np.int64)
     seen: dict[tuple[Any, Any], int] = {}
     return np.array(

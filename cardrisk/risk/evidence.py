@@ -253,6 +253,8 @@ def _category(feature: Feature, value: str) -> Pair:
 def _plain(feature: Feature, number: float, row: Row) -> Pair:
     if feature.name in phrases.BY_FLAG:
         return phrases.BY_FLAG[feature.name][number > 0]
+    if (feature.name, number) in phrases.BY_NUMBER:
+        return phrases.BY_NUMBER[feature.name, number]
     pair = phrases.BY_NAME.get(feature.name) or phrases.BY_STATISTIC.get(feature.statistic)
     if pair is not None:
         english, chinese = (

@@ -29,7 +29,7 @@ BY_NAME: Final[Mapping[str, Pair]] = {
     "submitter_credit_score": ("the submitter's credit score is {n}", "提交人信用分为 {n}"),
     "photo_quality": ("the photo's quality is {n} (1: sharp)", "照片质量为 {n}(1 为清晰)"),
     "hour": ("handed in at {n} o'clock", "提交时间为 {n} 时"),
-    "code_kinds_fitting": ("the code has the shape of {n} known kinds", "卡号卡密符合 {n} 个已知卡种的格式"),
+    "code_kinds_fitting": ("the code's shape fits {n} known kinds of card", "卡号卡密符合 {n} 个已知卡种的格式"),
     "code_stray": ("{n} characters that this kind does not have", "有 {n} 个该卡种不应出现的字符"),
     "code_lookalike": ("{n} characters that look like another one (O for 0)", "有 {n} 个形近字符(如 O 与 0)"),
     "code_unreadable": ("{n} characters that cannot be read", "有 {n} 个无法辨认的字符"),
@@ -68,6 +68,16 @@ BY_NAME: Final[Mapping[str, Pair]] = {
     "secret_distinct_number_token_30d": ("this secret came with {n} numbers {when}", "{when}该卡密配过 {n} 个卡号"),
 }
 """Numbers of the card itself, and what an entity is counted with."""
+
+BY_NUMBER: Final[Mapping[tuple[str, float], Pair]] = {
+    ("code_kinds_fitting", 0.0): ("the code's shape fits no known kind of card", "卡号卡密的格式不属于任何已知卡种"),
+    ("code_kinds_fitting", 1.0): ("the code's shape fits one known kind of card", "卡号卡密的格式只符合 1 个已知卡种"),
+    ("code_kinds_fitting", 6.0): (
+        "the code's shape fits six or more known kinds of card",
+        "卡号卡密符合 6 个或更多已知卡种的格式",
+    ),
+}
+"""Single numbers that say more than a number does; the count of kinds ends at six."""
 
 BY_FLAG: Final[Mapping[str, tuple[Pair, Pair]]] = {
     "account_bound": (

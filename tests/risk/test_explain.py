@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cardrisk.codes._anomalies import _MANY_KINDS
 from cardrisk.errors import InputError
 from cardrisk.facts import CAUSES
 from cardrisk.features import FEATURES, compute
@@ -76,7 +77,16 @@ def test_evidence_counts_as_a_reviewer_would():
     [
         ("entry_method", "photo", "The code was read from a photo", "卡密由照片识别"),
         ("entry_method", "carved", "Entry method: carved", "Entry_method: carved"),
-        ("code_kinds_fitting", 0.0, "The code has the shape of 0 known kinds", "卡号卡密符合 0 个已知卡种的格式"),
+        ("code_kinds_fitting", 0.0, "The code's shape fits no known kind of card", "卡号卡密的格式不属于任何已知卡种"),
+        (
+            "code_kinds_fitting", 1.0,
+            "The code's shape fits one known kind of card", "卡号卡密的格式只符合 1 个已知卡种",
+        ),
+        ("code_kinds_fitting", 2.0, "The code's shape fits 2 known kinds of card", "卡号卡密符合 2 个已知卡种的格式"),
+        (
+            "code_kinds_fitting", float(_MANY_KINDS),
+            "The code's shape fits six or more known kinds of card", "卡号卡密符合 6 个或更多已知卡种的格式",
+        ),
         ("code_secret_length_off", -1.0, "The secret is too short by 1", "卡密少 1 位"),
         ("account_bound", 1.0, "The card is bound", "该卡已绑定账户"),
         ("store_known_life", 9.0, "9 answers are known about this store so far", "迄今该门店有 9 张卡已有结果"),
@@ -91,7 +101,7 @@ def test_a_number_or_a_word_is_told_as_a_person_would(name, value, english, chin
 
 
 def test_every_phrase_belongs_to_a_feature():
-    named = {*phrases.BY_NAME, *phrases.BY_FLAG, *(name for name, _ in phrases.BY_WORD)}
+    named = {*phrases.BY_NAME, *phrases.BY_FLAG, *(name for name, _ in (*phrases.BY_WORD, *phrases.BY_NUMBER))}
     assert named <= {feature.name for feature in FEATURES}
     assert set(phrases.BY_STATISTIC) <= {feature.statistic for feature in FEATURES}
 

@@ -37,8 +37,8 @@ CELLS = st.one_of(
     st.text(max_size=10),
     st.sampled_from([
         "", "nan", "2026-01-05 08:00", "2026-03-08 02:30", "9999-12-31", "¥1,000", "-5", "成功", "手输", "是",
-        "合计", "总计: 3 笔",
-        "1.2E+15", "\x00", "a1\x1fb23456", "\ud800", b"x", np.nan, pd.NaT, pd.Timestamp("2026-01-05", tz="UTC"), [1], True,
+        "合计", "总计: 3 笔", "a1\x1fb23456",
+        "1.2E+15", "\x00", "\ud800", b"x", np.nan, pd.NaT, pd.Timestamp("2026-01-05", tz="UTC"), [1], True,
         float("inf"), "电商",
     ]),
     st.floats(),
