@@ -20,7 +20,7 @@ from cardrisk.policy.choose import BIND, lot
 from cardrisk.risk import RiskModel
 from cardrisk.risk.explain import Language
 from cardrisk.scoring.given import Given
-from cardrisk.scoring.result import Score
+from cardrisk.scoring.result import Score, scored
 from cardrisk.scoring.verdict import LOSS, P_FAIL, PRICE, Bench, inputs_of, verdict
 from cardrisk.scoring.why import Why
 
@@ -75,7 +75,7 @@ class Judge:
         action, propensity = ACTIONS[place], 1.0
         if action in STOPPED:
             action, propensity = self._explored(card, action, given)
-        score = Score(
+        score = scored(
             card["submission_id"],
             values[P_FAIL],
             dict(zip(CAUSES, values[1:LOSS], strict=True)),
@@ -83,8 +83,6 @@ class Judge:
             action,
             values[LOSS],
             propensity,
-            (),
-            None,
             self._version,
         )
         if self._reasons == "all" or (self._reasons == "stopped" and action != _ACCEPT):

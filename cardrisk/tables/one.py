@@ -19,7 +19,7 @@ from cardrisk.tables.cells import Fault, safely
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract
 from cardrisk.tables.headers import Headers, match_headers
 from cardrisk.tables.instants import DAY_US, EPOCH
-from cardrisk.tables.quick import One, Shape, read, shape_of
+from cardrisk.tables.quick import One, Shape, Straight, read, read_straight, shape_of, straight_of
 from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
 from cardrisk.tables.times import zone_of
 
@@ -87,6 +87,7 @@ class _Plan:
     readers: tuple[tuple[str, One], ...]
     required: tuple[str, ...]
     entities: tuple[str, ...]
+    straight: Straight
     shapes: dict[tuple[str, ...], Shape] = field(default_factory=dict)
     """By the names that a card has."""
 
@@ -94,7 +95,7 @@ class _Plan:
 @cache
 def _plan(contract: Contract) -> _Plan:
     readers = tuple((column.name, column.reader.one) for column in contract.columns)
-    return _Plan(contract.columns, readers, contract.required, contract.entities)
+    return _Plan(contract.columns, readers, contract.required, contract.entities, straight_of(contract.columns))
 
 
 _SHAPES: Final = 1_024
@@ -109,10 +110,8 @@ def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | 
 
 def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str, Any] | None:
     """Read a card under canonical names that breaks no rule; None for any other, which `_judged` reads again."""
-    names = tuple(given)
-    shape = plan.shapes.get(names) or _shape_of(names, plan)
     try:
-        checked = None if shape is None else read(given, shape, zone)
+        checked = read_straight(given, plan.straight) or _read_by_shape(given, plan, zone)
     except Exception:
         return None
     if checked is None:
@@ -124,6 +123,12 @@ def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str,
         if checked.get(name) is not None:
             return checked
     return None if plan.entities else checked
+
+
+def _read_by_shape(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str, Any] | None:
+    names = tuple(given)
+    shape = plan.shapes.get(names) or _shape_of(names, plan)
+    return None if shape is None else read(given, shape, zone)
 
 
 def _shape_of(names: tuple[str, ...], plan: _Plan) -> Shape | None:

@@ -21,17 +21,78 @@ One: TypeAlias = Callable[[object, tzinfo | None], Any]
 
 _FIRST_YEAR: Final = EARLIEST.year
 _YEAR_AFTER: Final = LATEST.year
-_BETWEEN: Final = "\x1f"
-"""Stands between texts that are looked at together; a plain text does not hold it."""
-_SHORT: Final = 128
-_PLAIN: Final = rf"[0-9A-Za-z](?:[0-9A-Za-z_:-]{{5,{_SHORT - 1}}}|[0-9A-Za-z]?|\d{{0,2}}(?:\.\d{{1,3}}){{3}})"
-"""What most names, regions and addresses are: `is_plain` holds for each of them, and they are short."""
-_surely_plain: Final = re.compile(rf"{_PLAIN}(?:{_BETWEEN}{_PLAIN})*", re.ASCII).fullmatch
-"""Holds for such texts with `_BETWEEN` between them."""
+_surely_plain: Final = re.compile(
+    r"[0-9A-Za-z](?:[0-9A-Za-z_:-]{5,}|[0-9A-Za-z]?|\d{0,2}(?:\.\d{1,3}){3})", re.ASCII
+).fullmatch
+"""What most names, regions and addresses are: `is_plain` holds for each of them."""
+_EXACT: Final = 2**53
 _clock: Final = re.compile(
     r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
 ).fullmatch
 """How software writes a time with its zone."""
+
+
+TEXT, WORD, TIME, MONEY, NUMBER = range(5)
+Straight: TypeAlias = Mapping[str, tuple[int, int, Any, Any]]
+"""By column: its place in the contract, how it is read, and what that needs."""
+
+
+def straight_of(columns: Sequence[Column]) -> Straight:
+    """Lay out columns for `read_straight`; those that have no quick way are left out."""
+    found: dict[str, tuple[int, int, Any, Any]] = {}
+    for place, column in enumerate(columns):
+        reader = column.reader
+        if isinstance(reader, Text):
+            found[column.name] = (
+                place,
+                *((WORD, reader.words.get, None) if reader.words else (TEXT, reader.longest, None)),
+            )
+        elif isinstance(reader, Choice):
+            found[column.name] = place, WORD, {value: value for value in reader.exact}.get, None
+        elif isinstance(reader, Time):
+            found[column.name] = place, TIME, None, None
+        elif isinstance(reader, Money):
+            found[column.name] = place, MONEY, 0.0, reader.most
+        elif isinstance(reader, Number):
+            found[column.name] = place, NUMBER, reader.low, reader.high
+    return found
+
+
+def read_straight(card: dict[str, Any], columns: Straight) -> dict[str, Any] | None:
+    """Read a card whose columns stand in contract order and whose cells are all what their columns want.
+
+    Cards of a service may lack any of thirty columns: what is laid out by column is one for all of them, and more of
+    it is at hand than of what is laid out by shape.
+
+    Returns
+    -------
+    dict or None
+        As `read` gives it; None for a card that is not so.
+    """
+    checked = dict(card)
+    before = -1
+    for name, value in card.items():
+        column = columns.get(name)
+        if column is None:
+            return None
+        place, how, low, high = column
+        if place <= before:
+            return None
+        before = place
+        if how == TEXT:
+            if type(value) is not str or len(value) > low:
+                return None
+            if not (value.isalnum() and value.isascii() and not 2 < len(value) < 6) and not _surely_plain(value):
+                return None  # no word for null is alphanumeric and of another length
+            continue
+        if how == WORD:
+            found = low(value) if type(value) is str else None
+        else:
+            found = _quick_time(value) if how == TIME else _quick_amount(value, how, low, high)
+        if found is None:
+            return None
+        checked[name] = found
+    return checked
 
 
 class Shape(NamedTuple):
@@ -120,11 +181,11 @@ def read(card: Mapping[str, Any], shape: Shape, zone: tzinfo | None) -> dict[str
 
 def _read_texts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None:
     """Read texts and words in place; add to ``odd`` the names of those that have to be looked at."""
-    if not _all_plain(checked, shape):
-        for name in shape.texts:
-            value = checked[name]
-            if type(value) is not str or len(value) > shape.longest or not is_plain(value):
-                odd.append(name)
+    longest = shape.longest
+    for name in shape.texts:
+        value = checked[name]
+        if type(value) is not str or len(value) > longest or not (_surely_plain(value) or is_plain(value)):
+            odd.append(name)
     for name, known in shape.words:
         value = checked[name]
         found = known(value) if type(value) is str else None
@@ -134,41 +195,40 @@ def _read_texts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None:
             checked[name] = found
 
 
-def _all_plain(checked: dict[str, Any], shape: Shape) -> bool:
-    """Whether every text needs no reading: one look at all of them takes half as long as one at each."""
-    names = shape.texts
-    try:
-        joined = _BETWEEN.join([checked[name] for name in names])
-    except TypeError:  # one of them is no text
-        return False
-    if shape.longest < _SHORT or joined.count(_BETWEEN) >= len(names):  # one of them holds what stands between them
-        return False
-    return _surely_plain(joined) is not None
+def _quick_amount(value: Any, how: int, low: float, high: float) -> float | None:
+    """Read a number in its range, money to the cent; None for anything else."""
+    if type(value) is int and -_EXACT < value < _EXACT:
+        value = float(value)
+    if type(value) is not float or not low <= value <= high:
+        return None
+    return round(value * 100.0) / 100.0 if how == MONEY else value
+
+
+def _quick_time(value: Any) -> datetime | None:
+    """Read a time as software writes it; None for any other."""
+    if type(value) is str and _clock(value):
+        value = datetime.fromisoformat(value).astimezone(UTC)
+    if type(value) is not datetime:
+        return None
+    found = value if value.tzinfo is UTC else named_utc(value)
+    return found if found.tzinfo is UTC and _FIRST_YEAR <= found.year < _YEAR_AFTER else None
 
 
 def _read_amounts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None:
     """Read times, money and numbers, as `_read_texts`."""
     for name in shape.times:
-        value = checked[name]
-        if type(value) is str and _clock(value):
-            value = datetime.fromisoformat(value).astimezone(UTC)
-        if type(value) is datetime:
-            value = named_utc(value)
-            if value.tzinfo is UTC and _FIRST_YEAR <= value.year < _YEAR_AFTER:
-                checked[name] = value
-                continue
-        odd.append(name)
+        found = _quick_time(checked[name])
+        if found is None:
+            odd.append(name)
+        else:
+            checked[name] = found
     for name, high in shape.money:
         value = checked[name]
-        if type(value) is int and 0 <= value <= high:
-            value = float(value)
         if type(value) is float and 0.0 <= value <= high:
             checked[name] = round(value * 100.0) / 100.0
         else:
             odd.append(name)
     for name, low, high in shape.numbers:
         value = checked[name]
-        if type(value) is int and low <= value <= high:
-            checked[name] = float(value)
-        elif type(value) is not float or not low <= value <= high:
+        if type(value) is not float or not low <= value <= high:
             odd.append(name)
