@@ -120,8 +120,8 @@ def _room(name: str) -> str:
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files if file.exists())).hexdigest()
 
 
-def _pointer_to(kind: Any) -> Any:
-    """Return a function for compiled code: the pointer that an address stands for."""
+def pointer_to(kind: Any) -> Any:
+    """Return a function for compiled code: the pointer to numbers of a kind that an address stands for."""
 
     @intrinsic
     def pointer(context: Any, address: Any) -> Any:
@@ -133,7 +133,7 @@ def _pointer_to(kind: Any) -> Any:
     return pointer
 
 
-_whole, _real = _pointer_to(types.int64), _pointer_to(types.float64)
+_whole = pointer_to(types.int64)
 
 
 @compiled
@@ -150,11 +150,4 @@ def whole_table_at(address: int, rows: int, width: int) -> NDArray[np.int64]:
 def whole_vector_at(address: int, size: int) -> NDArray[np.int64]:
     """Return the int64 array (size,) at an address; as :func:`whole_table_at`."""
     found: NDArray[np.int64] = carray(_whole(address), size)
-    return found
-
-
-@compiled
-def real_vector_at(address: int, size: int) -> NDArray[np.float64]:
-    """Return the float64 array (size,) at an address; as :func:`whole_table_at`."""
-    found: NDArray[np.float64] = carray(_real(address), size)
     return found

@@ -87,7 +87,8 @@ class History(LiveHistory):
                 self._take_in((), stored)
                 return False
             for entry, card in zip(stored, draft.ticket.cards, strict=True):
-                self._take_card(entry, card, reads=False)
+                self.seen = entry.number
+                self._take_card(entry.moment, card, reads=False)
             return True
 
     def admit(self, cards: Sequence[Card], moment: int) -> list[tuple[Row, int]]:

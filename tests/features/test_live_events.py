@@ -302,7 +302,7 @@ def test_loading_in_bulk_leaves_the_same_bits_as_one_by_one(seed, monkeypatch):
     for entry in entries_of(submissions, outcomes):
         slow.store.extend([entry])
         slow.refresh()
-    monkeypatch.setattr("cardrisk.features.live.history.CHUNK", int(rng.integers(2, 400)))
+    monkeypatch.setattr("cardrisk.features.live.following.CHUNK", int(rng.integers(2, 400)))
     backfill(fast, submissions, outcomes)
     assert (slow.now, slow.seen, slow.state.by_id) == (fast.now, fast.seen, fast.state.by_id)
     for card in submissions.to_dict("records")[::5]:

@@ -11,16 +11,16 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I64
 from cardrisk.features.live import book as at_
-from cardrisk.features.live.book import vector
+from cardrisk.features.live.book import FIELDS, ROWS, WIDTH, Cells, beyond, cells
 from cardrisk.features.live.layout import (
     ANSWER_HEAD,
     ANSWER_LAST,
-    ANSWER_WEIGHTS,
+    ANSWER_SLOTS,
     CARD_HEAD,
     CARD_LAST,
-    CARD_WEIGHTS,
+    CARD_SLOTS,
+    N_KEYS,
 )
 
 LINE: Final = 8
@@ -51,28 +51,29 @@ _fetch = _fetching()
 
 
 @compiled
-def fetch(book: I64, page: int, first: int, count: int) -> None:
+def fetch(book: Cells, page: int, first: int, count: int) -> None:
     """Ask for ``count`` whole numbers of a flat table, from the one at ``first`` on."""
     for i in range(first, first + count, LINE):
-        _fetch(book[page, 0] + 8 * i)
+        _fetch(book[FIELDS * page] + 8 * i)
 
 
 @compiled
-def fetch_row(book: I64, page: int, number: int, to: int) -> None:
+def fetch_row(book: Cells, page: int, number: int, to: int) -> None:
     """Ask for the head of an event's row and for its field ``to``; -1 is no event."""
     if number >= 0:
-        first = (number & (book[page, 1] - 1)) * book[page, 2]
-        _fetch(book[page, 0] + 8 * first)
-        _fetch(book[page, 0] + 8 * (first + to))
+        first = (number & (book[FIELDS * page + ROWS] - 1)) * book[FIELDS * page + WIDTH]
+        _fetch(book[FIELDS * page] + 8 * first)
+        _fetch(book[FIELDS * page] + 8 * (first + to))
 
 
 @compiled
-def fetch_events(book: I64, slots: I64) -> None:
+def fetch_events(book: Cells, slots: Cells) -> None:
     """Ask for the events that entities' slots are to count next, and for those that the next ones are chained to."""
-    m, sizes = vector(book, at_.M), vector(book, at_.SIZES)
-    for at in slots:
-        if at >= 0:
-            fetch_row(book, at_.CARDS, m[at + CARD_HEAD], sizes[CARD_WEIGHTS])
-            fetch_row(book, at_.CARDS, m[at + CARD_LAST], sizes[CARD_WEIGHTS])
-            fetch_row(book, at_.ANSWERS, m[at + ANSWER_HEAD], sizes[ANSWER_WEIGHTS])
-            fetch_row(book, at_.ANSWERS, m[at + ANSWER_LAST], sizes[ANSWER_WEIGHTS])
+    m, sizes = cells(book, at_.M), cells(book, at_.SIZES)
+    for key in range(sizes[N_KEYS]):
+        if slots[key] >= 0:
+            slot = beyond(m, slots[key])
+            fetch_row(book, at_.CARDS, slot[CARD_HEAD], sizes[CARD_SLOTS] - 1)
+            fetch_row(book, at_.CARDS, slot[CARD_LAST], sizes[CARD_SLOTS] - 1)
+            fetch_row(book, at_.ANSWERS, slot[ANSWER_HEAD], sizes[ANSWER_SLOTS] - 1)
+            fetch_row(book, at_.ANSWERS, slot[ANSWER_LAST], sizes[ANSWER_SLOTS] - 1)

@@ -45,8 +45,8 @@ def take_in(state: LiveState, orphans: Orphans, reader: Reader, entries: Sequenc
     except (InputError, TypeError, ValueError, OverflowError, AttributeError):
         cards = _one_by_one(plan.rows, plan.times, reader, handed, coding)
     answers = np.zeros((len(plan.answers), A_CODES + len(handed.said_columns)), np.int64)
-    for out, (number, moment, said) in zip(answers, plan.answers, strict=True):
-        out[:] = (number, moment, said.said, said.grade, said.cause, *coding.of(said.values))
+    for out, (number, moment, (_, told, grade, cause, values)) in zip(answers, plan.answers, strict=True):
+        out[:] = (number, moment, told, grade, cause, *coding.of(values))
     state.run(np.array(plan.order, np.int64), cards, answers, plan.names, entries[-1].moment)
 
 
@@ -89,9 +89,9 @@ class _Plan:
 
     def answer(self, answer: Answer, handed: int) -> None:
         """Note an answer, or let it wait for its card."""
-        if answer.name is None:
+        if answer[0] is None:
             return
-        number = self._of(answer.name, handed)
+        number = self._of(answer[0], handed)
         if number is None:
             self._orphans.add(handed, answer)
         else:
@@ -118,8 +118,8 @@ def _matrix(rows: Sequence[Row], times: Sequence[int], handed: Handed, coding: C
 def _one_by_one(rows: Sequence[Row], times: Sequence[int], reader: Reader, handed: Handed, coding: Coding) -> I64:
     out = np.empty((len(rows), 1 + len(handed.columns) + len(handed.numbers)), np.int64)
     for place, (row, t) in enumerate(zip(rows, times, strict=True)):
-        card = reader.stored_card(row)
-        out[place] = (t, *coding.of(card.values), *card.numbers)
+        _, found, numbers = reader.stored_card(row)
+        out[place] = (t, *coding.of(found), *numbers)
     return out
 
 

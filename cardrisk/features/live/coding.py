@@ -52,11 +52,13 @@ class Coding:
 
     def _with_new(self, codes: list[int | None], values: Sequence[Any]) -> list[int]:
         """Return the codes of values of which some have none yet; one may come twice."""
-        known, new = self.codes, self._new
-        return [
-            (known[value] if value in known else new(value)) if code is None else code
-            for code, value in zip(codes, values, strict=True)
-        ]
+        found = cast("list[int]", codes)
+        for place, code in enumerate(codes):
+            if code is None:
+                value = values[place]
+                again = self.codes.get(value)
+                found[place] = self._new(value) if again is None else again
+        return found
 
     def _new(self, value: Any) -> int:
         if self._free:

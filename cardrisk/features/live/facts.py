@@ -16,6 +16,7 @@ from cardrisk._compiled import compiled
 from cardrisk.features import rings
 from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.declare import Key
+from cardrisk.features.live.book import Cells, beyond
 from cardrisk.features.live.values import SCALED, TIMES
 
 # what a weight or a fact is, by its first field; the others name codes or numbers of the row
@@ -136,10 +137,11 @@ def _table(rows: list[list[int]]) -> I64:
 
 
 @compiled
-def add_weights(row: I64, numbers: I64, again: int, weights: I64, to: int) -> None:
+def add_weights(row: Cells, numbers: Cells, again: int, weights: Cells, n: int) -> None:
     """Write what a card adds to every channel; 0 where its number is unknown, and for gaps, which follow later."""
-    for c in range(weights.shape[0]):
-        op, i = weights[c, 0], weights[c, 1]
+    for c in range(n):
+        how = beyond(weights, c * FIELDS)
+        op, i = how[0], how[1]
         found = 0
         if op == ONE:
             found = 1
@@ -148,34 +150,34 @@ def add_weights(row: I64, numbers: I64, again: int, weights: I64, to: int) -> No
         elif op == HAS:
             found = int(numbers[i] != NULL)
         elif op == PRICE:
-            found = numbers[i] if numbers[weights[c, 2]] != NULL and numbers[weights[c, 3]] > 0 else 0
+            found = numbers[i] if numbers[how[2]] != NULL and numbers[how[3]] > 0 else 0
         elif op == AGAIN:
             found = max(again, 0)
         elif op == HAS_AGAIN:
             found = int(again != NULL)
-        row[to + c] = found
+        row[c] = found
 
 
 @compiled
-def add_said(row: I64, grade: int, cause: int, codes: I64, weights: I64, to: int) -> None:
+def add_said(row: Cells, grade: int, cause: int, codes: Cells, weights: Cells, n: int) -> None:
     """Write what an answer adds to every channel."""
-    for c in range(weights.shape[0]):
-        op, i = weights[c, 0], weights[c, 1]
+    for c in range(n):
+        op, i = weights[c * FIELDS], weights[c * FIELDS + 1]
         if op == IS_KNOWN:
-            row[to + c] = int(grade >= 1)
+            row[c] = int(grade >= 1)
         elif op == IS_FAILED:
-            row[to + c] = int(grade >= 2)
+            row[c] = int(grade >= 2)
         elif op == HAS_CAUSE:
-            row[to + c] = int(grade >= 2 and cause == i)
+            row[c] = int(grade >= 2 and cause == i)
         else:
-            row[to + c] = int(grade >= 2 and codes[i] >= 0)
+            row[c] = int(grade >= 2 and codes[i] >= 0)
 
 
 @compiled
-def add_facts(raw: I64, codes: I64, numbers: I64, t: int, again: int, ring: I64, facts: I64) -> None:
+def add_facts(raw: Cells, codes: Cells, numbers: Cells, t: int, again: int, ring: Cells, facts: Cells, n: int) -> None:
     """Write the facts of a card that was handed in alone."""
-    for f in range(facts.shape[0]):
-        op, i = facts[f, 0], facts[f, 1]
+    for f in range(n):
+        op, i = facts[f * FIELDS], facts[f * FIELDS + 1]
         if op == NUMBER:
             raw[f] = numbers[i]
         elif op == MOMENT:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 from cardrisk.errors import InputError
 from cardrisk.features.arrays import NULL
@@ -15,28 +15,15 @@ from cardrisk.features.columns import LARGEST
 from cardrisk.features.events import GRAVITY
 from cardrisk.features.live.facts import Handed
 from cardrisk.features.live.values import SCALED, TIMES, Row, micros, number_of, part_of, plain, scale_of, scaled
-from cardrisk.features.stores.base import new
 
 FAILURE: Final = GRAVITY["partial"]
 """The grade from which an answer is a failure: only failures are told apart by cause and message."""
 
 
-class Card(NamedTuple):
-    """A card: its ``submission_id`` (None: unknown), values to be coded, whole numbers."""
-
-    name: Any
-    values: Sequence[Any]
-    numbers: Sequence[int]
-
-
-class Answer(NamedTuple):
-    """An answer: whose, the moment that it says, how grave it is, which cause (-1: another), values to be coded."""
-
-    name: Any
-    said: int
-    grade: int
-    cause: int
-    values: Sequence[Any]
+Card: TypeAlias = tuple[Any, list[Any], list[int]]
+"""A card: its ``submission_id`` (None: unknown), values to be coded, whole numbers."""
+Answer: TypeAlias = tuple[Any, int, int, int, Sequence[Any]]
+"""An answer: whose, the moment that it says, how grave it is, which cause (-1: another), values to be coded."""
 
 
 class Reader:
@@ -89,7 +76,7 @@ class Reader:
                 numbers += [number(card) for number in self._others]
             if self._times:
                 values += self._read_moments(card, numbers)
-            return new(Card, (name, values, numbers))
+            return name, values, numbers
         except (TypeError, ValueError, OverflowError, AttributeError) as reason:
             raise self._told(card) from reason
 
@@ -111,10 +98,10 @@ class Reader:
                 grade = GRAVITY.get(plain(status) or "unknown", 0)
             said = micros(answer.get("answered_at"))
             if grade < FAILURE:
-                return new(Answer, (name, said, grade, -1, self._unknown))
+                return name, said, grade, -1, self._unknown
             values = [part_of(answer.get(column)) for column in self._said]
             cause = self._causes.get(plain(answer.get("cause")), -1) if self._causes else -1
-            return new(Answer, (name, said, grade, cause, values))
+            return name, said, grade, cause, values
         except (TypeError, ValueError, OverflowError, AttributeError) as reason:
             raise self._told(answer) from reason
 

@@ -8,35 +8,32 @@ the store: whoever is first writes for everybody who waits.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from threading import RLock
-from types import TracebackType
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from cardrisk._later import pd
 from cardrisk.errors import InputError, MissingColumnError
 from cardrisk.features.arrays import DAY, F64, NULL
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import FeatureSet
-from cardrisk.features.live.bulk import CHUNK, take_in
+from cardrisk.features.live.bulk import CHUNK
 from cardrisk.features.live.context import together
-from cardrisk.features.live.handing import Answer, Card, Reader
-from cardrisk.features.live.layout import layout_of
+from cardrisk.features.live.following import Following
+from cardrisk.features.live.handing import Card
 from cardrisk.features.live.orphans import Orphans
 from cardrisk.features.live.state import ALONE, LiveState
 from cardrisk.features.live.ticket import NOTHING, WAITING, Ticket, matched, same
 from cardrisk.features.live.values import Row, known_at, micros, plain, too_far
 from cardrisk.features.plan import plan_of
-from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, Store, new, open_store
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, Store, new
+from cardrisk.features.stores.memory import MemoryStore
 
 AHEAD: Final = DAY
 """How far ahead of the machine's clock an event may lie, in microseconds, unless said otherwise."""
 
 
-class LiveHistory:
+class LiveHistory(Following):
     """What is known now, one event at a time; safe to share between threads.
 
     Parameters
@@ -54,34 +51,12 @@ class LiveHistory:
     def __init__(
         self, features: FeatureSet = FEATURES, store: str | Store = "memory://", *, ahead: int | None = AHEAD
     ) -> None:
-        self.features_set = features
-        self.layout = layout_of(features)
-        self.store = open_store(store) if isinstance(store, str) else store
+        super().__init__(features, store)
         self.ahead = ahead
-        self.reader = Reader(self.layout.handed)
-        self._lock = RLock()
         self._waiting: list[Ticket] = []
         self._handed = plan_of(features).handed
         self._names = [feature.name for feature in self.layout.features]
-        self._begin()
-
-    def _begin(self) -> None:
-        """Build everything from the journal."""
-        self.state, self.orphans = LiveState(self.layout), Orphans()
-        self.now, self.seen = NULL, 0
-        entries = self.store.since(0)
-        while chunk := list(islice(entries, CHUNK)):
-            self._apply_all(chunk)
-
-    def refresh(self) -> None:
-        """Take in what other processes wrote to the same store."""
-        with self._lock:
-            entries = self.store.since(self.seen)
-            while chunk := list(islice(entries, CHUNK)):
-                if self.seen and any(entry.kind == AGAIN for entry in chunk):
-                    self._begin()
-                    return
-                self._apply_all(chunk)
+        self._add = self.store.add if isinstance(self.store, MemoryStore) else self._append
 
     def observe(self, card: Row, at: object = None) -> int:
         """Let a submission become history.
@@ -108,17 +83,16 @@ class LiveHistory:
         StoreError
             It could not be stored.
         """
-        entry, ready = self._card(card, at)
-        found = self._at_once(entry, ready, reads=False)
-        return (found or self._submit(Ticket.of_cards([(entry, ready)], reads=False)).found[0])[1]
+        moment, ready = self._card(card, at)
+        return self._let_in(card, moment, ready, reads=False)[1]
 
-    def _card(self, card: Row, at: object) -> tuple[Entry, Card]:
+    def _card(self, card: Row, at: object) -> tuple[int, Card]:
         moment = known_at(card) if at is None else micros(at)
         if moment == NULL:
             raise MissingColumnError("expected 'submitted_at' or a moment to observe a card at, got neither")
-        if self.too_early(moment):
+        if self.ahead is not None and self.too_early(moment):
             raise too_far(moment, self.ahead)
-        return new(Entry, (moment, CARD, card, 0)), self.reader.card(card)
+        return moment, self.reader.card(card)
 
     def too_early(self, moment: int) -> bool:
         """Whether an event of a moment (microseconds) lies further ahead of this machine's clock than is allowed."""
@@ -132,18 +106,30 @@ class LiveHistory:
         90 days. Raises as :meth:`observe` does.
         """
         answer = self.reader.answer(outcome)
-        moment = answer.said
-        for other in (outcome.get("received_at"), at):
-            if other is not None and (told := micros(other)) > moment:
-                moment = told
+        moment = answer[1]
+        received = outcome.get("received_at")
+        if received is not None:
+            moment = max(moment, micros(received))
+        if at is not None:
+            moment = max(moment, micros(at))
         if moment == NULL:
             raise MissingColumnError("expected 'answered_at' or a moment at which the answer came, got neither")
-        if self.too_early(moment):
+        if self.ahead is not None and self.too_early(moment):
             raise too_far(moment, self.ahead)
-        entry = new(Entry, (moment, ANSWER, outcome, 0))
-        if not self._answer_at_once(entry, answer):
-            self._submit(Ticket.of_answer(entry, answer))
-        return self.now
+        if self._waiting or not self._lock.acquire(False):
+            self._submit(Ticket.of_answer(new(Entry, (moment, ANSWER, outcome, 0)), answer))
+            return self.now
+        try:
+            if not self._stands(answer):
+                stored = self._add(moment, ANSWER, outcome, self.seen)
+                if isinstance(stored, int):
+                    self.seen += 1
+                    self._take_answer(stored, answer)
+                else:
+                    self._take_in([Ticket.of_answer(new(Entry, (moment, ANSWER, outcome, 0)), answer)], stored)
+            return self.now
+        finally:
+            self._lock.release()
 
     def row(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> F64:
         """Return the number features in declared order as float64, shape (features,); nothing is written.
@@ -175,9 +161,8 @@ class LiveHistory:
             whatever other processes write at the same time. Where the ``submission_id`` was handed over before, the
             row is as of now; :meth:`moment_of` tells another moment then.
         """
-        entry, ready = self._card(card, at)
-        found = self._at_once(entry, ready, reads=True)
-        return found or self._submit(Ticket.of_cards([(entry, ready)], reads=True)).found[0]
+        moment, ready = self._card(card, at)
+        return self._let_in(card, moment, ready, reads=True)
 
     def take_together(self, cards: Sequence[Row], at: object) -> list[tuple[F64, int]]:
         """Read cards of one moment and let all of them become history, in one step no other writer can come between.
@@ -203,7 +188,11 @@ class LiveHistory:
 
     def _asking(self, cards: Sequence[Row], at: object) -> Ticket:
         """Make the ticket of cards of one moment, each with the facts of those handed in with it."""
-        ticket = Ticket.of_cards([self._card(card, at) for card in cards], reads=True)
+        found = [(card, *self._card(card, at)) for card in cards]
+        ticket = Ticket.of_cards([(new(Entry, (t, CARD, card, 0)), ready) for card, t, ready in found], reads=True)
+        if len(cards) == 1:
+            ticket.over = (ALONE,)
+            return ticket
         names = [plain(card.get("batch_id")) for card in cards]
         facts = {
             name: self._over([card for other, card in zip(names, ticket.cards, strict=True) if other == name])
@@ -213,37 +202,31 @@ class LiveHistory:
         ticket.over = [facts.get(name, ALONE) for name in names]
         return ticket
 
-    def _at_once(self, entry: Entry, card: Card, reads: bool) -> tuple[F64, int] | None:
-        """Write a card and take it in, without a ticket; None where somebody else writes or waits just now."""
-        if self._waiting or not self._lock.acquire(blocking=False):
-            return None
+    def _let_in(self, card: Row, moment: int, ready: Card, reads: bool) -> tuple[F64, int]:
+        """Store a card and take it in: at once, without a ticket, where nobody else writes or waits just now."""
+        if self._waiting or not self._lock.acquire(False):
+            entry = new(Entry, (moment, CARD, card, 0))
+            return self._submit(Ticket.of_cards([(entry, ready)], reads)).found[0]
         try:
-            stored = self.store.append(entry, self.seen)
-            if len(stored) == 1 and same(entry, stored[0]):
-                found = self._take_card(stored[0], card, reads)
+            stored = self._add(moment, CARD, card, self.seen)
+            if isinstance(stored, int):
+                self.seen += 1
+                found = self._take_card(stored, ready, reads)
                 if found is not None:
                     return found
                 stored = ()
-            ticket = Ticket.of_cards([(entry, card)], reads)
+            ticket = Ticket.of_cards([(new(Entry, (moment, CARD, card, 0)), ready)], reads)
             self._take_in([ticket], stored)
             return ticket.found[0]
         finally:
             self._lock.release()
 
-    def _answer_at_once(self, entry: Entry, answer: Answer) -> bool:
-        """Do the same with an answer; returns whether it was done."""
-        if self._waiting or not self._lock.acquire(blocking=False):
-            return False
-        try:
-            if not self._stands(answer):
-                stored = self.store.append(entry, self.seen)
-                if len(stored) == 1 and same(entry, stored[0]):
-                    self._take_answer(stored[0], answer)
-                else:
-                    self._take_in([Ticket.of_answer(entry, answer)], stored)
-            return True
-        finally:
-            self._lock.release()
+    def _append(self, moment: int, kind: str, row: Row, seen: int) -> int | Sequence[Entry]:
+        """Do with any store what a :class:`~cardrisk.features.stores.memory.MemoryStore` does itself."""
+        entry = new(Entry, (moment, kind, row, 0))
+        stored = self.store.append(entry, seen)
+        alone = len(stored) == 1 and stored[0].number == seen + 1 and same(entry, stored[0])
+        return stored[0].moment if alone else stored
 
     def _submit(self, ticket: Ticket) -> Ticket:
         """Have a ticket written by whoever holds the lock next, with all others that wait."""
@@ -275,11 +258,6 @@ class LiveHistory:
             for ticket in tickets:
                 ticket.error = reason
 
-    def _stands(self, answer: Answer) -> bool:
-        """Whether an answer is the one that stands already."""
-        number = self.state.by_id.get(answer.name)
-        return number is not None and self.state.stands(number) == (answer.grade, answer.said)
-
     def _take_in(self, tickets: Sequence[Ticket], stored: Sequence[Entry]) -> None:
         """Take in what was stored after the last event known here, and read for the tickets that ask."""
         if any(entry.kind == AGAIN for entry in stored):  # what was stored changed: begin anew, up to the same place
@@ -292,36 +270,17 @@ class LiveHistory:
             self._apply_all(stored[first : min(first + CHUNK, foreign)])
         for i in range(foreign, len(stored)):
             ticket, place = own.get(i, (None, 0))
+            self.seen = stored[i].number
             if ticket is None:
                 self.follow(stored[i])
             elif ticket.answer is not None:
-                self._take_answer(stored[i], ticket.answer)
+                self._take_answer(stored[i].moment, ticket.answer)
             else:
                 over = ticket.over[place] if ticket.over else ALONE
-                found = self._take_card(stored[i], ticket.cards[place], ticket.reads, over)
+                found = self._take_card(stored[i].moment, ticket.cards[place], ticket.reads, over)
                 ticket.found[place] = found or WAITING
         for ticket in tickets:
             self._complete(ticket)
-
-    def _take_card(self, entry: Entry, card: Card, reads: bool, over: Any = ALONE) -> tuple[F64, int] | None:
-        """Take in a stored card, read just before where asked; None where it is history already."""
-        moment, _, _, self.seen = entry
-        if moment > self.now:
-            self.now = moment
-        t, state, name = self.now, self.state, card.name
-        if name is not None and state.knows(name, t):
-            return None
-        row = state.take(card, t, over) if reads else state.push(card, t)
-        if self.orphans.waiting:
-            self._adopt(name)
-        return row, t
-
-    def _take_answer(self, entry: Entry, answer: Answer) -> None:
-        """Take in a stored answer."""
-        moment, _, _, self.seen = entry
-        if moment > self.now:
-            self.now = moment
-        self._answered(answer, moment)
 
     def _complete(self, ticket: Ticket) -> None:
         """Answer for cards that had been handed over before."""
@@ -332,52 +291,8 @@ class LiveHistory:
             if ticket.reads:
                 ticket.found[place] = self.state.read(card, t, ticket.over[place] if ticket.over else ALONE), t
             else:
-                first = self.moment_of(card.name)
+                first = self.moment_of(card[0])
                 ticket.found[place] = NOTHING, self.now if first is None else first
-
-    def _apply_all(self, entries: Sequence[Entry]) -> None:
-        """Take stored events in; the same events in the same order give the same state everywhere."""
-        if len(entries) == 1:
-            self.follow(entries[0])
-        elif entries:
-            take_in(self.state, self.orphans, self.reader, [entry for entry in entries if entry.kind != AGAIN])
-            self.now, self.seen = max(self.now, entries[-1].moment), entries[-1].number
-
-    def follow(self, entry: Entry) -> None:
-        """Take in an event of a journal, in its order; nothing is stored."""
-        with self._lock:
-            self.now, self.seen = max(self.now, entry.moment), entry.number
-            if entry.kind == CARD:
-                card = self.reader.stored_card(entry.row)
-                if card.name is None or not self.state.knows(card.name, self.now):
-                    self.state.push(card, self.now)
-                    self._adopt(card.name)
-            elif entry.kind != AGAIN:
-                self._answered(self.reader.stored_answer(entry.row), entry.moment)
-
-    def _answered(self, answer: Answer, handed: int) -> None:
-        name, state = answer.name, self.state
-        if name is None:
-            return
-        if state.knows(name, handed):
-            state.answer(state.by_id[name], answer, handed)
-        else:
-            self.orphans.add(handed, answer)
-
-    def _adopt(self, name: Any) -> None:
-        """Let a card that has come have the answers that waited for it."""
-        for handed, answer in self.orphans.take(name):
-            self.state.answer(self.state.by_id[name], answer, handed)
-
-    def knows(self, submission_id: str) -> bool:
-        """Whether a card of this ``submission_id`` is history."""
-        return submission_id in self.state.by_id
-
-    def moment_of(self, submission_id: str) -> int | None:
-        """Return the moment from which a card counts, in microseconds; None where it is not history."""
-        with self._lock:
-            number = self.state.by_id.get(submission_id)
-            return None if number is None else self.state.time_of(number)
 
     def features(self, card: Row, at: object = None, together: Sequence[Row] = ()) -> dict[str, Any]:
         """Return every feature by name in declared order: floats (NaN: null) and texts (None: null)."""
@@ -388,63 +303,3 @@ class LiveHistory:
                 value = float("nan") if value is None else float(np.float32(value))
             found[feature.name] = value
         return {name: found[name] for name in self.features_set.names}
-
-    def extend(self, entries: Iterable[Entry]) -> None:
-        """Store many events and take them in, at batch speed; they must come in the order of their moments."""
-        left: Iterator[Entry] = iter(entries)
-        while chunk := list(islice(left, CHUNK)):
-            with self._lock:
-                self.store.extend(chunk)
-                self.refresh()
-
-    def forget(self, column: str, value: str) -> int:
-        """Remove every card with ``value`` in ``column`` and its answers; history is built anew without them.
-
-        Other processes on the same store build theirs anew at their next write or :meth:`refresh`.
-
-        Returns
-        -------
-        int
-            How many events were removed.
-        """
-        with self._lock:
-            gone = self.store.forget(column, value)
-            self._begin()
-            return gone
-
-    def rekey(self, translation: Mapping[str, str]) -> int:
-        """Take history to the next token key; see :mod:`cardrisk.codes.rotation`.
-
-        Parameters
-        ----------
-        translation
-            Tokens under the current key to tokens under the next, as :func:`cardrisk.codes.translation` gives them;
-            what the journal's own ``..._next`` columns say is added.
-
-        Returns
-        -------
-        int
-            How many events changed. Other processes follow at their next write or :meth:`refresh`.
-        """
-        with self._lock:
-            changed = self.store.rekey(translation)
-            self._begin()
-            return changed
-
-    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return everything the store holds as (submissions, outcomes): batch over them gives the same bits."""
-        from cardrisk.features.stores.tables import export
-
-        return export(self.store)
-
-    def close(self) -> None:
-        """Release the store."""
-        self.store.close()
-
-    def __enter__(self) -> LiveHistory:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

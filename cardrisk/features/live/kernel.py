@@ -7,7 +7,9 @@ to the moment t, adding what became known before t and taking out what left the 
 from typing import TypeAlias
 
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I64, NEVER, NULL
+from cardrisk.features.arrays import NEVER, NULL
+from cardrisk.features.live import book as at_
+from cardrisk.features.live.book import Cells, beyond, cells, row_of
 from cardrisk.features.live.layout import (
     AFTER,
     ANSWER_HEAD,
@@ -17,6 +19,7 @@ from cardrisk.features.live.layout import (
     ANSWERS,
     BEFORE,
     CARD,
+    CARD_BEFORE,
     CARD_HEAD,
     CARD_HEADER,
     CARD_LAST,
@@ -26,23 +29,24 @@ from cardrisk.features.live.layout import (
     DISTINCT,
     FIRST,
     FROM,
+    KEY_FIELDS,
     KIND,
     LAST,
     LIFE,
     N_DISTINCT,
-    N_KEYS,
     N_PARTS,
     NODES,
     PREVIOUS,
     SLOT_HEADER,
     SPAN,
     STATE,
+    STREAM_FIELDS,
     TIME,
     TO,
     WIDTHS,
 )
 
-Tables: TypeAlias = tuple[I64, I64, I64, I64, I64, I64]
+Tables: TypeAlias = tuple[Cells, Cells, Cells, Cells, Cells, Cells]
 """Key table, streams, spans, channels, sizes and slot sizes of a layout."""
 
 UNKNOWN, UNSEEN = -1, -2
@@ -50,168 +54,179 @@ UNKNOWN, UNSEEN = -1, -2
 
 
 @compiled
-def open_slot(m: I64, at: int, key: int, tables: Tables) -> None:
+def tables_of(book: Cells) -> Tables:
+    """Return the tables that describe keys and streams."""
+    return (
+        cells(book, at_.KEYS),
+        cells(book, at_.STREAMS),
+        cells(book, at_.SPANS),
+        cells(book, at_.CHANNELS),
+        cells(book, at_.SIZES),
+        cells(book, at_.SLOT_SIZE),
+    )
+
+
+@compiled
+def of_key(keys: Cells, key: int, field: int) -> int:
+    """Return what the key table says of a key."""
+    return int(keys[key * KEY_FIELDS + field])
+
+
+@compiled
+def stream_of(streams: Cells, s: int) -> Cells:
+    """Return what the stream table says of a stream."""
+    found: Cells = beyond(streams, s * STREAM_FIELDS)
+    return found
+
+
+@compiled
+def open_slot(slot: Cells, key: int, tables: Tables) -> None:
     """Begin an entity's next life: nothing seen, nothing counted; its key and name stay."""
     keys, streams, _, _, _, slot_size = tables
-    m[at + SLOT_HEADER + keys[key, N_PARTS] : at + slot_size[key]] = 0
-    m[at + LIFE] += 1
-    m[at + FIRST] = NULL
-    m[at + LAST] = NULL
-    m[at + PREVIOUS] = NULL
-    for field in (CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES):
-        m[at + field] = -1
-    for s in range(keys[key, FROM], keys[key, TO]):
-        tails, wide = at + streams[s, STATE], streams[s, WIDTHS]
-        m[tails : tails + wide] = -1
-        m[tails + wide : tails + 2 * wide] = NEVER
+    for i in range(SLOT_HEADER + of_key(keys, key, N_PARTS), slot_size[key]):
+        slot[i] = 0
+    slot[LIFE] += 1
+    slot[FIRST], slot[LAST], slot[PREVIOUS] = NULL, NULL, NULL
+    slot[CARD_HEAD], slot[CARD_LAST], slot[ANSWER_HEAD], slot[ANSWER_LAST], slot[NODES] = -1, -1, -1, -1, -1
+    for s in range(of_key(keys, key, FROM), of_key(keys, key, TO)):
+        stream = stream_of(streams, s)
+        tails, wide = stream[STATE], stream[WIDTHS]
+        for w in range(tails, tails + wide):
+            slot[w] = -1
+            slot[wide + w] = NEVER
 
 
 @compiled
-def advance_cards(m: I64, at: int, key: int, t: int, cards: I64, tables: Tables) -> None:
+def advance_cards(book: Cells, slot: Cells, key: int, t: int, tables: Tables) -> None:
     """Bring a slot's sums over submissions up to ``t``."""
-    keys, streams, spans, channels, sizes, _ = tables
-    mask = cards.shape[0] - 1
-    n_keys, n_distinct = sizes[N_KEYS], sizes[N_DISTINCT]
-    to_next, weights = CARD_HEADER + key, sizes[CARD_WEIGHTS]
-    to_before = CARD_HEADER + 3 * n_keys
-    head = m[at + CARD_HEAD]
-    while head >= 0 and cards[head & mask, TIME] < t:
-        row = cards[head & mask]
-        for s in range(keys[key, FROM], keys[key, TO]):
-            if streams[s, KIND] == CARD:
-                _add_card(m, at, s, head, row, weights, streams, channels)
-            elif streams[s, KIND] == DISTINCT:
-                _add_value(m, at, s, head, row[TIME], row[to_before + streams[s, CHANNEL]], streams)
-        head = row[to_next]
-    m[at + CARD_HEAD] = head
-    for s in range(keys[key, FROM], keys[key, TO]):
-        kind = streams[s, KIND]
-        if kind in (CARD, DISTINCT):
-            _drop_cards(m, at, s, head, t, cards, streams, spans, channels, to_next, weights, to_before, n_distinct)
+    keys, streams, _, channels, sizes, _ = tables
+    first, stop, head = of_key(keys, key, FROM), of_key(keys, key, TO), slot[CARD_HEAD]
+    while head >= 0:
+        row = row_of(book, at_.CARDS, head)
+        if row[TIME] >= t:
+            break
+        for s in range(first, stop):
+            stream = stream_of(streams, s)
+            if stream[KIND] == CARD:
+                _add_card(slot, stream, head, row, sizes[CARD_WEIGHTS], channels)
+            elif stream[KIND] == DISTINCT:
+                _add_value(slot, stream, head, row[TIME], row[sizes[CARD_BEFORE] + stream[CHANNEL]])
+        head = row[CARD_HEADER + key]
+    slot[CARD_HEAD] = head
+    for s in range(first, stop):
+        stream = stream_of(streams, s)
+        if stream[KIND] == CARD or stream[KIND] == DISTINCT:
+            _drop_cards(book, slot, stream, key, t, tables)
 
 
 @compiled
-def _add_card(m: I64, at: int, s: int, head: int, row: I64, weights: int, streams: I64, channels: I64) -> None:
+def _add_card(slot: Cells, stream: Cells, head: int, row: Cells, weights: int, channels: Cells) -> None:
     """Add a submission to a stream's sums in every window."""
-    wide, tails, n, c0 = streams[s, WIDTHS], at + streams[s, STATE], streams[s, CHANNELS], streams[s, CHANNEL]
+    wide, n = stream[WIDTHS], stream[CHANNELS]
+    tails, own = beyond(slot, stream[STATE]), beyond(channels, stream[CHANNEL])
+    sums = beyond(tails, 2 * wide)
     for w in range(wide):
-        if m[tails + w] < 0:
-            m[tails + w], m[tails + wide + w] = head, row[TIME]
+        if tails[w] < 0:
+            tails[w], tails[wide + w] = head, row[TIME]
         for c in range(n):
-            m[tails + 2 * wide + w * n + c] += row[weights + channels[c0 + c]]
+            sums[w * n + c] += row[weights + own[c]]
 
 
 @compiled
-def _add_value(m: I64, at: int, s: int, head: int, moment: int, old: int, streams: I64) -> None:
+def _add_value(slot: Cells, stream: Cells, head: int, moment: int, old: int) -> None:
     """Count a value in every window, unless the card that held it before is counted there."""
-    wide, tails = streams[s, WIDTHS], at + streams[s, STATE]
+    wide, tails = stream[WIDTHS], beyond(slot, stream[STATE])
     for w in range(wide):
-        tail = m[tails + w]
+        tail = tails[w]
         if old != UNSEEN and not (0 <= tail <= old):
-            m[tails + 2 * wide + w] += 1
+            tails[2 * wide + w] += 1
         if tail < 0:
-            m[tails + w], m[tails + wide + w] = head, moment
+            tails[w], tails[wide + w] = head, moment
 
 
 @compiled
-def _drop_cards(
-    m: I64,
-    at: int,
-    s: int,
-    head: int,
-    t: int,
-    cards: I64,
-    streams: I64,
-    spans: I64,
-    channels: I64,
-    to_next: int,
-    weights: int,
-    to_before: int,
-    n_distinct: int,
-) -> None:
+def _drop_cards(book: Cells, slot: Cells, stream: Cells, key: int, t: int, tables: Tables) -> None:
     """Take the submissions that left a stream's windows out of its sums."""
-    mask = cards.shape[0] - 1
-    wide, tails, n, c0 = streams[s, WIDTHS], at + streams[s, STATE], streams[s, CHANNELS], streams[s, CHANNEL]
+    _, _, spans, channels, sizes, _ = tables
+    wide, n, head, kind = stream[WIDTHS], stream[CHANNELS], slot[CARD_HEAD], stream[KIND]
+    tails, own = beyond(slot, stream[STATE]), beyond(channels, stream[CHANNEL])
     for w in range(wide):
-        span = spans[streams[s, SPAN] + w]
-        if span == NEVER or m[tails + wide + w] >= t - span:
+        span, moment = spans[stream[SPAN] + w], tails[wide + w]
+        if span == NEVER or moment >= t - span:
             continue
-        k, moment = m[tails + w], m[tails + wide + w]
+        k, sums = tails[w], beyond(tails, 2 * wide + w * n)
+        row = row_of(book, at_.CARDS, k)
         while moment < t - span:
-            row = cards[k & mask]
-            if streams[s, KIND] == CARD:
+            if kind == CARD:
                 for c in range(n):
-                    m[tails + 2 * wide + w * n + c] -= row[weights + channels[c0 + c]]
-            elif row[to_before + c0] != UNSEEN:
-                after = row[to_before + n_distinct + c0]
+                    sums[c] -= row[sizes[CARD_WEIGHTS] + own[c]]
+            elif row[sizes[CARD_BEFORE] + stream[CHANNEL]] != UNSEEN:
+                after = row[sizes[CARD_BEFORE] + sizes[N_DISTINCT] + stream[CHANNEL]]
                 if after < 0 or 0 <= head <= after:
-                    m[tails + 2 * wide + w] -= 1
-            k = -1 if row[to_next] == head else row[to_next]
-            moment = cards[k & mask, TIME] if k >= 0 else NEVER
-        m[tails + w], m[tails + wide + w] = k, moment
+                    tails[2 * wide + w] -= 1
+            k = -1 if row[CARD_HEADER + key] == head else row[CARD_HEADER + key]
+            row = row_of(book, at_.CARDS, k)
+            moment = row[TIME] if k >= 0 else NEVER
+        tails[w], tails[wide + w] = k, moment
 
 
 @compiled
-def advance_answers(m: I64, at: int, key: int, t: int, answers: I64, tables: Tables) -> None:
-    """Bring a slot's sums over answers up to ``t``; tops first (:func:`advance_top`), they share the head."""
-    keys, streams, spans, channels, sizes, _ = tables
-    mask = answers.shape[0] - 1
-    to_next, weights = ANSWER_HEADER + key, sizes[ANSWER_WEIGHTS]
-    head = m[at + ANSWER_HEAD]
-    while head >= 0 and answers[head & mask, TIME] < t:
-        row = answers[head & mask]
-        old = row[BEFORE]
-        for s in range(keys[key, FROM], keys[key, TO]):
-            if streams[s, KIND] != ANSWERS:
-                continue
-            wide, tails, n = streams[s, WIDTHS], at + streams[s, STATE], streams[s, CHANNELS]
-            c0 = streams[s, CHANNEL]
-            for w in range(wide):
-                tail = m[tails + w]
-                replaces = 0 <= tail <= old
-                if tail < 0:
-                    m[tails + w], m[tails + wide + w] = head, row[TIME]
-                for c in range(n):
-                    field = weights + channels[c0 + c]
-                    change = row[field]
-                    if replaces:
-                        change -= answers[old & mask, field]
-                    m[tails + 2 * wide + w * n + c] += change
-        head = row[to_next]
-    m[at + ANSWER_HEAD] = head
-    for s in range(keys[key, FROM], keys[key, TO]):
-        if streams[s, KIND] == ANSWERS:
-            _drop_answers(m, at, s, head, t, answers, streams, spans, channels, to_next, weights)
+def advance_answers(book: Cells, slot: Cells, key: int, t: int, tables: Tables) -> None:
+    """Bring a slot's sums over answers up to ``t``; tops come first (:mod:`.tops`), they share the head."""
+    keys, streams, _, channels, sizes, _ = tables
+    first, stop, head = of_key(keys, key, FROM), of_key(keys, key, TO), slot[ANSWER_HEAD]
+    while head >= 0:
+        row = row_of(book, at_.ANSWERS, head)
+        if row[TIME] >= t:
+            break
+        old = row_of(book, at_.ANSWERS, row[BEFORE])
+        for s in range(first, stop):
+            stream = stream_of(streams, s)
+            if stream[KIND] == ANSWERS:
+                _add_answer(slot, stream, head, row, old, sizes[ANSWER_WEIGHTS], channels)
+        head = row[ANSWER_HEADER + key]
+    slot[ANSWER_HEAD] = head
+    for s in range(first, stop):
+        stream = stream_of(streams, s)
+        if stream[KIND] == ANSWERS:
+            _drop_answers(book, slot, stream, key, t, tables)
 
 
 @compiled
-def _drop_answers(
-    m: I64,
-    at: int,
-    s: int,
-    head: int,
-    t: int,
-    answers: I64,
-    streams: I64,
-    spans: I64,
-    channels: I64,
-    to_next: int,
-    weights: int,
-) -> None:
-    """Take the answers that left a stream's windows, and were not replaced before, out of its sums."""
-    mask = answers.shape[0] - 1
-    wide, tails, n, c0 = streams[s, WIDTHS], at + streams[s, STATE], streams[s, CHANNELS], streams[s, CHANNEL]
+def _add_answer(slot: Cells, stream: Cells, head: int, row: Cells, old: Cells, weights: int, channels: Cells) -> None:
+    """Add an answer to a stream's sums in every window, in place of the one it revises where that is counted."""
+    wide, n = stream[WIDTHS], stream[CHANNELS]
+    tails, own = beyond(slot, stream[STATE]), beyond(channels, stream[CHANNEL])
+    sums = beyond(tails, 2 * wide)
     for w in range(wide):
-        span = spans[streams[s, SPAN] + w]
-        if span == NEVER or m[tails + wide + w] >= t - span:
+        replaces = 0 <= tails[w] <= row[BEFORE]
+        if tails[w] < 0:
+            tails[w], tails[wide + w] = head, row[TIME]
+        for c in range(n):
+            change = row[weights + own[c]]
+            if replaces:
+                change -= old[weights + own[c]]
+            sums[w * n + c] += change
+
+
+@compiled
+def _drop_answers(book: Cells, slot: Cells, stream: Cells, key: int, t: int, tables: Tables) -> None:
+    """Take the answers that left a stream's windows, and were not replaced before, out of its sums."""
+    _, _, spans, channels, sizes, _ = tables
+    wide, n, head = stream[WIDTHS], stream[CHANNELS], slot[ANSWER_HEAD]
+    tails, own = beyond(slot, stream[STATE]), beyond(channels, stream[CHANNEL])
+    for w in range(wide):
+        span, moment = spans[stream[SPAN] + w], tails[wide + w]
+        if span == NEVER or moment >= t - span:
             continue
-        k, moment = m[tails + w], m[tails + wide + w]
+        k, sums = tails[w], beyond(tails, 2 * wide + w * n)
+        row = row_of(book, at_.ANSWERS, k)
         while moment < t - span:
-            row = answers[k & mask]
             after = row[AFTER]
             if after < 0 or 0 <= head <= after:
                 for c in range(n):
-                    m[tails + 2 * wide + w * n + c] -= row[weights + channels[c0 + c]]
-            k = -1 if row[to_next] == head else row[to_next]
-            moment = answers[k & mask, TIME] if k >= 0 else NEVER
-        m[tails + w], m[tails + wide + w] = k, moment
+                    sums[c] -= row[sizes[ANSWER_WEIGHTS] + own[c]]
+            k = -1 if row[ANSWER_HEADER + key] == head else row[ANSWER_HEADER + key]
+            row = row_of(book, at_.ANSWERS, k)
+            moment = row[TIME] if k >= 0 else NEVER
+        tails[w], tails[wide + w] = k, moment

@@ -25,9 +25,10 @@ from cardrisk.features.statistics import Channel, Recipe, Slot, recipe_of
 # then the codes of the values that name it; then the streams: per window its tail (the number of the oldest event in
 # it, -1: none), per window the moment of that one (NEVER: none), then the sums
 LIFE, FIRST, LAST, PREVIOUS, CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES, OF_KEY, SLOT_HEADER = range(11)
-# a card row's fixed fields; then per key: next card, slot, life; per distinct stream: before, after; codes; weights
+# a card row's fixed fields; then per key its next card; weights (whatever windows count stands in front);
+# then per key: slot, life; per distinct stream: before, after; codes
 TIME, ANSWER, CARD_HEADER = 0, 1, 2
-# an answer row's fixed fields; then per key: next answer, slot, life; codes; weights
+# an answer row's fixed fields; then per key its next answer; weights; per key: slot, life; codes
 OF_CARD, BEFORE, AFTER, HANDED, GRADE, SAID, ANSWER_HEADER = range(1, 8)
 # the first row of nodes is no node: it holds the first free node and how many were ever used
 FREE, USED = 0, 1
@@ -38,7 +39,8 @@ KIND, WIDTHS, SPAN, CHANNELS, CHANNEL, STATE, RAW, STREAM_FIELDS = range(8)
 FROM, TO, FIRST_RAW, LAST_RAW, GAP, SILENCE, RAW_FROM, RAW_TO, N_PARTS, KEY_FIELDS = range(10)
 # sizes that the kernels need
 (N_KEYS, N_DISTINCT, CARD_CODES, CARD_WEIGHTS, ANSWER_CODES, ANSWER_WEIGHTS, N_CODES, N_SAID, OF_CARD_TOKEN,
- LARGEST_SLOT, SIZES) = range(11)  # fmt: skip
+ LARGEST_SLOT, ALL_SLOTS, CARD_SLOTS, CARD_LIVES, CARD_BEFORE, ANSWER_SLOTS, ANSWER_LIVES,
+ SIZES) = range(17)  # fmt: skip
 # a node: one value of a top stream in one slot; then its count per window
 VALUE, NEXT_NODE, REFERENCES, STREAM, NODE_HEADER = range(5)
 
@@ -94,12 +96,12 @@ class Layout:
     @property
     def card_width(self) -> int:
         """Fields of a card row."""
-        return int(self.sizes[CARD_WEIGHTS]) + len(self.card_channels)
+        return int(self.sizes[CARD_CODES] + self.sizes[N_CODES])
 
     @property
     def answer_width(self) -> int:
         """Fields of an answer row."""
-        return int(self.sizes[ANSWER_WEIGHTS]) + len(self.answer_channels)
+        return int(self.sizes[ANSWER_CODES] + self.sizes[N_SAID])
 
 
 class _Builder:
@@ -224,10 +226,28 @@ def _finish(
 
 def _sizes(keys: list[Key], handed: Handed, build: _Builder) -> I64:
     k, d, codes, said = len(keys), len(build.distinct), len(handed.columns), len(handed.said_columns)
-    card, answer = CARD_HEADER + 3 * k + 2 * d, ANSWER_HEADER + 3 * k
+    card, answer = CARD_HEADER + k, ANSWER_HEADER + k
+    slots, said_slots = card + len(build.card), answer + len(build.answer)
     token = keys.index(CARD_KEY) if CARD_KEY in keys else -1
-    largest = max(build.sizes, default=1)
-    return np.array([k, d, card, card + codes, answer, answer + said, codes, said, token, largest], np.int64)
+    sizes = dict.fromkeys(range(SIZES), 0) | {
+        N_KEYS: k,
+        N_DISTINCT: d,
+        CARD_WEIGHTS: card,
+        CARD_SLOTS: slots,
+        CARD_LIVES: slots + k,
+        CARD_BEFORE: slots + 2 * k,
+        CARD_CODES: slots + 2 * k + 2 * d,
+        ANSWER_WEIGHTS: answer,
+        ANSWER_SLOTS: said_slots,
+        ANSWER_LIVES: said_slots + k,
+        ANSWER_CODES: said_slots + 2 * k,
+        N_CODES: codes,
+        N_SAID: said,
+        OF_CARD_TOKEN: token,
+        LARGEST_SLOT: max(build.sizes, default=1),
+        ALL_SLOTS: sum(build.sizes),
+    }
+    return np.array(list(sizes.values()), np.int64)
 
 
 def _parts(keys: list[Key], columns: tuple[str, ...]) -> I64:

@@ -6,8 +6,17 @@ empty, and the tables are never more than half full.
 """
 
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I64
-from cardrisk.features.live.layout import CARD_HEADER, OF_KEY, SLOT_HEADER
+from cardrisk.features.live import book as at_
+from cardrisk.features.live.book import Cells, beyond, cells, opened, row_of, size
+from cardrisk.features.live.layout import (
+    CARD_CODES,
+    CARD_SLOTS,
+    KEY_FIELDS,
+    N_DISTINCT,
+    N_PARTS,
+    OF_KEY,
+    SLOT_HEADER,
+)
 
 _MIX = -7046029254386353131  # 2**64 / golden ratio, odd
 
@@ -19,15 +28,16 @@ def _mixed(h: int, value: int) -> int:
 
 
 @compiled
-def _home_of_slot(at: int, m: I64, parts: int) -> int:
-    h = _mixed(m[at + OF_KEY], 1)
-    for p in range(parts):
-        h = _mixed(h, m[at + SLOT_HEADER + p])
+def _home_of_slot(book: Cells, at: int) -> int:
+    slot = beyond(cells(book, at_.M), at)
+    h = _mixed(slot[OF_KEY], 1)
+    for p in range(cells(book, at_.KEYS)[slot[OF_KEY] * KEY_FIELDS + N_PARTS]):
+        h = _mixed(h, slot[SLOT_HEADER + p])
     return h
 
 
 @compiled
-def home_of(key: int, codes: I64, which: I64, n: int) -> int:
+def home_of(key: int, codes: Cells, which: Cells, n: int) -> int:
     """Return the number, to be cut to the table's size, of the place where the search for an entity begins."""
     h = _mixed(key, 1)
     for p in range(n):
@@ -36,36 +46,35 @@ def home_of(key: int, codes: I64, which: I64, n: int) -> int:
 
 
 @compiled
-def slot_of(key: int, codes: I64, which: I64, n: int, m: I64, slots: I64) -> int:
-    """Return the slot of the entity that ``codes[which[:n]]`` name, -1 where there is none."""
-    mask = slots.size - 1
-    place = home_of(key, codes, which, n) & mask
+def slot_of(book: Cells, place: int, key: int, codes: Cells, which: Cells, n: int) -> int:
+    """Return the slot of the entity that ``codes[which[:n]]`` name, searched from its place on; -1: there is none."""
+    slots, mask = cells(book, at_.SLOTS), size(book, at_.SLOTS) - 1
     while slots[place] != 0:
-        at = slots[place] - 1
-        same = m[at + OF_KEY] == key
+        slot = beyond(cells(book, at_.M), slots[place] - 1)
+        same = slot[OF_KEY] == key
         for p in range(n):
-            same = same and m[at + SLOT_HEADER + p] == codes[which[p]]
+            same = same and slot[SLOT_HEADER + p] == codes[which[p]]
         if same:
-            return int(at)
+            return int(slots[place] - 1)
         place = (place + 1) & mask
     return -1
 
 
 @compiled
-def add_slot(at: int, m: I64, parts: int, slots: I64) -> None:
+def add_slot(book: Cells, at: int) -> None:
     """Enter a slot that is not entered yet."""
-    mask = slots.size - 1
-    place = _home_of_slot(at, m, parts) & mask
+    slots, mask = cells(book, at_.SLOTS), size(book, at_.SLOTS) - 1
+    place = _home_of_slot(book, at) & mask
     while slots[place] != 0:
         place = (place + 1) & mask
     slots[place] = at + 1
 
 
 @compiled
-def drop_slot(at: int, m: I64, keys: I64, n_parts: int, slots: I64) -> None:
+def drop_slot(book: Cells, at: int) -> None:
     """Remove a slot."""
-    mask = slots.size - 1
-    place = _home_of_slot(at, m, keys[m[at + OF_KEY], n_parts]) & mask
+    slots, mask = cells(book, at_.SLOTS), size(book, at_.SLOTS) - 1
+    place = _home_of_slot(book, at) & mask
     while slots[place] != at + 1:
         place = (place + 1) & mask
     hole = place
@@ -73,8 +82,7 @@ def drop_slot(at: int, m: I64, keys: I64, n_parts: int, slots: I64) -> None:
         place = (place + 1) & mask
         if slots[place] == 0:
             break
-        other = slots[place] - 1
-        home = _home_of_slot(other, m, keys[m[other + OF_KEY], n_parts]) & mask
+        home = _home_of_slot(book, slots[place] - 1) & mask
         if (place - home) & mask >= (place - hole) & mask:
             slots[hole] = slots[place]
             hole = place
@@ -87,23 +95,21 @@ def _home_of_pair(d: int, slot: int, code: int) -> int:
 
 
 @compiled
-def _pair(number: int, d: int, cards: I64, distincts: I64, n_keys: int, to_codes: int) -> tuple[int, int]:
-    """Return the slot and the value of a card that a distinct stream compares."""
-    row = cards[number & (cards.shape[0] - 1)]
-    return row[CARD_HEADER + n_keys + distincts[d, 0]], row[to_codes + distincts[d, 1]]
+def pair_of(book: Cells, row: Cells, d: int) -> tuple[int, int]:
+    """Return the slot and the value of a card's row that a distinct stream compares."""
+    distincts, sizes = cells(book, at_.DISTINCTS), cells(book, at_.SIZES)
+    return row[sizes[CARD_SLOTS] + distincts[2 * d]], row[sizes[CARD_CODES] + distincts[2 * d + 1]]
 
 
 @compiled
-def place_of_pair(
-    d: int, slot: int, code: int, cards: I64, distincts: I64, n_keys: int, to_codes: int, pairs: I64
-) -> int:
-    """Return where the last card with a value stands in ``pairs``, or where it would (empty there)."""
-    mask, n = pairs.size - 1, distincts.shape[0]
+def place_of_pair(book: Cells, d: int, slot: int, code: int) -> int:
+    """Return where the last card with a value stands among the pairs, or where it would (empty there)."""
+    pairs, mask, n = cells(book, at_.PAIRS), size(book, at_.PAIRS) - 1, cells(book, at_.SIZES)[N_DISTINCT]
     place = _home_of_pair(d, slot, code) & mask
     while pairs[place] != 0:
         number, other = divmod(pairs[place] - 1, n)
         if other == d:
-            held = _pair(number, d, cards, distincts, n_keys, to_codes)
+            held = pair_of(book, row_of(book, at_.CARDS, number), d)
             if held[0] == slot and held[1] == code:
                 break
         place = (place + 1) & mask
@@ -111,41 +117,36 @@ def place_of_pair(
 
 
 @compiled
-def drop_pair(place: int, cards: I64, distincts: I64, n_keys: int, to_codes: int, pairs: I64) -> None:
+def drop_pair(book: Cells, place: int) -> None:
     """Remove the entry at a place."""
-    mask, n = pairs.size - 1, distincts.shape[0]
+    pairs, mask = cells(book, at_.PAIRS), size(book, at_.PAIRS) - 1
     hole = place
     while True:
         place = (place + 1) & mask
         if pairs[place] == 0:
             break
-        number, d = divmod(pairs[place] - 1, n)
-        held = _pair(number, d, cards, distincts, n_keys, to_codes)
-        home = _home_of_pair(d, held[0], held[1]) & mask
-        if (place - home) & mask >= (place - hole) & mask:
+        if (place - _home_of_entry(book, pairs[place])) & mask >= (place - hole) & mask:
             pairs[hole] = pairs[place]
             hole = place
     pairs[hole] = 0
 
 
 @compiled
-def enter_slots(old: I64, m: I64, keys: I64, n_parts: int, slots: I64) -> None:
-    """Enter everything of a smaller table into a new one."""
-    for i in range(old.size):
-        if old[i] != 0:
-            at = old[i] - 1
-            add_slot(at, m, keys[m[at + OF_KEY], n_parts], slots)
+def _home_of_entry(book: Cells, entry: int) -> int:
+    number, d = divmod(entry - 1, cells(book, at_.SIZES)[N_DISTINCT])
+    held = pair_of(book, row_of(book, at_.CARDS, number), d)
+    return _home_of_pair(d, held[0], held[1]) & (size(book, at_.PAIRS) - 1)
 
 
 @compiled
-def enter_pairs(old: I64, cards: I64, distincts: I64, n_keys: int, to_codes: int, pairs: I64) -> None:
-    """Enter everything of a smaller table into a new one."""
-    mask, n = pairs.size - 1, distincts.shape[0]
-    for i in range(old.size):
+def enter(address: int, page: int, former: int, count: int) -> None:
+    """Enter everything of a smaller table of slots or pairs, at the address ``former``, into the new one."""
+    book, old = opened(address), opened(former)
+    new, mask = cells(book, page), size(book, page) - 1
+    for i in range(count):
         if old[i] != 0:
-            number, d = divmod(old[i] - 1, n)
-            held = _pair(number, d, cards, distincts, n_keys, to_codes)
-            place = _home_of_pair(d, held[0], held[1]) & mask
-            while pairs[place] != 0:
+            home = _home_of_slot(book, old[i] - 1) if page == at_.SLOTS else _home_of_entry(book, old[i])
+            place = home & mask
+            while new[place] != 0:
                 place = (place + 1) & mask
-            pairs[place] = old[i]
+            new[place] = old[i]

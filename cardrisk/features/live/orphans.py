@@ -24,8 +24,8 @@ class Orphans:
 
     def add(self, handed: int, answer: Answer) -> None:
         """Keep an answer, handed over no earlier than those before it."""
-        self.waiting.setdefault(answer.name, []).append((handed, answer))
-        self._order.append((handed, answer.name))
+        self.waiting.setdefault(answer[0], []).append((handed, answer))
+        self._order.append((handed, answer[0]))
         self.expire(handed)
 
     def expire(self, now: int) -> None:

@@ -10,13 +10,13 @@ import numpy as np
 
 from cardrisk._compiled import compiled
 from cardrisk.features import rings
-from cardrisk.features.arrays import F64, I64, NEVER, NULL
-from cardrisk.features.finish import COUNT, SCALED, value
+from cardrisk.features.arrays import I64, NEVER, NULL
+from cardrisk.features.finish import ARITY, COUNT, SCALED, value
 from cardrisk.features.live import book as at_
 from cardrisk.features.live.ahead import fetch
-from cardrisk.features.live.book import reals, table, vector
+from cardrisk.features.live.book import FIELDS, WIDTH, Cells, beyond, cells, reals, size, table, vector
 from cardrisk.features.live.facts import add_facts
-from cardrisk.features.live.kernel import UNKNOWN, UNSEEN, Tables, advance_cards
+from cardrisk.features.live.kernel import UNKNOWN, UNSEEN, Tables, advance_cards, of_key, stream_of
 from cardrisk.features.live.layout import (
     CHANNELS,
     DISTINCT,
@@ -27,6 +27,7 @@ from cardrisk.features.live.layout import (
     LAST,
     LAST_RAW,
     N_CODES,
+    N_KEYS,
     N_PARTS,
     NODES,
     OF_CARD_TOKEN,
@@ -41,109 +42,108 @@ from cardrisk.features.live.layout import (
     WIDTHS,
 )
 from cardrisk.features.live.lookup import home_of, slot_of
-from cardrisk.features.live.tops import answers_up_to, copied, top_of
+from cardrisk.features.live.tops import answers_up_to, copy_nodes, top_of
 
 MOMENT, CODES = 0, 1
 """Fields of a card as it is handed over: its moment, then codes, then numbers."""
 
 
 @compiled
-def tables_of(book: I64) -> Tables:
-    """Return the tables that describe keys and streams."""
-    return (
-        table(book, at_.KEYS),
-        table(book, at_.STREAMS),
-        vector(book, at_.SPANS),
-        vector(book, at_.CHANNELS),
-        vector(book, at_.SIZES),
-        vector(book, at_.SLOT_SIZE),
-    )
-
-
-@compiled
-def find_slots(book: I64, codes: I64, asked: I64) -> None:
+def find_slots(book: Cells, codes: Cells, asked: Cells, tables: Tables) -> None:
     """Write the slot of each key's entity: ``UNKNOWN`` where not named, ``UNSEEN`` where new."""
-    keys, parts, sizes = table(book, at_.KEYS), table(book, at_.PARTS), vector(book, at_.SLOT_SIZE)
-    m, slots, most = vector(book, at_.M), vector(book, at_.SLOTS), parts.shape[1] // 2
-    for key in range(keys.shape[0]):  # first where each is looked for, then what is found there most often
-        asked[key] = home_of(key, codes, parts[key], keys[key, N_PARTS]) & (slots.size - 1)
+    keys, sizes, slot_size = tables[0], tables[4], tables[5]
+    parts, wide, slots = cells(book, at_.PARTS), book[FIELDS * at_.PARTS + WIDTH], cells(book, at_.SLOTS)
+    for key in range(sizes[N_KEYS]):  # first where each is looked for, then what is found there most often
+        home = home_of(key, codes, beyond(parts, key * wide), of_key(keys, key, N_PARTS))
+        asked[key] = home & (size(book, at_.SLOTS) - 1)
         fetch(book, at_.SLOTS, asked[key], 1)
-    for key in range(keys.shape[0]):
+    for key in range(sizes[N_KEYS]):
         if slots[asked[key]] != 0:
-            fetch(book, at_.M, slots[asked[key]] - 1, sizes[key])
-    for key in range(keys.shape[0]):
-        found = UNSEEN
-        for p in range(keys[key, N_PARTS]):
-            if codes[parts[key, p]] == UNKNOWN and parts[key, most + p] == 0:
-                found = UNKNOWN
-        if found == UNSEEN:
-            at = slot_of(key, codes, parts[key], keys[key, N_PARTS], m, slots)
-            found = at if at >= 0 else UNSEEN
-        asked[key] = found
+            fetch(book, at_.M, slots[asked[key]] - 1, slot_size[key])
+    for key in range(sizes[N_KEYS]):
+        which, n, known = beyond(parts, key * wide), of_key(keys, key, N_PARTS), True
+        for p in range(n):
+            if codes[which[p]] == UNKNOWN and which[wide // 2 + p] == 0:
+                known = False
+        if known:
+            at = slot_of(book, asked[key], key, codes, which, n)
+            asked[key] = at if at >= 0 else UNSEEN
+        else:
+            asked[key] = UNKNOWN
 
 
 @compiled
-def resubmitted(m: I64, asked: I64, t: int, tables: Tables) -> int:
+def resubmitted(book: Cells, asked: Cells, t: int, tables: Tables) -> int:
     """Return whether the same card was handed in before, ``NULL`` where its token is unknown."""
-    keys, _, _, _, sizes, _ = tables
-    key = sizes[OF_CARD_TOKEN]
+    key = tables[4][OF_CARD_TOKEN]
     if key < 0 or asked[key] == UNKNOWN:
         return NULL
-    at = asked[key]
-    if at < 0 or t - m[at + LAST] > keys[key, SILENCE]:
+    slot = beyond(cells(book, at_.M), asked[key])
+    if asked[key] < 0 or t - slot[LAST] > of_key(tables[0], key, SILENCE):
         return 0
-    return int(m[at + FIRST] < t)
+    return int(slot[FIRST] < t)
 
 
 @compiled
-def read_keys(book: I64, asked: I64, t: int, moves: bool, raw: I64, tables: Tables) -> None:
+def read_keys(book: Cells, asked: Cells, t: int, moves: bool, raw: Cells, tables: Tables) -> None:
     """Write every key's raw numbers; with ``moves`` the slots are brought up to ``t``, else they stay."""
-    keys, streams, _, _, _, slot_size = tables
-    m, cards, scratch = vector(book, at_.M), table(book, at_.CARDS), vector(book, at_.SCRATCH)
-    answers, nodes = table(book, at_.ANSWERS), table(book, at_.NODES)
-    for key in range(asked.size):
+    keys, _, _, _, sizes, slot_size = tables
+    scratch = cells(book, at_.SCRATCH)
+    for key in range(sizes[N_KEYS]):
         at = asked[key]
-        if at >= 0 and t - m[at + LAST] > keys[key, SILENCE]:
+        slot = beyond(cells(book, at_.M), at)
+        if at >= 0 and t - slot[LAST] > of_key(keys, key, SILENCE):
             at = UNSEEN
-        nothing = NULL if at == UNKNOWN else 0
-        for i in range(keys[key, RAW_FROM], keys[key, RAW_TO]):
-            raw[i] = nothing
-        _read_clocks(m, at, key, t, keys, raw)
+        if at < 0:
+            nothing = NULL if at == UNKNOWN else 0
+            for i in range(of_key(keys, key, RAW_FROM), of_key(keys, key, RAW_TO)):
+                raw[i] = nothing
+        _read_clocks(slot, at >= 0, key, t, keys, raw)
         if at < 0:
             continue
-        held, base, values = m, at, nodes
-        if not moves:
-            held, base = scratch, 0
+        if moves:
+            _read_streams(book, slot, key, t, at_.NODES, raw, tables)
+        else:
             for i in range(slot_size[key]):
-                scratch[i] = m[at + i]
-            if m[at + NODES] > 0:
-                values = copied(scratch, 0, nodes)
-        advance_cards(held, base, key, t, cards, tables)
-        answers_up_to(held, base, key, t, answers, values, tables)
-        for s in range(keys[key, FROM], keys[key, TO]):  # what each stream holds
-            wide, to = streams[s, WIDTHS], streams[s, RAW]
-            if streams[s, KIND] == TOP:
-                for w in range(wide):
-                    raw[to + w] = top_of(held, base, s, w, values)
-                continue
-            sums = base + streams[s, STATE] + 2 * wide
-            for i in range(wide * (streams[s, CHANNELS] if streams[s, KIND] != DISTINCT else 1)):
-                raw[to + i] = held[sums + i]
+                scratch[i] = slot[i]
+            if slot[NODES] > 0:
+                copy_nodes(book, scratch)
+            _read_streams(book, scratch, key, t, at_.NODES_READ, raw, tables)
 
 
 @compiled
-def _read_clocks(m: I64, at: int, key: int, t: int, keys: I64, raw: I64) -> None:
+def _read_streams(book: Cells, slot: Cells, key: int, t: int, nodes: int, raw: Cells, tables: Tables) -> None:
+    """Bring a slot up to ``t`` and write what each of its streams holds."""
+    keys, streams = tables[0], tables[1]
+    advance_cards(book, slot, key, t, tables)
+    answers_up_to(book, slot, key, t, nodes, tables)
+    for s in range(of_key(keys, key, FROM), of_key(keys, key, TO)):
+        stream = stream_of(streams, s)
+        kind, wide, to = stream[KIND], stream[WIDTHS], stream[RAW]
+        if kind == TOP:
+            for w in range(wide):
+                raw[to + w] = top_of(book, slot, s, w, nodes)
+            continue
+        sums = stream[STATE] + 2 * wide
+        for i in range(wide * (stream[CHANNELS] if kind != DISTINCT else 1)):
+            raw[to + i] = slot[sums + i]
+
+
+@compiled
+def _read_clocks(slot: Cells, known: bool, key: int, t: int, keys: Cells, raw: Cells) -> None:
     """Write how long ago the entity was first and last seen, counting only what is before ``t``."""
-    seen = at >= 0 and m[at + FIRST] < t
-    if keys[key, FIRST_RAW] >= 0:
-        raw[keys[key, FIRST_RAW]] = t - m[at + FIRST] if seen else NULL
-    if keys[key, LAST_RAW] >= 0:
-        last = m[at + LAST] if seen and m[at + LAST] < t else m[at + PREVIOUS] if seen else NULL
-        raw[keys[key, LAST_RAW]] = t - last if seen else NULL
+    first_raw, last_raw = of_key(keys, key, FIRST_RAW), of_key(keys, key, LAST_RAW)
+    if first_raw < 0 and last_raw < 0:
+        return
+    seen = known and slot[FIRST] < t
+    if first_raw >= 0:
+        raw[first_raw] = t - slot[FIRST] if seen else NULL
+    if last_raw >= 0:
+        raw[last_raw] = t - (slot[LAST] if slot[LAST] < t else slot[PREVIOUS]) if seen else NULL
 
 
 @compiled
-def _look(book: I64, codes: I64, out: I64) -> None:
+def _look(book: Cells, codes: Cells, out: I64) -> None:
     """Write cards, known and failed of the rings that a card's values belong to."""
     columns, held = vector(book, at_.RING_COLUMNS), vector(book, at_.RING_VALUES)
     degree = vector(book, at_.RING_DEGREE)
@@ -159,33 +159,31 @@ def _look(book: I64, codes: I64, out: I64) -> None:
 
 
 @compiled
-def finish(book: I64, given: I64, over: I64, t: int, again: int, raw: I64, out: F64) -> None:
-    """Write the facts of the card and end every feature.
+def finish(book: Cells, given: Cells, again: int, raw: Cells, sizes: Cells) -> None:
+    """Write the facts of the card and end every feature, to the page ``OUT``.
 
     Parameters
     ----------
     given
-        The card as it was handed over.
-    over
-        Facts of cards handed in together, shape (facts,), ``NEVER`` where the card's own stands; empty: alone.
+        The card as it was handed over; what was handed in with it is on the page ``OVER``: facts of all of them,
+        ``NEVER`` where the card's own stands; empty: alone.
     raw
         Its whole numbers of every key.
-    out
-        float64, shape (features,): written.
     """
-    n_codes, facts = vector(book, at_.SIZES)[N_CODES], table(book, at_.FACTS)
-    codes, numbers = given[CODES : CODES + n_codes], given[CODES + n_codes :]
-    ring = np.empty(3, np.int64)
-    if vector(book, at_.RING_COLUMNS).size:
-        _look(book, codes, ring)
-    add_facts(raw, codes, numbers, t, again, ring, facts)
-    for f in range(over.size):
+    codes = beyond(given, CODES)
+    if size(book, at_.RING_COLUMNS) > 0:  # nobody needs the scratch any more
+        _look(book, codes, vector(book, at_.SCRATCH))
+    numbers, scratch, facts = beyond(codes, sizes[N_CODES]), cells(book, at_.SCRATCH), cells(book, at_.FACTS)
+    add_facts(raw, codes, numbers, given[MOMENT], again, scratch, facts, size(book, at_.FACTS))
+    over = cells(book, at_.OVER)
+    for f in range(size(book, at_.OVER)):
         if over[f] != NEVER:
             raw[f] = over[f]
-    ops, arguments = vector(book, at_.OPS), table(book, at_.ARGUMENTS)
-    constants, single = reals(book, at_.CONSTANTS), vector(book, at_.SINGLE)
-    for j in range(ops.size):
-        op, first, k = ops[j], raw[arguments[j, 0]], constants[j]
+    ops, arguments, single = cells(book, at_.OPS), cells(book, at_.ARGUMENTS), cells(book, at_.SINGLE)
+    constants, out = reals(book, at_.CONSTANTS), reals(book, at_.OUT)
+    for j in range(size(book, at_.OPS)):
+        op, row, k = ops[j], beyond(arguments, j * ARITY), constants[j]
+        first = raw[row[0]]
         if first == NULL:
             x = math.nan
         elif op == COUNT:
@@ -193,6 +191,5 @@ def finish(book: I64, given: I64, over: I64, t: int, again: int, raw: I64, out: 
         elif op == SCALED:
             x = first / k
         else:
-            row = arguments[j]
             x = value(op, first, raw[row[1]], raw[row[2]], raw[row[3]], raw[row[4]], raw[row[5]], k)
         out[j] = np.float32(x) if single[j] else x

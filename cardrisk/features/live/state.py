@@ -9,6 +9,7 @@ from struct import Struct
 from typing import Any, Final
 
 import numpy as np
+from numba.core import types
 
 from cardrisk.features import rings
 from cardrisk.features.arrays import DAY, F64, HORIZON, I64, NEVER, NULL
@@ -20,10 +21,11 @@ from cardrisk.features.live.context import build_rings
 from cardrisk.features.live.handing import Answer, Card
 from cardrisk.features.live.layout import Layout
 
+_WHOLE: Final = (types.int64, types.int64)
 SMALLEST: Final = 1_024
 """Rows that a table begins with; a power of two, as every size is."""
 NOTHING: Final = np.zeros(0)
-"""Where nothing is read to."""
+"""What is read where nothing is asked."""
 ALONE: Final = np.zeros(0, np.int64)
 """No fact of cards handed in together: the card came alone."""
 
@@ -40,20 +42,27 @@ class LiveState:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.book = at_.empty()
+        self._at: int = self.book.ctypes.data
         self.coding = Coding(self.book)
         self.by_id: dict[Any, int] = {}
         self.names: deque[Any] = deque()
         self.first_card = self.next_card = self.events = 0
         self.now = NULL
         self._tables: dict[int, Any] = {}
-        self._width = len(layout.features)
         self._declare()
         self._begin()
         codes, numbers = len(layout.handed.columns), len(layout.handed.numbers)
         card: Any = np.zeros(1 + codes + numbers, np.int64)
         answer: Any = np.zeros(steps.A_CODES + len(layout.handed.said_columns), np.int64)
-        for page, row in ((at_.GIVEN_CARD, card), (at_.GIVEN_ANSWER, answer), (at_.OVER, ALONE)):
+        self._out = np.zeros(len(layout.features))
+        for page, row in (
+            (at_.GIVEN_CARD, card),
+            (at_.GIVEN_ANSWER, answer),
+            (at_.OVER, ALONE),
+            (at_.OUT, self._out),
+        ):
             self._put(page, row)
+        self._step = made_ready(steps.step)
         self._pack_card: Callable[..., None] = partial(Struct(f"{card.size}q").pack_into, card, 0)
         self._pack_answer: Callable[..., None] = partial(Struct(f"{answer.size}q").pack_into, answer, 0)
         self._ring: tuple[int, int] = (NULL, 0)
@@ -104,6 +113,7 @@ class LiveState:
             (at_.CARDS, (SMALLEST, layout.card_width)),
             (at_.ANSWERS, (SMALLEST, layout.answer_width)),
             (at_.NODES, (SMALLEST, layout.node_width)),
+            (at_.NODES_READ, (SMALLEST, layout.node_width)),
             (at_.SLOTS, 4 * SMALLEST),
             (at_.PAIRS, 4 * SMALLEST),
             (at_.SCRATCH, largest),
@@ -131,36 +141,28 @@ class LiveState:
             Facts of cards handed in together, shape (facts,), ``NEVER`` where the card's own stands.
         """
         self._see_to_rings(t)
-        self._pack_card(t, *self.coding.seen(card.values), *card.numbers)
-        return self._step(steps.READ, over)[0]
+        _, values, numbers = card
+        self._pack_card(t, *self.coding.seen(values), *numbers)
+        self._take_step(steps.READ, over)
+        return self._out.copy()
 
-    def _step(self, what: int, over: I64) -> tuple[F64, int]:
-        """Take a step that reads the card on its page; returns its features and what is left to do."""
-        out = np.empty(self._width)
+    def _take_step(self, what: int, over: I64) -> int:
+        """Take a step with the card on its page, handed in with others; returns what is left to do."""
         if over is ALONE:
-            return out, steps.step(self.book, what, out)
+            return self._step(self._at, what)
         self._put(at_.OVER, over)
-        status = steps.step(self.book, what, out)
+        status = self._step(self._at, what)
         self._put(at_.OVER, ALONE)
-        return out, status
+        return status
 
-    def take(self, card: Card, t: int, over: I64 = ALONE) -> F64:
-        """Read a card as :meth:`read` does, and let it become history at ``t``, no earlier than anything before."""
-        if not self._settled[0] <= t < self._settled[1]:
+    def take(self, card: Card, t: int, over: I64 = ALONE, reads: bool = True) -> F64:
+        """Read a card as :meth:`read` does, where asked, and let it become history at ``t``, no earlier than any."""
+        if reads and not self._settled[0] <= t < self._settled[1]:
             self._see_to_rings(t)
         name, values, numbers = card
         self._pack_card(t, *self.coding.of(values), *numbers)
-        out, status = self._step(steps.TAKE, over)
-        self._noted(name, t, status)
-        return out
-
-    def push(self, card: Card, t: int) -> F64:
-        """Let a card become history at ``t``, no earlier than anything before it; returns nothing read."""
-        self._pack_card(t, *self.coding.of(card.values), *card.numbers)
-        self._noted(card.name, t, steps.step(self.book, steps.PUSH, NOTHING))
-        return NOTHING
-
-    def _noted(self, name: Any, t: int, status: int) -> None:
+        what = steps.TAKE if reads else steps.PUSH
+        status = self._step(self._at, what) if over is ALONE else self._take_step(what, over)
         if name is not None:
             self.by_id[name] = self.next_card
         self.names.append(name)
@@ -169,25 +171,28 @@ class LiveState:
         self.now = t
         if status:
             self._settle()
+        return self._out.copy() if reads else NOTHING
 
     def answer(self, number: int, answer: Answer, handed: int) -> None:
         """Let an answer of a card, handed over at ``handed``, become known."""
         _, said, grade, cause, values = answer
-        codes = self.coding.of(values) if values else values
-        self._pack_answer(number, handed, said, grade, cause, *codes)
+        if values:
+            self._pack_answer(number, handed, said, grade, cause, *self.coding.of(values))
+        else:
+            self._pack_answer(number, handed, said, grade, cause)
         self.events += 1
         if handed > self.now:
             self.now = handed
-        if steps.step(self.book, steps.SAY, NOTHING):
+        if self._step(self._at, steps.SAY):
             self._settle()
 
     def run(self, order: I64, cards: I64, answers: I64, names: Iterable[Any], now: int) -> None:
-        """Take in many events at once, as :meth:`push` and :meth:`answer` would one by one.
+        """Take in many events at once, as :meth:`take` and :meth:`answer` would one by one.
 
         Parameters
         ----------
         order, cards, answers
-            As :func:`cardrisk.features.live.steps.run` takes them.
+            What :func:`cardrisk.features.live.steps.run` finds on their pages.
         names
             The cards' names, in order.
         now
@@ -200,10 +205,15 @@ class LiveState:
             self.next_card += 1
         self.events += len(order)
         self.now = max(self.now, now)
+        pages = at_.ORDER, at_.GIVEN_CARDS, at_.GIVEN_ANSWERS
+        for page, values in zip(pages, (order, cards, answers), strict=True):
+            self._put(page, values)
         done = 0
         while done < len(order):
-            done = steps.run(self.book, order, done, cards, answers, NOTHING)
+            done = steps.run(self._at, done)
             self._settle()
+        for page in pages:
+            self._put(page, ALONE)
 
     def knows(self, name: Any, t: int) -> bool:
         """Whether a card of this ``submission_id`` is history still at ``t``."""
@@ -214,14 +224,14 @@ class LiveState:
         """Return the moment from which a card counts."""
         return self._card_cells[number & self._card_mask, in_.TIME]
 
-    def stands(self, number: int) -> tuple[int, int] | None:
-        """Return the grade of a card's last answer and the moment that it said; None without one."""
+    def stands(self, number: int, grade: int, said: int) -> bool:
+        """Whether a card's last answer has this grade and says this moment."""
         answer = self._card_cells[number & self._card_mask, in_.ANSWER]
         if answer < 0:
-            return None
+            return False
         cells = self._answer_cells
         place = answer & (len(cells) - 1)
-        return cells[place, in_.GRADE], cells[place, in_.SAID]
+        return cells[place, in_.GRADE] == grade and cells[place, in_.SAID] == said
 
     def _settle(self) -> None:
         """See to what a step left to do: forget names and values that are gone, and make room."""
@@ -248,20 +258,18 @@ class LiveState:
             self._put(at_.M, np.concatenate([m, np.zeros_like(m)]))
         if nodes[0, in_.USED] + len(self.layout.streams) >= len(nodes):
             self._put(at_.NODES, np.concatenate([nodes, np.zeros_like(nodes)]))
+            self._put(at_.NODES_READ, np.zeros((2 * len(nodes), nodes.shape[1]), np.int64))
         sizes, slots, pairs = self.layout.sizes, self._tables[at_.SLOTS], self._tables[at_.PAIRS]
         if 2 * (counts[at_.SLOTS_USED] + len(self.layout.keys)) > len(slots):
-            self._put(at_.SLOTS, np.zeros(2 * len(slots), np.int64))
-            lookup.enter_slots(slots, self._tables[at_.M], self.layout.key_table, in_.N_PARTS, self._tables[at_.SLOTS])
+            self._grow(at_.SLOTS)
         if 2 * (counts[at_.PAIRS_USED] + sizes[in_.N_DISTINCT]) > len(pairs):
-            self._put(at_.PAIRS, np.zeros(2 * len(pairs), np.int64))
-            lookup.enter_pairs(
-                pairs,
-                self._tables[at_.CARDS],
-                self.layout.distincts,
-                int(sizes[in_.N_KEYS]),
-                int(sizes[in_.CARD_CODES]),
-                self._tables[at_.PAIRS],
-            )
+            self._grow(at_.PAIRS)
+
+    def _grow(self, page: int) -> None:
+        """Give a hash table twice the places."""
+        old = self._tables[page]
+        self._put(page, np.zeros(2 * len(old), np.int64))
+        lookup.enter(self._at, page, old.ctypes.data, len(old))
 
     def _see_to_rings(self, t: int) -> None:
         """Build the rings of the day of ``t``, unless they stand and nothing can have come to them since."""
@@ -270,7 +278,15 @@ class LiveState:
             return
         self._ring = day, self.events
         self._settled = (day, day + DAY) if self.now >= day else (NULL, NULL)
-        self._put_rings(*build_rings(self.book, day))
+        self._put_rings(*build_rings(self._at, day))
+
+
+def made_ready(function: Any) -> Callable[[int, int], int]:
+    """Return a compiled function of two whole numbers without numba's question for their kinds at every call."""
+    if not function.signatures:
+        function.compile(_WHOLE)
+    found: Callable[[int, int], int] = function.get_overload(_WHOLE)
+    return found
 
 
 def _grown(table: I64, first: int, stop: int) -> I64:

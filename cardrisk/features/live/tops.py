@@ -3,11 +3,11 @@
 Each value that an entity's answers carry has a node with its count per window; nodes of one entity form a chain.
 """
 
-import numpy as np
-
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I64, NEVER
-from cardrisk.features.live.kernel import Tables, advance_answers
+from cardrisk.features.arrays import NEVER
+from cardrisk.features.live import book as at_
+from cardrisk.features.live.book import Cells, beyond, cells, row_of
+from cardrisk.features.live.kernel import Tables, advance_answers, of_key, stream_of
 from cardrisk.features.live.layout import (
     AFTER,
     ANSWER_CODES,
@@ -35,135 +35,148 @@ from cardrisk.features.live.layout import (
 
 
 @compiled
-def _advance_top(m: I64, at: int, key: int, s: int, t: int, answers: I64, nodes: I64, tables: Tables) -> None:
-    """Bring the counts of one top stream's values up to ``t``."""
+def _advance_top(book: Cells, slot: Cells, key: int, s: int, t: int, nodes: int, tables: Tables) -> None:
+    """Bring the counts of one top stream's values up to ``t``; the slot's nodes lie on the page ``nodes``."""
     _, streams, spans, _, sizes, _ = tables
-    wide, tails = streams[s, WIDTHS], at + streams[s, STATE]
-    mask = answers.shape[0] - 1
-    to_next, to_value = ANSWER_HEADER + key, sizes[ANSWER_CODES] + streams[s, CHANNEL]
-    head = m[at + ANSWER_HEAD]
-    while head >= 0 and answers[head & mask, TIME] < t:
-        row = answers[head & mask]
+    stream = stream_of(streams, s)
+    wide, tails, head = stream[WIDTHS], beyond(slot, stream[STATE]), slot[ANSWER_HEAD]
+    to_value = sizes[ANSWER_CODES] + stream[CHANNEL]
+    while head >= 0:
+        row = row_of(book, at_.ANSWERS, head)
+        if row[TIME] >= t:
+            break
         old = row[BEFORE]
-        new = _node(m, at, s, row[to_value], nodes)
-        gone = _node(m, at, s, answers[old & mask, to_value], nodes) if old >= 0 else 0
+        new = _node(book, slot, s, row[to_value], nodes)
+        gone = _node(book, slot, s, row_of(book, at_.ANSWERS, old)[to_value], nodes) if old >= 0 else 0
         for w in range(wide):
-            tail = m[tails + w]
+            tail = tails[w]
             if new > 0:
-                nodes[new, NODE_HEADER + w] += 1
+                row_of(book, nodes, new)[NODE_HEADER + w] += 1
             if gone > 0 and 0 <= tail <= old:
-                nodes[gone, NODE_HEADER + w] -= 1
+                row_of(book, nodes, gone)[NODE_HEADER + w] -= 1
             if tail < 0:
-                m[tails + w], m[tails + wide + w] = head, row[TIME]
-        head = row[to_next]
+                tails[w], tails[wide + w] = head, row[TIME]
+        head = row[ANSWER_HEADER + key]
     for w in range(wide):
-        span = spans[streams[s, SPAN] + w]
-        if span == NEVER or m[tails + wide + w] >= t - span:
+        span, moment = spans[stream[SPAN] + w], tails[wide + w]
+        if span == NEVER or moment >= t - span:
             continue
-        k, moment = m[tails + w], m[tails + wide + w]
+        k = tails[w]
+        row = row_of(book, at_.ANSWERS, k)
         while moment < t - span:
-            row = answers[k & mask]
-            gone = _node(m, at, s, row[to_value], nodes)
+            gone = _node(book, slot, s, row[to_value], nodes)
             if gone > 0 and (row[AFTER] < 0 or 0 <= head <= row[AFTER]):
-                nodes[gone, NODE_HEADER + w] -= 1
-            k = -1 if row[to_next] == head else row[to_next]
-            moment = answers[k & mask, TIME] if k >= 0 else NEVER
-        m[tails + w], m[tails + wide + w] = k, moment
+                row_of(book, nodes, gone)[NODE_HEADER + w] -= 1
+            k = -1 if row[ANSWER_HEADER + key] == head else row[ANSWER_HEADER + key]
+            row = row_of(book, at_.ANSWERS, k)
+            moment = row[TIME] if k >= 0 else NEVER
+        tails[w], tails[wide + w] = k, moment
 
 
 @compiled
-def _node(m: I64, at: int, s: int, value: int, nodes: I64) -> int:
+def _node(book: Cells, slot: Cells, s: int, value: int, nodes: int) -> int:
     """Return the node of a value, 0 where there is none or the value is unknown."""
     if value < 0:
         return 0
-    node = m[at + NODES]
-    while node > 0 and not (nodes[node, STREAM] == s and nodes[node, VALUE] == value):
-        node = nodes[node, NEXT_NODE]
+    node = slot[NODES]
+    while node > 0:
+        held = row_of(book, nodes, node)
+        if held[STREAM] == s and held[VALUE] == value:
+            break
+        node = held[NEXT_NODE]
     return int(max(node, 0))
 
 
 @compiled
-def top_of(m: I64, at: int, s: int, w: int, nodes: I64) -> int:
+def top_of(book: Cells, slot: Cells, s: int, w: int, nodes: int) -> int:
     """Return how often the commonest value stands in a window."""
-    most, node = 0, m[at + NODES]
+    most, node = 0, slot[NODES]
     while node > 0:
-        if nodes[node, STREAM] == s:
-            most = max(most, nodes[node, NODE_HEADER + w])
-        node = nodes[node, NEXT_NODE]
+        held = row_of(book, nodes, node)
+        if held[STREAM] == s:
+            most = max(most, held[NODE_HEADER + w])
+        node = held[NEXT_NODE]
     return most
 
 
 @compiled
-def copied(m: I64, at: int, nodes: I64) -> I64:
-    """Return a copy of a slot's nodes that may be written to, and let the slot name the copies."""
-    n, node = 1, m[at + NODES]
+def copy_nodes(book: Cells, slot: Cells) -> None:
+    """Copy a slot's nodes to the page of those that may be written to, and let the slot name the copies."""
+    n, node, fields = 0, slot[NODES], book[at_.FIELDS * at_.NODES + at_.WIDTH]
     while node > 0:
-        n, node = n + 1, nodes[node, NEXT_NODE]
-    held = np.empty((n, nodes.shape[1]), np.int64)
-    n, node = 1, m[at + NODES]
-    while node > 0:
-        held[n] = nodes[node]
-        n, node = n + 1, nodes[node, NEXT_NODE]
-        held[n - 1, NEXT_NODE] = n
-    if n > 1:
-        held[n - 1, NEXT_NODE] = -1
-        m[at + NODES] = 1
-    return held
+        n += 1
+        held, copy = row_of(book, at_.NODES, node), row_of(book, at_.NODES_READ, n)
+        for i in range(fields):
+            copy[i] = held[i]
+        node = held[NEXT_NODE]
+        copy[NEXT_NODE] = n + 1 if node > 0 else -1
+    slot[NODES] = 1 if n > 0 else -1
 
 
 @compiled
-def answers_up_to(m: I64, at: int, key: int, t: int, answers: I64, nodes: I64, tables: Tables) -> None:
+def answers_up_to(book: Cells, slot: Cells, key: int, t: int, nodes: int, tables: Tables) -> None:
     """Bring everything about answers up to ``t``; tops before sums, which move the head they share."""
-    keys, streams, _, _, _, _ = tables
-    for s in range(keys[key, FROM], keys[key, TO]):
-        if streams[s, KIND] == TOP:
-            _advance_top(m, at, key, s, t, answers, nodes, tables)
-    advance_answers(m, at, key, t, answers, tables)
+    keys, streams = tables[0], tables[1]
+    for s in range(of_key(keys, key, FROM), of_key(keys, key, TO)):
+        if stream_of(streams, s)[KIND] == TOP:
+            _advance_top(book, slot, key, s, t, nodes, tables)
+    advance_answers(book, slot, key, t, tables)
 
 
 @compiled
-def hold(m: I64, at: int, s: int, value: int, nodes: I64) -> None:
+def hold(book: Cells, slot: Cells, s: int, value: int) -> None:
     """Note that one more answer of the slot carries a value; there must be room for one more node."""
-    node = _node(m, at, s, value, nodes)
+    node = _node(book, slot, s, value, at_.NODES)
     if node == 0:
-        node = nodes[0, FREE]
+        none = cells(book, at_.NODES)
+        node = none[FREE]
         if node > 0:
-            nodes[0, FREE] = nodes[node, NEXT_NODE]
+            none[FREE] = row_of(book, at_.NODES, node)[NEXT_NODE]
         else:
-            nodes[0, USED] += 1
-            node = nodes[0, USED]
-        nodes[node] = 0
-        nodes[node, VALUE], nodes[node, STREAM], nodes[node, NEXT_NODE] = value, s, m[at + NODES]
-        m[at + NODES] = node
-    nodes[node, REFERENCES] += 1
+            none[USED] += 1
+            node = none[USED]
+        fresh = row_of(book, at_.NODES, node)
+        for i in range(book[at_.FIELDS * at_.NODES + at_.WIDTH]):
+            fresh[i] = 0
+        fresh[VALUE], fresh[STREAM], fresh[NEXT_NODE] = value, s, slot[NODES]
+        slot[NODES] = node
+    row_of(book, at_.NODES, node)[REFERENCES] += 1
 
 
 @compiled
-def release(m: I64, at: int, s: int, value: int, nodes: I64) -> None:
+def release(book: Cells, slot: Cells, s: int, value: int) -> None:
     """Note that one answer less carries a value; a value that none carries is forgotten."""
-    before, node = -1, m[at + NODES]
-    while node >= 0 and not (nodes[node, STREAM] == s and nodes[node, VALUE] == value):
-        before, node = node, nodes[node, NEXT_NODE]
+    before, node = -1, slot[NODES]
+    while node >= 0:
+        held = row_of(book, at_.NODES, node)
+        if held[STREAM] == s and held[VALUE] == value:
+            break
+        before, node = node, held[NEXT_NODE]
     if node < 0:
         return
-    nodes[node, REFERENCES] -= 1
-    if nodes[node, REFERENCES] == 0:
-        after = nodes[node, NEXT_NODE]
+    held = row_of(book, at_.NODES, node)
+    held[REFERENCES] -= 1
+    if held[REFERENCES] == 0:
         if before < 0:
-            m[at + NODES] = after
+            slot[NODES] = held[NEXT_NODE]
         else:
-            nodes[before, NEXT_NODE] = after
-        nodes[node, NEXT_NODE] = nodes[0, FREE]
-        nodes[0, FREE] = node
+            row_of(book, at_.NODES, before)[NEXT_NODE] = held[NEXT_NODE]
+        _free(book, node)
 
 
 @compiled
-def drop_nodes(m: I64, at: int, nodes: I64) -> None:
+def drop_nodes(book: Cells, slot: Cells) -> None:
     """Forget every value of a slot."""
-    node = m[at + NODES]
+    node = slot[NODES]
     while node >= 0:
-        after = nodes[node, NEXT_NODE]
-        nodes[node, NEXT_NODE] = nodes[0, FREE]
-        nodes[0, FREE] = node
+        after = row_of(book, at_.NODES, node)[NEXT_NODE]
+        _free(book, node)
         node = after
-    m[at + NODES] = -1
+    slot[NODES] = -1
+
+
+@compiled
+def _free(book: Cells, node: int) -> None:
+    none = cells(book, at_.NODES)
+    row_of(book, at_.NODES, node)[NEXT_NODE] = none[FREE]
+    none[FREE] = node

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import takewhile
+from itertools import islice
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any
 
 from cardrisk.features.arrays import HORIZON, NULL
-from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, new
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry
 from cardrisk.features.stores.rekeying import rekeyed, said_by
-
-_Kept: TypeAlias = tuple[int, str, Mapping[str, Any], int]
-"""Moment, kind, row and number of an :class:`Entry`."""
-
-
-def _kept(entry: Entry) -> _Kept:
-    moment, kind, row, number = entry
-    return moment, kind, row, number
 
 
 class MemoryStore:
-    """Entries of the last 90 days, in order; rows are copies of those handed over.
+    """Events of the last 90 days, in order; rows are copies of those handed over.
 
-    They are kept as plain tuples, which the garbage collector leaves alone once it has seen what they hold.
+    They stand in three columns and not in one of tuples: the garbage collector looks again and again at every tuple
+    that names a row, and at no row of texts and numbers by itself. Their numbers follow each other up to ``count``.
     """
 
     def __init__(self) -> None:
-        self.entries: deque[_Kept] = deque()
+        self.moments: deque[int] = deque()
+        self.kinds: deque[str] = deque()
+        self.rows: deque[Mapping[str, Any]] = deque()
         self.count = 0
         self.moment = NULL
         self.names: set[Any] = set()
@@ -37,41 +32,52 @@ class MemoryStore:
     def write(self, entries: Sequence[Entry], seen: int) -> Sequence[Entry]:
         """Store events; see :class:`~cardrisk.features.stores.base.Store`."""
         with self._lock:
-            before = self.count
-            stored = [new(Entry, made) for entry in entries if (made := self._store(entry)) is not None]
+            for moment, kind, row, _ in entries:
+                self._keep(moment, kind, row)
             self._trim(self.moment - HORIZON)
-            return stored if seen == before else tuple(self._since(seen))
+            return self._since(seen)
 
     def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
         """Store one event: as :meth:`write`."""
-        with self._lock:
-            before, made = self.count, self._store(entry)
-            if self.entries and self.entries[0][0] < self.moment - HORIZON:
-                self._trim(self.moment - HORIZON)
-            if seen != before:
-                return self._since(seen)
-            return () if made is None else (new(Entry, made),)
+        return self.write((entry,), seen)
 
-    def _store(self, entry: Entry) -> _Kept | None:
-        moment, kind, row, _ = entry
+    def add(self, moment: int, kind: str, row: Mapping[str, Any], seen: int) -> int | Sequence[Entry]:
+        """Store one event as :meth:`append` does.
+
+        Returns
+        -------
+        int or entries
+            The moment from which it counts where it is the first after ``seen``; what ``append`` returns otherwise.
+        """
+        with self._lock:
+            if not self._keep(moment, kind, row) or self.count != seen + 1:
+                return self._since(seen)
+            moment = self.moment
+            if self.moments[0] < moment - HORIZON:
+                self._trim(moment - HORIZON)
+            return moment
+
+    def _keep(self, moment: int, kind: str, row: Mapping[str, Any]) -> bool:
+        """Store an event; returns False where it is a card whose name is known."""
         if kind == CARD:
             name = row.get("submission_id")
             if name is not None and name == name:  # unknown where it is NaN
                 if name in self.names:
-                    return None
+                    return False
                 self.names.add(name)
         if moment > self.moment:
             self.moment = moment
         self.count += 1
-        made = self.moment, kind, dict(row), self.count
-        self.entries.append(made)
-        return made
+        self.moments.append(self.moment)
+        self.kinds.append(kind)
+        self.rows.append(dict(row))
+        return True
 
     def extend(self, entries: Sequence[Entry]) -> None:
         """Store many events in their order."""
         with self._lock:
-            for entry in entries:
-                self._store(entry)
+            for moment, kind, row, _ in entries:
+                self._keep(moment, kind, row)
 
     def since(self, seen: int) -> Iterator[Entry]:
         """Return entries numbered above ``seen``, in order."""
@@ -79,9 +85,11 @@ class MemoryStore:
             return iter(self._since(seen))
 
     def _since(self, seen: int) -> list[Entry]:
-        found = list(takewhile(lambda kept: kept[3] > seen, reversed(self.entries)))
+        after = max(self.count - seen, 0)
+        latest = zip(reversed(self.moments), reversed(self.kinds), reversed(self.rows), strict=True)
+        found = [Entry(*event, self.count - i) for i, event in enumerate(islice(latest, after))]
         found.reverse()
-        return list(map(Entry._make, found))
+        return found
 
     def trim(self, before: int) -> int:
         """Forget every entry of a moment before ``before``; returns how many."""
@@ -90,8 +98,9 @@ class MemoryStore:
 
     def _trim(self, before: int) -> int:
         gone = 0
-        while self.entries and self.entries[0][0] < before:
-            _, kind, row, _ = self.entries.popleft()
+        while self.moments and self.moments[0] < before:
+            self.moments.popleft()
+            kind, row = self.kinds.popleft(), self.rows.popleft()
             if kind == CARD:
                 self.names.discard(row.get("submission_id"))
             gone += kind != AGAIN
@@ -100,7 +109,8 @@ class MemoryStore:
     def forget(self, column: str, value: str) -> int:
         """Remove every card with ``value`` in ``column``, and its answers; returns how many entries went."""
         with self._lock:
-            cards = [row for _, kind, row, _ in self.entries if kind == CARD and row.get(column) == value]
+            both = zip(self.kinds, self.rows, strict=True)
+            cards = [row for kind, row in both if kind == CARD and row.get(column) == value]
             names = {name for row in cards if (name := row.get("submission_id")) is not None}
 
             def kept(entry: Entry) -> Entry | None:
@@ -116,7 +126,7 @@ class MemoryStore:
         """Take tokens to the next key; see :class:`~cardrisk.features.stores.base.Store`."""
         with self._lock:
             words = dict(translation)
-            for _, _, row, _ in self.entries:
+            for row in self.rows:
                 words |= said_by(row)
 
             def taken(entry: Entry) -> Entry:
@@ -126,14 +136,18 @@ class MemoryStore:
             return self._replace(taken)
 
     def _replace(self, change: Callable[[Entry], Entry | None]) -> int:
-        """Put every entry through a change, and leave a mark if any changed; returns how many did."""
-        found = [(entry, change(entry)) for entry in map(Entry._make, self.entries)]
+        """Put every entry through a change, and leave a mark if any changed; returns how many did.
+
+        What is left is numbered anew up to the mark: whoever reads on meets the mark and begins with the first.
+        """
+        found = [(entry, change(entry)) for entry in self._since(0)]
         changed = sum(made is not old for old, made in found)
         if changed:
             self.count += 1
-            mark = Entry(self.moment, AGAIN, {}, self.count)
-            self.entries = deque(_kept(made) for _, made in found if made is not None)
-            self.entries.append(_kept(mark))
+            kept = [made for _, made in found if made is not None] + [Entry(self.moment, AGAIN, {})]
+            self.moments = deque(entry.moment for entry in kept)
+            self.kinds = deque(entry.kind for entry in kept)
+            self.rows = deque(entry.row for entry in kept)
         return changed
 
     def close(self) -> None:
