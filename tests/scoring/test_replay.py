@@ -5,6 +5,7 @@ import math
 import sqlite3
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cardrisk.errors import InputError, ModelError, StoreError
@@ -41,8 +42,20 @@ OF_PROTOCOL_1 = (
 )
 
 
-def test_a_record_of_an_older_protocol_is_read() -> None:
-    record = Record.parse(OF_PROTOCOL_1)
+# The same in the second protocol, in base 64.
+OF_PROTOCOL_2 = (
+    b"0,6,=7265636f72642e636f6e74657874,=7265636f72642e6d6f6d656e74,=7265636f72642e726f773634,=7265636f72642e703634,"
+    b"=7265636f72642e6361757365,=7265636f72642e6465636973696f6e,=7265636f72642e6c6f7373,"
+    b"=7265636f72642e70726f70656e73697479,=7265636f72642e726561736f6e73,=7265636f72642e6d6f64656c"
+    b'["a1","u1","0123456789abcdef",1700000000000000,"AAAAAAAA+D8AAAAAAAD4fw==","MzMzMzMz0z8X'
+    + b"eqEXeqGXPxd6oRd6oZc/F3qhF3qhlz8X" * 4
+    + b'eqEXeqGXPw==","bad_format","review",1.25,0.0,"one\\ntwo","abc"]'
+)
+
+
+@pytest.mark.parametrize("body", [OF_PROTOCOL_1, OF_PROTOCOL_2])
+def test_a_record_of_an_older_protocol_is_read(body) -> None:
+    record = Record.parse(body)
     assert record.numbers[0] == 1.5
     assert math.isnan(record.numbers[1])
     assert record.score.p_fail == 0.3
@@ -59,9 +72,21 @@ def test_no_code_stands_in_a_record(tiny, make) -> None:
     scorer = make()
     for row in map(plain, tiny.late.head(50).to_dict("records")):
         scorer.score(row)
-        body = scorer.record(row["submission_id"])[0].dump().decode()
+        body = scorer.record(row["submission_id"])[0].dump()
         for column in ("card_no", "card_secret", "client_ip", "device_id"):
-            assert f'"{row.get(column, "*" * 9)}"' not in body
+            assert f'"{row.get(column, "*" * 9)}"'.encode() not in body
+
+
+def test_any_numbers_come_back_to_the_bit() -> None:
+    record = Record.parse(OF_PROTOCOL_1)
+    rng = np.random.default_rng(5)
+    bits = rng.integers(-(2**63), 2**63, 3_000)
+    edges = [0.0, -0.0, math.inf, -math.inf, math.nan, 0.1, 1e300, 5e-324, 2.0**-149, 2.0**-150, 16_777_217.0]
+    for row in (bits.view("<f8"), rng.random(500).astype("<f4").astype("<f8"), np.array(edges), np.zeros(0)):
+        again = Record.parse(replace(record, row=row.astype("<f8").tobytes()).dump())
+        assert again.row == row.astype("<f8").tobytes()
+    with pytest.raises(StoreError, match="damaged"):
+        Record.parse(record.dump()[:-1])
 
 
 def test_every_decision_is_taken_again_to_the_bit(tiny, make, url, full_or) -> None:

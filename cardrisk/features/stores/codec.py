@@ -70,10 +70,9 @@ def encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
         return found
 
 
-def joined(first: bytes, second: bytes) -> bytes:
-    """Return the bytes of the columns of two rows, from the bytes of each; neither has a column of the other."""
-    a, b = first.index(b"["), second.index(b"[")
-    return b"%b,%b%b,%b" % (first[:a], second[:b], first[a:-1], second[b + 1 :])
+def text_of(values: Any) -> bytes:
+    """Return texts, numbers, booleans and unknowns, or sequences of them, as JSON in UTF-8; no byte of it is 0."""
+    return _text_of(values).encode("utf-8", "surrogatepass")
 
 
 def _encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
@@ -90,7 +89,7 @@ def _encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
         values[i] = micros(value)
     if not exact:
         row = _with_moments(tuple(row), values, moments)
-    return head + _text_of(values).encode("utf-8", "surrogatepass"), row
+    return head + text_of(values), row
 
 
 def decode(data: bytes) -> dict[str, Any]:
@@ -127,7 +126,7 @@ def name_of(row: Mapping[str, Any]) -> bytes | None:
 
 def trace_of(value: str) -> bytes:
     """Return bytes that the encoding of every row with this text contains: a quick first look for it."""
-    return _text_of(value).encode("utf-8", "surrogatepass")
+    return text_of(value)
 
 
 def _with_moments(names: tuple[str, ...], values: list[Any], moments: tuple[int, ...]) -> dict[str, Any]:

@@ -326,7 +326,8 @@ class SqliteStore:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Hold the file for one transaction."""
-        with self.reading() as db:
+        with self._lock, told(self.path):
+            db = self._connection()
             try:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
