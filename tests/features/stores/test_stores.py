@@ -87,6 +87,17 @@ def test_extend_does_as_append(store, url):
     assert list(store.since(1_234)) == list(memory.since(1_234))
 
 
+def test_the_quick_way_into_memory_does_as_append():
+    memory, plain = open_store("memory://"), open_store("memory://")
+    for entry in (card(1), card(1), card(2), answer(1, T0), answer(1, T0 + 90), card(3, T0 + 5), card(2)):
+        for seen in (plain.count, max(plain.count - 2, 0)):  # knowing everything; and others were faster
+            found = memory.add(entry.moment, entry.kind, entry.row, seen)
+            if isinstance(found, int):
+                found = [Entry(found, entry.kind, entry.row, seen + 1)]
+            assert list(found) == list(plain.append(entry, seen))
+    assert list(memory.since(0)) == list(plain.since(0))
+
+
 def test_trim_forgets_what_lies_before(store):
     for i in range(10):
         store.append(card(i), 0)
