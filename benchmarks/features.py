@@ -180,6 +180,7 @@ def live(submissions: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[float, floa
     LiveHistory(FEATURES).take(next(row for kind, row in events if kind == "card"))  # compiled code is read once
     history = LiveHistory(FEATURES)
     rows = []
+    gc.collect()  # what making the events left to the collector is none of history's
     start = time.process_time()
     for kind, row in events:
         if kind == "card":
