@@ -10,7 +10,14 @@ import pytest
 
 import cardrisk
 from cardrisk.codes import intake
-from cardrisk.errors import InputError, KeyMaterialError, MissingColumnError, MissingExtraError, TimeZoneError
+from cardrisk.errors import (
+    InputError,
+    KeyMaterialError,
+    MissingColumnError,
+    MissingExtraError,
+    QuarantineWarning,
+    TimeZoneError,
+)
 from cardrisk.features import FEATURES, compute
 from cardrisk.jobs import spark as engine
 from cardrisk.jobs.spark.session import need_java, need_spark
@@ -126,13 +133,10 @@ def test_training_features_are_those_of_one_process(planted, tables, key_file) -
     expected = compute(now, check_outcomes(told).valid, history=(then, check_outcomes(told[:0]).valid), features=chosen)
     past_told = tables("told").limit(0)
     history = (tables("past"), past_told)
-    got = (
-        engine.features(
-            tables("cards"), tables("told"), history=history, features=chosen, key=key_file, order="n", tasks=2
-        )
-        .toArrow()
-        .to_pandas()
-    )
+    given = {"history": history, "features": chosen, "key": key_file, "order": "n", "tasks": 2}
+    with pytest.warns(QuarantineWarning, match=r"^submissions: 12 of \d+ rows break a rule and are left out"):
+        found = engine.features(tables("cards"), tables("told"), **given)
+    got = found.toArrow().to_pandas()
     assert_same(got, expected.reset_index(drop=True))
 
 
@@ -149,16 +153,24 @@ def test_files_have_the_bytes_of_the_local_engine(kind, spark, tiny, planted, ke
     files = [given / f"{i}.{suffix}" for i in range(3)] if "folder" in kind else [given]
     data = tmp_path / "data"
     data.mkdir()
-    past.to_parquet(data / "submissions.parquet", index=False)
+    past = past.assign(submission_id=past["submission_id"].where(~np.isin(np.arange(len(past)), [3, 400])))
+    told = told.assign(status=told["status"].where(~np.isin(np.arange(len(told)), [3, 40, 500])))
+    past.to_parquet(data / "submissions.parquet", row_group_size=250, index=False)
     told.to_parquet(data / "outcomes.parquet", index=False)
     for path, rows in zip(files, np.array_split(np.arange(len(cards)), len(files)), strict=True):
         some = cards.iloc[rows]
         some.to_parquet(path, row_group_size=250) if suffix == "parquet" else some.to_csv(path, index=False)
     same = {"cards": str(given), "model": str(tiny.bundle), "history": str(data)}
-    assert score.run(**same, out=str(tmp_path / f"local.{suffix}")) == 1
-    assert engine.run(**same, out=str(tmp_path / f"spark.{suffix}"), key=key_file, tasks=2) == 1
+    left_out = []
+    for run, out, more in ((score.run, "local", {}), (engine.run, "spark", {"key": key_file, "tasks": 2})):
+        with pytest.warns(QuarantineWarning) as said:
+            assert run(**same, **more, out=str(tmp_path / f"{out}.{suffix}")) == 1
+        left_out.append(sorted(str(each.message) for each in said if each.category is QuarantineWarning))
+    assert left_out[0] == left_out[1]
+    assert [line.rpartition("(")[2] for line in left_out[0]] == ["missing_required 3)", "missing_required 2)"]
     for end in (suffix, f"{suffix}.quarantine"):
         assert (tmp_path / f"spark.{end}").read_bytes() == (tmp_path / f"local.{end}").read_bytes()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")], "nothing but the output is left"
 
 
 def test_a_worker_without_a_key_is_refused_in_one_line(spark, tables, tiny) -> None:

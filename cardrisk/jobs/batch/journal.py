@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from cardrisk.errors import InputError
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 MANIFEST: Final = "manifest.json"
 LOCK: Final = "lock"
 

@@ -12,10 +12,10 @@ from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.events import known_at
 from cardrisk.features.parts import Rows, day_of, requests_in
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Box, Writer, gather
+from cardrisk.jobs.batch.box import Box, gather
 from cardrisk.jobs.batch.context import Context, unit_of
 from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
-from cardrisk.jobs.batch.output import SCHEMA, table_of
+from cardrisk.jobs.batch.output import SCHEMA, leave_part, none_refused, table_of
 from cardrisk.jobs.batch.settling import REPAIRED, facts_about, within
 from cardrisk.scoring.assemble import judge
 from cardrisk.scoring.batch import reasons_asked
@@ -23,10 +23,9 @@ from cardrisk.tables.masks import masked
 from cardrisk.tables.rules import REPEATED_ID
 
 JUDGED: Final = "judged"
-QUARANTINE: Final = ("row", "rule", "column", "value")
 
 
-def judge_chunk(context: Context, chunk: int, first_row: int, rows: int) -> None:
+def judge_chunk(context: Context, chunk: int, rows: int) -> None:
     """Score one chunk of the table.
 
     Parameters
@@ -35,15 +34,13 @@ def judge_chunk(context: Context, chunk: int, first_row: int, rows: int) -> None
         The job.
     chunk
         Which one.
-    first_row
-        Position in the whole table of the chunk's first row.
     rows
         Its rows, quarantined ones included.
     """
     box = Box(context.path(taking.STAGE, unit_of(chunk)[0]))
     cards, valid = box.read(f"cards {chunk}"), box.read(f"rows {chunk}")
     refused, shown = box.read(f"refused {chunk}"), box.read(f"shown {chunk}")
-    refused = none_refused() if refused is None else refused
+    refused = none_refused().assign(id=pd.Series(dtype="str")) if refused is None else refused
     if cards is None or valid is None:
         cards, place = pd.DataFrame({"submission_id": pd.Series(dtype="str")}), np.empty(0, np.int64)
     else:
@@ -52,25 +49,10 @@ def judge_chunk(context: Context, chunk: int, first_row: int, rows: int) -> None
         if repeats.any():
             refused = _with_repeats(refused, cards[repeats], place[repeats], shown)
             cards, place = cards[~repeats].reset_index(drop=True), place[~repeats]
-    judged = _judged(context, chunk, cards, place) if len(cards) else no_scores()
+    judged = _judged(context, chunk, cards, place) if len(cards) else SCHEMA.empty_table()
     scores = _whole(judged, place, refused)
     assert scores.num_rows == rows  # noqa: S101 - every row is in exactly one of the two
-    out = Writer(context.path(JUDGED, chunk))
-    out.add_table("scores", scores)
-    out.add("refused", refused[list(QUARANTINE)].assign(row=refused["row"] + first_row))
-    scored = rows - scores["p_fail"].null_count
-    out.close({"scored": scored, "rules": refused["rule"].value_counts().to_dict()})
-
-
-def no_scores() -> pa.Table:
-    """An output without rows."""
-    return SCHEMA.empty_table()
-
-
-def none_refused() -> pd.DataFrame:
-    """A quarantine without rows."""
-    texts = {name: pd.Series(dtype="str") for name in ("rule", "column", "value", "id")}
-    return pd.DataFrame({"row": pd.Series(dtype="int64"), **texts})
+    leave_part(context.path(JUDGED, chunk), scores, refused)
 
 
 def _with_repeats(refused: pd.DataFrame, cards: pd.DataFrame, place: I64, shown: object) -> pd.DataFrame:

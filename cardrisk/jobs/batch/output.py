@@ -5,7 +5,9 @@ Correct when the bytes depend on the rows alone, not on the pieces in which they
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cardrisk.jobs.batch.box import Box, Writer
 from cardrisk.scoring.assemble import COLUMNS
-from cardrisk.tables import quarantine
+from cardrisk.tables import atomic_writes, quarantine
 
+QUARANTINE: Final = ("row", "rule", "column", "value")
 ROW_GROUP: Final = 1 << 16
 _NUMBERS: Final = ("expected_loss", "propensity")
 
@@ -108,3 +112,62 @@ class Output:
             if self._rows:
                 self._row_group(self._rows)
             self._parquet.close()
+
+
+@dataclass(frozen=True)
+class Written:
+    """What stands in the two files: rows, those scored, and how many broke which rule."""
+
+    rows: int
+    scored: int
+    broken: dict[str, int]
+
+
+def leave_part(path: Path, scores: pa.Table, refused: pd.DataFrame) -> None:
+    """Write what :func:`put_together` reads of some rows: there whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The part's file.
+    scores
+        As :func:`table_of` gives them, in order.
+    refused
+        ``row, rule, column, value`` of the quarantined rows among them, ``row`` counted from the first of them.
+    """
+    out = Writer(path)
+    out.add_table("scores", scores)
+    out.add("refused", refused[list(QUARANTINE)])
+    scored = scores.num_rows - scores["p_fail"].null_count
+    out.close({"scored": scored, "rules": refused["rule"].value_counts().to_dict()})
+
+
+def put_together(parts: Iterable[Path], target: Path, rules: Path) -> Written:
+    """Write both files from the parts that tasks left; both appear whole, or neither.
+
+    Parameters
+    ----------
+    parts
+        Of :func:`leave_part`, in the order of the rows.
+    target, rules
+        Where scores and quarantine go.
+    """
+    rows, scored, broken = 0, 0, Counter[str]()
+    with atomic_writes(target, rules) as (table_at, rules_at):
+        out = Output(table_at, rules_at, target.suffix)
+        out.add(SCHEMA.empty_table(), none_refused())
+        for path in parts:
+            box = Box(path)
+            table, refused = box.table("scores"), box.read("refused")
+            refused = none_refused() if refused is None else refused
+            out.add(table, refused.assign(row=refused["row"] + rows))
+            rows, scored = rows + table.num_rows, scored + box.note["scored"]
+            broken.update(box.note["rules"])
+        out.close()
+    return Written(rows, scored, dict(broken))
+
+
+def none_refused() -> pd.DataFrame:
+    """A quarantine without rows."""
+    texts = {name: pd.Series(dtype="str") for name in QUARANTINE[1:]}
+    return pd.DataFrame({"row": pd.Series(dtype="int64"), **texts})

@@ -16,15 +16,14 @@ from cardrisk._version import __version__
 from cardrisk.codes import Key, KeyRing
 from cardrisk.errors import CardriskError, QuarantineWarning, UnusableFileError
 from cardrisk.jobs.batch import judging, keying, settling, taking
-from cardrisk.jobs.batch.box import Box
 from cardrisk.jobs.batch.context import MODEL, Context, Limits, Settings
 from cardrisk.jobs.batch.inputs import Inputs
 from cardrisk.jobs.batch.journal import Journal
-from cardrisk.jobs.batch.output import Output
+from cardrisk.jobs.batch.output import put_together
 from cardrisk.jobs.batch.pool import Pool, Task
 from cardrisk.jobs.progress import Steps
 from cardrisk.risk import RiskModel
-from cardrisk.tables import atomic_writes, quarantine
+from cardrisk.tables import quarantine
 from cardrisk.tables.text import tells_rounding
 
 STAGES: Final = 7
@@ -236,13 +235,11 @@ class _Job:
             self._tasks(settling.REPAIRED, [("repair", (g,), g) for g in broken], lambda i: None)
 
     def _judge(self) -> None:
-        tasks: list[tuple[str, tuple[Any, ...], object]] = []
-        rows, first = [], 0
-        for chunk, count, _ in self._chunks(asks_only=True):
-            tasks.append(("judge", (chunk, first, count), chunk))
-            rows.append(count)
-            first += count
-        self._stage(judging.JUDGED, "score", tasks, first, rows.__getitem__)
+        tasks: list[tuple[str, tuple[Any, ...], object]]
+        chunks = self._chunks(asks_only=True)
+        tasks = [("judge", (chunk, count), chunk) for chunk, count, _ in chunks]
+        rows = [count for _, count, _ in chunks]
+        self._stage(judging.JUDGED, "score", tasks, sum(rows), rows.__getitem__)
 
     def _stage(
         self,
@@ -275,22 +272,8 @@ class _Job:
 
     def _assemble(self) -> Told:
         """Put the output together, in the order of the input."""
-        rows = scored = 0
-        broken: dict[str, int] = {}
-        with (
-            self.steps.step("write"),
-            atomic_writes(self.asked.target, self.asked.rules) as (scores, rules),
-        ):
-            out = Output(scores, rules, self.asked.target.suffix)
-            out.add(judging.no_scores(), judging.none_refused()[list(judging.QUARANTINE)])
-            for chunk, count, _ in self._chunks(asks_only=True):
-                box = Box(self.context.path(judging.JUDGED, chunk))
-                refused = box.read("refused")
-                table = box.table("scores")
-                out.add(table, judging.none_refused()[list(judging.QUARANTINE)] if refused is None else refused)
-                rows, scored = rows + count, scored + box.note["scored"]
-                for rule, times in box.note["rules"].items():
-                    broken[rule] = broken.get(rule, 0) + times
-            out.close()
+        parts = [self.context.path(judging.JUDGED, chunk) for chunk, _, _ in self._chunks(asks_only=True)]
+        with self.steps.step("write"):
+            done = put_together(parts, self.asked.target, self.asked.rules)
         ignored = next(note["ignored"] for table, note in self._notes() if table == "submissions")
-        return Told(rows, scored, broken, ignored)
+        return Told(done.rows, done.scored, done.broken, ignored)

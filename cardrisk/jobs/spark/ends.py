@@ -5,6 +5,7 @@ Correct when every row of the table goes out once, with the values of :func:`car
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from cardrisk.codes.steps import STEPS
 from cardrisk.facts import CAUSES
 from cardrisk.features.declare import FeatureSet
 from cardrisk.features.parts import RESUBMITTED, Rows
+from cardrisk.jobs.batch.output import QUARANTINE, leave_part, table_of
 from cardrisk.jobs.spark.parcels import Box
 from cardrisk.jobs.spark.work import Work
 from cardrisk.tables import Checked
@@ -48,6 +50,10 @@ def feature_schema(features: FeatureSet) -> tuple[str, pa.Schema]:
     return _schema(columns | {feature.name: _KINDS[feature.dtype] for feature in features})
 
 
+WRITTEN: Final = ("part long", pa.schema([("part", pa.int64())]))
+"""The chunks whose scores stand in files, for Spark and for Arrow."""
+
+
 def _schema(columns: dict[str, tuple[str, Any]]) -> tuple[str, pa.Schema]:
     spark = ", ".join(f"`{name}` {kind}" for name, (kind, _) in columns.items())
     return spark, pa.schema([(name, kind) for name, (_, kind) in columns.items()])
@@ -56,6 +62,34 @@ def _schema(columns: dict[str, tuple[str, Any]]) -> tuple[str, pa.Schema]:
 def scoring(work: Work) -> Callable[[pa.Table], pa.Table]:
     """Return the task that scores a chunk."""
     return _ending(work, scores_of, score_schema()[1])
+
+
+def writing(work: Work, folder: Path) -> Callable[[pa.Table], pa.Table]:
+    """Return the task that scores a chunk into a file of its own, and tells which chunk that was.
+
+    Parameters
+    ----------
+    work
+        Settings.
+    folder
+        Where every worker can write, and whoever puts the files together can read.
+    """
+
+    def run(table: pa.Table) -> pa.Table:
+        box = Box(table)
+        if "cards" not in box:
+            return WRITTEN[1].empty_table()
+        frame = scores_of(box, work)
+        refused = frame.loc[frame["rule"].notna(), list(QUARANTINE[1:])]
+        leave_part(part_of(folder, box.place), table_of(frame), refused.assign(row=refused.index.to_numpy(np.int64)))
+        return pa.table({"part": [box.place]}, WRITTEN[1])
+
+    return run
+
+
+def part_of(folder: Path, place: int) -> Path:
+    """Where the scores of a chunk stand."""
+    return folder / f"{place}.box"
 
 
 def featuring(work: Work) -> Callable[[pa.Table], pa.Table]:

@@ -2,29 +2,31 @@
 
 Correct when the two files have the bytes that the local engine writes, and appear whole or not at all.
 
-Workers read their share of the files themselves, so the files must lie where every worker finds them; codes never
-pass through Spark's own memory.
+Workers read their share of the files themselves and write scores to a folder beside the output, so both must lie
+where every worker finds them; codes never pass through Spark's own memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cardrisk.errors import InputError
+from cardrisk.jobs.batch.journal import Journal
+from cardrisk.jobs.batch.output import put_together
 from cardrisk.jobs.progress import Steps
-from cardrisk.jobs.spark import road
+from cardrisk.jobs.spark import ends, road
 from cardrisk.jobs.spark.deal import LARGEST
 from cardrisk.jobs.spark.parcels import SCHEMA, to_arrow
 from cardrisk.jobs.spark.session import one_line, session
 from cardrisk.jobs.spark.take import hear, take
 from cardrisk.jobs.spark.work import Bundle, Work, key_place
 from cardrisk.risk import load_model
-from cardrisk.tables import SUBMISSIONS, atomic_writes, read_cards
+from cardrisk.tables import SUBMISSIONS, read_cards
 from cardrisk.tables.headers import match_headers
 
 if TYPE_CHECKING:
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 UNIT_BITS: Final = 36
 """A row's number: which unit of the input, then which row of it."""
 _TABLES: Final = (".parquet", ".pq", ".csv", ".tsv", ".tab")
-_WRITTEN: Final = 100_000
-"""Rows that come to the driver together."""
 
 
 def run(
@@ -85,7 +85,8 @@ def run(
     InputError
         The input, the history or the output path cannot be used; nothing has been written then.
     """
-    from cardrisk.jobs.score import say
+    from cardrisk.jobs.batch.run import Told
+    from cardrisk.jobs.score import quarantine_of, say
 
     target = Path(out)
     if target.suffix not in (".parquet", ".csv"):
@@ -99,17 +100,31 @@ def run(
         spark = session()
         groups = tasks or max(4, spark.sparkContext.defaultParallelism, -(-_rows(cards, history, encoding) // LARGEST))
         tables, ignored = _tables(spark, work, groups, cards, history, encoding, whole)
-    with steps.step("score"):
-        result = road.travel(tables, work, groups)
-    if watch is not None:
-        watch(result.load)
-    try:
+    with _parts_of(target) as folder:
+        with steps.step("score"):
+            result = road.travel(tables, work, groups, (ends.WRITTEN[0], ends.writing(work, folder)))
+            places = one_line(lambda: sorted(int(row["part"]) for row in result.table.collect()))
+            result.table.unpersist()
+        if watch is not None:
+            watch(result.load)
         with steps.step("write"):
-            told = one_line(lambda: _write(result.table, target, ignored))
-    finally:
-        result.table.unpersist()
+            done = put_together([ends.part_of(folder, place) for place in places], target, quarantine_of(target))
+    told = Told(done.rows, done.scored, done.broken, ignored)
     say(told, target)
     return 1 if told.rows > told.scored else 0
+
+
+@contextmanager
+def _parts_of(target: Path) -> Iterator[Path]:
+    """A folder beside the output for what tasks write, the output's owner's alone; held as a local job holds it."""
+    journal = Journal(target)
+    try:
+        journal.empty()
+        folder = journal.folder.resolve() / "parts"
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        journal.remove()
 
 
 def _rows(cards: str, history: str | None, encoding: str | None) -> int:
@@ -213,59 +228,3 @@ def _over(spark: "SparkSession", units: list["Unit"], parcels: Callable[[int], I
                     yield from table.to_batches()
 
     return spark.range(0, len(units), numPartitions=len(units)).mapInArrow(run, SCHEMA)
-
-
-def _write(table: "DataFrame", target: Path, ignored: list[str]) -> Any:
-    """Bring the result to the driver piece by piece, in order, and write both files."""
-    from cardrisk.jobs.batch.output import SCHEMA as WRITTEN
-    from cardrisk.jobs.batch.output import Output
-    from cardrisk.jobs.batch.run import Told
-    from cardrisk.jobs.score import quarantine_of
-
-    offsets = _offsets(table)
-    rows, scored, broken = 0, 0, dict[str, int]()
-    pieces = sum(1 for _ in offsets) + (offsets[-1][1] if offsets else 0) // _WRITTEN
-    ordered = table.repartitionByRange(max(pieces, 1), "row").sortWithinPartitions("row")
-    with atomic_writes(target, quarantine_of(target)) as (scores, rules):
-        output = Output(scores, rules, target.suffix)
-        for blob in ordered.mapInArrow(_blobs, "data binary").toLocalIterator():
-            part = pa.ipc.open_stream(bytes(blob["data"])).read_all()
-            refused = _refused(part, offsets)
-            output.add(part.select(WRITTEN.names).cast(WRITTEN), refused)
-            rows += part.num_rows
-            scored += part.num_rows - part["p_fail"].null_count
-            for rule, count in refused["rule"].value_counts().items():
-                broken[str(rule)] = broken.get(str(rule), 0) + int(count)
-        output.close()
-    return Told(rows, scored, broken, ignored)
-
-
-def _offsets(table: "DataFrame") -> list[tuple[int, int]]:
-    """Unit, and the position after its last row, of each unit."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    counts = table.groupBy(F.shiftright("row", UNIT_BITS).alias("unit")).count().collect()
-    found, position = [], 0
-    for unit, count in sorted((int(row["unit"]), int(row["count"])) for row in counts):
-        position += count
-        found.append((unit, position))
-    return found
-
-
-def _refused(part: pa.Table, offsets: list[tuple[int, int]]) -> pd.DataFrame:
-    frame = part.select(["row", "rule", "column", "value"]).filter(pc.is_valid(part["rule"])).to_pandas()
-    stops = dict(offsets)
-    starts = {unit: (stops[offsets[i - 1][0]] if i else 0) for i, (unit, _) in enumerate(offsets)}
-    row = frame["row"].to_numpy(np.int64)
-    unit = pd.Series(row >> UNIT_BITS)
-    position = (row & (1 << UNIT_BITS) - 1) + unit.map(starts).to_numpy(np.int64)
-    refused: pd.DataFrame = frame.assign(row=position)
-    return refused
-
-
-def _blobs(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        yield pa.record_batch({"data": pa.array([sink.getvalue().to_pybytes()], pa.binary())})

@@ -31,6 +31,9 @@ _ARROW: Final = pa.schema(
 LOAD: Final = "load"
 """Name of the parcel in which a task says how many rows it worked on; its place is the task."""
 
+LEFT_OUT: Final = "left out"
+"""Name of the parcel in which a task says how many rows of a table that only feeds something broke which rule."""
+
 
 class Parcel(NamedTuple):
     """A packed table.

@@ -6,6 +6,7 @@ Raw columns are read by the first task and never shuffled, cached or written; wh
 until the result stands) is tokens, coarse facts, identities and whole numbers.
 """
 
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,15 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from cardrisk.errors import InputError, KeyMaterialError
+from cardrisk.errors import InputError, KeyMaterialError, QuarantineWarning
 from cardrisk.features.parts import RESUBMITTED, part_plan
 from cardrisk.jobs.spark import ends, tasks
 from cardrisk.jobs.spark.deal import Deal, deal
-from cardrisk.jobs.spark.parcels import LOAD, SCHEMA, on_arrow, unpacked
+from cardrisk.jobs.spark.parcels import LEFT_OUT, LOAD, SCHEMA, on_arrow, unpacked
 from cardrisk.jobs.spark.rounded import rounded_in
 from cardrisk.jobs.spark.session import one_line
 from cardrisk.jobs.spark.take import IDS, ROW, hearing, taking
 from cardrisk.jobs.spark.work import Work
+from cardrisk.tables import quarantine
 from cardrisk.tables.check import Checked, check_outcomes, check_submissions
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 Frames: TypeAlias = "list[DataFrame]"
+End: TypeAlias = "tuple[str, Callable[[Any], Any]]"
+"""Columns of what the last task gives, and the task."""
 Taking: TypeAlias = "Callable[[frozenset[str]], DataFrame]"
 
 
@@ -114,7 +118,7 @@ def _numbered(df: "DataFrame", contract: Contract, order: str | None) -> "DataFr
     return df.withColumn(ROW, number).drop(*unread)
 
 
-def travel(tables: Tables, work: Work, groups: int) -> Result:
+def travel(tables: Tables, work: Work, groups: int, end: "End | None" = None) -> Result:
     """Take tables down the whole road.
 
     Parameters
@@ -125,16 +129,23 @@ def travel(tables: Tables, work: Work, groups: int) -> Result:
         Settings; with a model scores come out, without one features.
     groups
         How many tasks work beside each other.
+    end
+        What the last task gives; None: scores or features.
 
     Raises
     ------
     CardriskError
         As on one process, and where the workers have no token key or several.
     """
-    return one_line(lambda: _travel(tables, work, groups))
+    if end is None and work.bundle:
+        end = ends.score_schema()[0], ends.scoring(work)
+    elif end is None:
+        end = ends.feature_schema(work.features)[0], ends.featuring(work)
+    schema, last = end
+    return one_line(lambda: _travel(tables, work, groups, schema, last))
 
 
-def _travel(tables: Tables, work: Work, groups: int) -> Result:
+def _travel(tables: Tables, work: Work, groups: int, schema: str, last: Callable[[Any], Any]) -> Result:
     from pyspark import StorageLevel
 
     with ExitStack() as stack:
@@ -155,12 +166,10 @@ def _travel(tables: Tables, work: Work, groups: int) -> Result:
         parts = _meet(sent, groups, tasks.ask_parts, work, dealt)
         features = keep(_meet([parts], groups, tasks.tell_parts, work, dealt))
         final = _union([_of(taken, "cards", "rest"), _of(settled, "dropped"), _chunked(facts), _chunked(features)])
-        schema, end = (
-            (ends.score_schema(), ends.scoring) if work.bundle else (ends.feature_schema(work.features), ends.featuring)
-        )
         grouped = final.repartition(groups, "place").groupBy("place")
-        table = grouped.applyInArrow(end(work), schema[0]).persist(StorageLevel.DISK_ONLY)
+        table = grouped.applyInArrow(last, schema).persist(StorageLevel.DISK_ONLY)
         table.count()
+        _tell_left_out(_union([taken, settled]))
         return Result(table, _load(_union([taken, settled, facts, features])))
 
 
@@ -188,6 +197,17 @@ def _notes(taken: "DataFrame") -> tuple[pd.DataFrame, pd.DataFrame]:
     return rounding, counted
 
 
+def _tell_left_out(parcels: "DataFrame") -> None:
+    """Warn of rows of tables that only feed something else, where they broke a rule."""
+    found = [unpacked(bytes(row["data"])) for row in _of(parcels, LEFT_OUT).select("data").collect()]
+    for name, told in pd.concat(found).groupby("table") if found else ():
+        counts = told.groupby("rule")["rows"].sum()
+        broken = {str(rule): int(rows) for rule, rows in counts.items() if rule}
+        if broken:
+            said = quarantine.summary(str(name), int(counts[""]), broken)
+            warnings.warn(QuarantineWarning(said, str(name)), stacklevel=2)
+
+
 def _union(frames: "Iterable[DataFrame]") -> "DataFrame":
     return reduce(lambda one, other: one.unionByName(other), frames)
 
@@ -197,8 +217,8 @@ def _of(df: "DataFrame", *names: str) -> "DataFrame":
 
 
 def _chunked(df: "DataFrame") -> "DataFrame":
-    """Parcels for chunks: all but those that tell of the work itself."""
-    return df.where(~df["name"].startswith(LOAD))
+    """Parcels for chunks: all but those that tell of the work itself, and of rows that were left out."""
+    return df.where(~df["name"].startswith(LOAD) & (df["name"] != LEFT_OUT))
 
 
 def _meet(frames: "Iterable[DataFrame]", groups: int, work: Callable[..., Any], *settings: Any) -> "DataFrame":

@@ -17,10 +17,10 @@ from cardrisk.codes import RAW
 from cardrisk.codes.steps import seal
 from cardrisk.features.arrays import NULL
 from cardrisk.features.parts import PartPlan, day_of, entity_of, events_of, identities, outcomes_of, part_plan
-from cardrisk.jobs.spark.parcels import Parcel, cut, packed, to_arrow
+from cardrisk.jobs.spark.parcels import LEFT_OUT, Parcel, cut, packed, to_arrow
 from cardrisk.jobs.spark.rounded import counts_of
 from cardrisk.jobs.spark.work import HISTORY_FIRST, Work
-from cardrisk.tables import Checked, check, check_outcomes
+from cardrisk.tables import Checked, check, check_outcomes, quarantine
 from cardrisk.tables.masks import masked
 from cardrisk.tables.pieces import contract_of
 from cardrisk.tables.reader import objects
@@ -51,11 +51,12 @@ def taking(
 
 def hearing(work: Work, *, later: int, groups: int) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the task that takes in outcomes; see :func:`hear`."""
+    name = "outcomes" if later else "history outcomes"
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for place, table in _chunks(batches, work.chunk):
             frame, rows = _frame(table)
-            yield from to_arrow(hear(work, frame, rows + later, place, groups=groups)).to_batches()
+            yield from to_arrow(hear(work, frame, rows + later, place, groups=groups, table=name)).to_batches()
 
     return run
 
@@ -125,8 +126,8 @@ def take(
     Parcel
         To a task of ids, ``ids``: who may repeat whom. To the chunk: ``events``, narrow; ``sealed``, what codes
         handed in together need; where rows ask, ``cards``, the table after the boundary, and ``rest``, what it
-        needs to be put in order again. To no place, ``counted``: how many events stand where, and ``rounding``:
-        how many codes look rounded.
+        needs to be put in order again; where they do not, how many were left out. To no place, ``counted``: how
+        many events stand where, and ``rounding``: how many codes look rounded.
     """
     contract, readers = contract_of(rounded)
     checked = check(frame, contract, tz=work.tz)
@@ -144,6 +145,8 @@ def take(
     if coded and "batch_id" in taken:
         nonce, sealed = seal(intake, checked.valid)
         yield packed(place, "sealed", place, _sealed(seq, nonce, sealed, taken, events))
+    if not asks or work.bundle is None:
+        yield _left_out(checked, "submissions" if asks else "history submissions", place)
     if asks:
         cards = taken.reset_index(drop=True).assign(__row=numbers[checked.rows], __position=checked.rows)
         yield packed(place, "cards", place, cards)
@@ -206,7 +209,17 @@ def _counted(plan: PartPlan, events: pd.DataFrame, key_id: str) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True).assign(key=key_id)
 
 
-def hear(work: Work, frame: pd.DataFrame, rank: Any, place: int, *, groups: int) -> Iterator[Parcel]:
+def _left_out(checked: Checked, table: str, place: int) -> Parcel:
+    """Say how many rows there were (no rule), and how many broke which rule."""
+    broken = quarantine.rules_of(checked.quarantined)
+    rows = {"": len(checked.valid) + len(checked.quarantined), **broken}
+    told = pd.DataFrame({"rule": list(rows), "rows": list(rows.values())}).astype({"rule": "str", "rows": "int64"})
+    return packed(place, LEFT_OUT, place, told.assign(table=table))
+
+
+def hear(
+    work: Work, frame: pd.DataFrame, rank: Any, place: int, *, groups: int, table: str = "history outcomes"
+) -> Iterator[Parcel]:
     """Take a chunk of outcomes in, to the tasks of ids.
 
     Parameters
@@ -221,8 +234,16 @@ def hear(work: Work, frame: pd.DataFrame, rank: Any, place: int, *, groups: int)
         The chunk.
     groups
         Over how many tasks ids are spread.
+    table
+        What to call it.
+
+    Yields
+    ------
+    Parcel
+        To tasks of ids: answers; to one of them, how many rows were left out.
     """
     checked = check_outcomes(frame, tz=work.tz)
     told = outcomes_of(checked.valid, np.asarray(rank, np.int64)[checked.rows], work.features)
     for task, part in cut(_spread(told["id"], groups), told):
         yield packed(task, OUTCOMES, place, part)
+    yield _left_out(checked, table, place % groups)

@@ -32,7 +32,7 @@ from cardrisk.features.parts import (
 )
 from cardrisk.features.rings import SPAN
 from cardrisk.jobs.spark.deal import Deal
-from cardrisk.jobs.spark.parcels import Box, Parcel, cut, load, packed
+from cardrisk.jobs.spark.parcels import LEFT_OUT, Box, Parcel, cut, load, packed
 from cardrisk.jobs.spark.slices import cut_by_time
 from cardrisk.jobs.spark.take import BUCKETS, IDS, OUTCOMES
 from cardrisk.jobs.spark.work import Work
@@ -42,6 +42,8 @@ ANSWERS: Final = ("seq", "rank", "time", "until", "known", "failed")
 
 def settle(box: Box, work: Work) -> Iterator[Parcel]:
     """Tell each chunk which of its rows repeat an id, and which answers stand; all rows of some ids are here."""
+    for place, frame in box.each(LEFT_OUT):
+        yield packed(place, LEFT_OUT, box.place, frame)
     found = [frame.assign(place=place) for place, frame in box.each(IDS)]
     if not found:
         return
