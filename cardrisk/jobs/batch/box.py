@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +50,8 @@ class Writer:
         if not len(frame):
             return
         if are_numbers(frame):
-            self._numbers(name, {str(column): values.to_numpy() for column, values in frame.items()}, None)
+            columns = ((str(column), values.to_numpy()) for column, values in frame.items())
+            self._numbers(name, len(frame), columns, None)
         else:
             self.add_table(name, pa.Table.from_batches([_batch(frame)]))
 
@@ -83,22 +84,24 @@ class Writer:
         if among is not None:
             order = among[order]
         if isinstance(frame, dict) or are_numbers(frame):
-            columns = {str(column): np.asarray(values)[order] for column, values in frame.items()}
-            self._numbers(prefix, columns, (places, cut))
+            rows = len(place)
+            columns = ((str(column), np.asarray(values)[order]) for column, values in frame.items())
+            self._numbers(prefix, rows, columns, (places, cut))
             return
         frame = frame.iloc[order]
         for i, value in enumerate(places.tolist()):
             self.add(f"{prefix} {value}", frame.iloc[cut[i] : cut[i + 1]])
 
-    def _numbers(self, name: str, columns: dict[str, Array], cut: tuple[Array, Array] | None) -> None:
+    def _numbers(
+        self, name: str, rows: int, columns: Iterable[tuple[str, Array]], cut: tuple[Array, Array] | None
+    ) -> None:
         """Write columns of numbers one after the other, and before them where each place's rows begin."""
         at = None if cut is None else [self._bytes(np.concatenate(cut).astype(np.int64)), len(cut[0])]
         kept = []
-        for column, values in columns.items():
+        for column, values in columns:
             narrow, base = narrowed(values)
             where = (0, "") if narrow is None else (self._bytes(narrow), narrow.dtype.str)
             kept.append(Column(column, values.dtype.str, where[1], where[0], base).document())
-        rows = len(next(iter(columns.values())))
         self._index.setdefault(name, []).append([rows, at, kept])
 
     def _bytes(self, values: Array) -> int:
@@ -110,7 +113,8 @@ class Writer:
 
     def close(self, note: Any = None) -> None:
         """Let the file appear, with a note: anything JSON holds."""
-        end = json.dumps({"frames": self._index, "note": note}).encode()
+        frames = {name: json.dumps(blocks) for name, blocks in self._index.items()}
+        end = json.dumps({"frames": frames, "note": note}).encode()
         self._file.write(end)
         self._file.write(len(end).to_bytes(_TAIL, "little"))
         self._file.close()
@@ -162,13 +166,16 @@ class Box:
             length = int.from_bytes(os.pread(file.fileno(), _TAIL, size - _TAIL), "little")
             end = json.loads(os.pread(file.fileno(), length, size - _TAIL - length))
         self.note: Any = end["note"]
-        self._index: dict[str, list[list[Any]]] = end["frames"]
+        self._index: dict[str, str] = end["frames"]  # what stands under a name is read when it is asked for
+
+    def _blocks(self, name: str) -> list[list[Any]]:
+        return json.loads(self._index[name]) if name in self._index else []
 
     def places(self, prefix: str) -> dict[int, int]:
         """Places under which rows of numbers were split, ascending, and how many stand under each."""
         found: dict[int, int] = {}
         with self._path.open("rb") as file:
-            for _, at, _ in self._index.get(prefix, ()):
+            for _, at, _ in self._blocks(prefix):
                 places, cut = _cut(file.fileno(), at)
                 for place, rows in zip(places.tolist(), np.diff(cut).tolist(), strict=True):
                     found[place] = found.get(place, 0) + rows
@@ -177,11 +184,11 @@ class Box:
     def _found(self, name: str, file: int) -> Iterator[tuple[list[Any], int, int]]:
         """Give the blocks that hold rows of a name, and which rows."""
         if name in self._index:
-            for block in self._index[name]:
+            for block in self._blocks(name):
                 yield block, 0, block[0]
             return
         prefix, _, value = name.rpartition(" ")
-        for block in self._index.get(prefix, ()):
+        for block in self._blocks(prefix):
             places, cut = _cut(file, block[1])
             i = int(np.searchsorted(places, int(value)))
             if i < len(places) and places[i] == int(value):
@@ -215,7 +222,7 @@ class Box:
     def table(self, name: str) -> pa.Table:
         """Return what was written under a name that is there, as Arrow holds it."""
         with self._path.open("rb") as file:
-            streams = [os.pread(file.fileno(), size, start) for _, start, size in self._index[name]]
+            streams = [os.pread(file.fileno(), size, start) for _, start, size in self._blocks(name)]
         return pa.concat_tables([pa.ipc.open_stream(pa.py_buffer(stream)).read_all() for stream in streams])
 
 
@@ -227,12 +234,12 @@ def _cut(file: int, at: list[int]) -> tuple[Array, Array]:
 
 
 def _joined(found: list[dict[str, Array]]) -> pd.DataFrame | None:
-    """One frame of many, each given as columns; None of none."""
+    """One frame of many, each given as columns and emptied, so that no column is held twice; None of none."""
     if not found:
         return None
     if len(found) == 1:
         return pd.DataFrame(found[0], copy=False)
-    columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    columns = {name: np.concatenate([each.pop(name) for each in found]) for name in list(found[0])}
     return pd.DataFrame(columns, copy=False)
 
 

@@ -38,7 +38,7 @@ class Limits:
     piece
         Rows of a chunk.
     part
-        Events of one part; more than twice that many are walked through from disk, in the order of time.
+        Events of one part at most; entities with more are walked through from disk, in the order of time.
     small
         Rows of input and history together up to which one process works on them in memory; 0: never.
     """

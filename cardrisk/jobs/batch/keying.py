@@ -85,7 +85,7 @@ def compute_group(context: Context, group: int, share: int) -> None:
 
 def _compute(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
     part = context.plan.parts[number]
-    if dealt.rows(f"{number} events {group}") > 2 * context.settings.limits.part:
+    if dealt.rows(f"{number} events {group}") > context.settings.limits.part:
         _compute_large(context, dealt, number, group, out)
         return
     events = dealt.gather(f"{number} events {group}")

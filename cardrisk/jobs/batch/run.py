@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections import Counter
@@ -27,6 +28,8 @@ from cardrisk.tables import quarantine
 from cardrisk.tables.text import tells_rounding
 
 STAGES: Final = 7
+ROOM: Final = 4 / 3
+"""A group is meant for so much less than a part: one that turns out larger is walked through from disk, slower."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class _Job:
         settings = Settings(
             units,
             asked.limits,
-            max(1, -(-rows // asked.limits.part)),
+            max(1, math.ceil(rows * ROOM / asked.limits.part)),
             asked.tz,
             asked.reasons,
             asked.language,
