@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from cardrisk.features.arrays import NULL
 from cardrisk.features.columns import times
+from cardrisk.jobs.batch.columns import WHOLE, narrowed
 
 SCHEMA: Final = "place long, name string, source long, pid long, rows long, data binary"
 """Columns of parcels on Spark; ``pid`` and ``rows`` tell who packed how much, for those who watch the spread."""
@@ -28,6 +29,9 @@ _ARROW: Final = pa.schema(
         ("data", pa.binary()),
     ]
 )
+_COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
+_BASE: Final = b"base"
+"""In the notes of a column of whole numbers: what to add to what is kept; a column of nulls is all that."""
 LOAD: Final = "load"
 """Name of the parcel in which a task says how many rows it worked on; its place is the task."""
 
@@ -60,26 +64,61 @@ class Parcel(NamedTuple):
 
 
 def packed(place: int, name: str, source: int, frame: pd.DataFrame) -> Parcel:
-    """Pack a table."""
-    table = pa.table({str(column): _array(values) for column, values in frame.items()})
+    """Pack a table; whole numbers take as few bytes as their values allow."""
+    fields, arrays = [], []
+    for column, values in frame.items():
+        array, base = _array(values)
+        note = None if base is None else {_BASE: str(base).encode()}
+        fields.append(pa.field(str(column), array.type, metadata=note))
+        arrays.append(array)
+    batch = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
-        writer.write_table(table)
+    with pa.ipc.new_stream(sink, batch.schema, options=_COMPRESSED) as writer:
+        writer.write_batch(batch)
     return Parcel(place, name, source, len(frame), sink.getvalue().to_pybytes())
 
 
 def unpacked(data: bytes) -> pd.DataFrame:
     """Unpack a table."""
-    frame: pd.DataFrame = pa.ipc.open_stream(data).read_all().to_pandas(types_mapper=_dtype)
-    return frame
+    table = pa.ipc.open_stream(data).read_all()
+    plain = [_plain(field) for field in table.schema]
+    if not all(plain):
+        rest: pd.DataFrame = table.to_pandas(types_mapper=_dtype, ignore_metadata=True)
+        wide = {field.name: _values(table, i) for i, field in enumerate(table.schema) if plain[i]}
+        return rest.assign(**wide)
+    return pd.DataFrame({field.name: _values(table, i) for i, field in enumerate(table.schema)}, copy=False)
 
 
-def _array(values: pd.Series) -> pa.Array:
+def _array(values: pd.Series) -> tuple[pa.Array, int | None]:
+    """Return a column, and what must be added to it where it was made narrow."""
+    if isinstance(values.dtype, np.dtype) and values.dtype == WHOLE:
+        narrow, base = narrowed(values.to_numpy())
+        return (pa.nulls(len(values)) if narrow is None else pa.array(narrow)), base
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "f":
+        return pa.array(values.to_numpy()), None
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         micro = times(values)
-        return pa.array(micro, pa.int64(), mask=micro == NULL).cast(pa.timestamp("us", "UTC"))
+        return pa.array(micro, pa.int64(), mask=micro == NULL).cast(pa.timestamp("us", "UTC")), None
     found = pa.array(values.array, from_pandas=True)
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+    return (found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found), None
+
+
+def _plain(field: pa.Field) -> bool:
+    """Whether a column was made narrow, or is one of NumPy's floating numbers."""
+    return (field.metadata is not None and _BASE in field.metadata) or pa.types.is_floating(field.type)
+
+
+def _values(table: pa.Table, at: int) -> Any:
+    field = table.schema.field(at)
+    if field.metadata is None or _BASE not in field.metadata:
+        return table.column(at).to_numpy()
+    base = int(field.metadata[_BASE])
+    if pa.types.is_null(field.type):
+        return np.full(table.num_rows, base, WHOLE)
+    wide = table.column(at).to_numpy().astype(WHOLE)
+    if base:
+        wide += base
+    return wide
 
 
 def _dtype(kind: Any) -> Any:

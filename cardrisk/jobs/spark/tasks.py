@@ -17,10 +17,8 @@ from cardrisk.features.parts import (
     RESUBMITTED,
     TOKEN,
     PartPlan,
-    answers_for,
     compute_part,
     day_of,
-    events_for,
     part_plan,
     request_columns,
     requests_in,
@@ -30,6 +28,7 @@ from cardrisk.features.parts import (
     settled,
     together,
 )
+from cardrisk.features.parts.keyed import Hand
 from cardrisk.features.rings import SPAN
 from cardrisk.jobs.spark.deal import Deal
 from cardrisk.jobs.spark.parcels import LEFT_OUT, Box, Parcel, cut, load, packed
@@ -215,17 +214,22 @@ def ask_parts(box: Box, work: Work, deal: Deal) -> Iterator[Parcel]:
     events, answers = told_events(box), told_answers(box, plan)
     if RESUBMITTED in plan.derived:
         events[RESUBMITTED] = _joined(events["seq"], box.all(RESUBMITTED))
+    if not events["seq"].is_monotonic_increasing:
+        events = events.sort_values("seq", ignore_index=True)
+    hand = Hand(events, answers)
     for at, part in enumerate(plan.parts):
-        mine = events_for(part, events)
-        told = answers_for(part, answers, mine)
+        columns, rows, about, told_rows = hand.deal(part)
+        mine = pd.DataFrame({name: column[rows] for name, column in columns.items()}, copy=False)
+        about.pop("card_time")
+        told = pd.DataFrame({name: column[told_rows] for name, column in about.items()}, copy=False)
         for kind, frame in (("part", mine), ("answers", told)):
             for task, dealt in cut(deal.task_of[at][frame["entity"].to_numpy() % BUCKETS], frame):
                 yield packed(task, kind, box.place, dealt)
         for bucket, slices in ((bucket, cuts) for (key, bucket), cuts in deal.slices.items() if key == at):
             hot, known = (frame[frame["entity"].to_numpy() % BUCKETS == bucket] for frame in (mine, told))
-            for task, dealt, about in cut_by_time(part, hot, known, slices):
+            for task, dealt, heard in cut_by_time(part, hot, known, slices):
                 yield packed(task, "part", box.place, dealt)
-                yield packed(task, "answers", box.place, about)
+                yield packed(task, "answers", box.place, heard)
 
 
 def _joined(seq: pd.Series, told: pd.DataFrame | None) -> Any:
