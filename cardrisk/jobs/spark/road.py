@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pandas as pd
 
@@ -30,6 +30,9 @@ from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+SPREAD: Final = 4
+"""Places are hashed to so many partitions a task that works beside others: few would leave some with most places."""
 
 Frames: TypeAlias = "list[DataFrame]"
 End: TypeAlias = "tuple[str, Callable[[Any], Any]]"
@@ -166,7 +169,7 @@ def _travel(tables: Tables, work: Work, groups: int, schema: str, last: Callable
         parts = _meet(sent, groups, tasks.ask_parts, work, dealt)
         features = keep(_meet([parts], groups, tasks.tell_parts, work, dealt))
         final = _union([_of(taken, "cards", "rest"), _of(settled, "dropped"), _chunked(facts), _chunked(features)])
-        grouped = final.repartition(groups, "place").groupBy("place")
+        grouped = final.repartition(groups * SPREAD, "place").groupBy("place")
         table = grouped.applyInArrow(last, schema).persist(StorageLevel.DISK_ONLY)
         table.count()
         _tell_left_out(_union([taken, settled]))
@@ -223,7 +226,7 @@ def _chunked(df: "DataFrame") -> "DataFrame":
 
 def _meet(frames: "Iterable[DataFrame]", groups: int, work: Callable[..., Any], *settings: Any) -> "DataFrame":
     """Bring parcels of one place together and let a task work on them."""
-    together = _union(frames).repartition(groups, "place").groupBy("place")
+    together = _union(frames).repartition(groups * SPREAD, "place").groupBy("place")
     return together.applyInArrow(on_arrow(work, *settings), SCHEMA)
 
 
