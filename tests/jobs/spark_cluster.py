@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cardrisk.jobs.spark.session import PACKED
+
 ROOT = Path(__file__).parents[2]
 LIGHT = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:CICompilerCount=1"
 """Java moves few large rows here: optimising its own code and collecting beside it costs more than all else."""
@@ -46,6 +48,7 @@ def cluster(folder: Path, master: str = "local-cluster[2,1,1024]") -> Iterator[A
     }
     builder = SparkSession.builder.master(master).appName("cardrisk tests")
     options = {
+        **PACKED,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.bindAddress": "127.0.0.1",

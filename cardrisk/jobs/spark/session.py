@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 T = TypeVar("T")
+PACKED: Final = {
+    "spark.shuffle.compress": "false",
+    "spark.shuffle.spill.compress": "false",
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
+}
+"""Settings of a session of one's own: what travels is packed already, and costs only time to pack again."""
 _SAID: Final = re.compile(r"cardrisk\.errors\.(\w+): ([^\n]*)")
 
 
@@ -71,7 +77,7 @@ def session() -> "SparkSession":
     builder = SparkSession.builder.appName("cardrisk")
     if "spark.master" not in dict(SparkConf().getAll()) and "SPARK_REMOTE" not in os.environ:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        quiet: dict[str, Any] = {"spark.python.daemon.module": "cardrisk.jobs.spark.daemon"}
+        quiet: dict[str, Any] = {**PACKED, "spark.python.daemon.module": "cardrisk.jobs.spark.daemon"}
         quiet |= {
             "spark.ui.enabled": "false",
             "spark.driver.host": "127.0.0.1",
