@@ -88,12 +88,22 @@ def _compute(context: Context, dealt: Boxes, number: int, group: int, out: Write
     if dealt.rows(f"{number} events {group}") > context.settings.limits.part:
         _compute_large(context, dealt, number, group, out)
         return
-    events = dealt.gather(f"{number} events {group}")
-    if events is not None:
-        answers = dealt.gather(f"{number} answers {group}")
-        if answers is None:
-            answers = _no_answers(context).assign(entity=np.empty(0, np.int64))
-        _add_asking(out, compute_part(part, events, answers))
+    if dealt.rows(f"{number} events {group}"):
+        # frames are named nowhere here: they are gone as soon as the part has them in its own order
+        found = compute_part(part, _gathered(dealt, f"{number} events {group}"), _told(context, dealt, number, group))
+        _add_asking(out, found)
+
+
+def _gathered(dealt: Boxes, name: str) -> pd.DataFrame:
+    frame = dealt.gather(name)
+    assert frame is not None  # noqa: S101 - asked for only where there are rows
+    return frame
+
+
+def _told(context: Context, dealt: Boxes, number: int, group: int) -> pd.DataFrame:
+    """Answers about one group's entities of one key."""
+    answers = dealt.gather(f"{number} answers {group}")
+    return _no_answers(context).assign(entity=np.empty(0, np.int64)) if answers is None else answers
 
 
 def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
