@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cardrisk.errors import InputError, QuarantineWarning, UnusableFileError
+from cardrisk.jobs.batch import keying
 from cardrisk.jobs.batch.context import Limits
 from cardrisk.jobs.batch.journal import Journal, folder_of
 from cardrisk.jobs.score import run
@@ -76,6 +77,30 @@ def test_history_that_breaks_a_rule_is_told_on_both_roads(job, tmp_path):
     assert told[0] == told[1]
     assert [line.partition(":")[0] for line in told[0]] == ["history outcomes", "history submissions"]
     assert all("(missing_required 2)" in line for line in told[0])
+
+
+def test_no_more_events_of_a_key_are_held_than_a_part_may_have(job, tmp_path, monkeypatch):
+    _, asked, _ = job(6, rows=60)
+    held, walked, plain, large = [], [], keying.compute_part, keying.compute_large
+
+    def watched(part, events, answers):
+        held.append(len(events))
+        return plain(part, events, answers)
+
+    def walks(part, events, answers, scratch, block):
+        walked.append(block)
+        return large(part, events, answers, scratch, block)
+
+    monkeypatch.setattr(keying, "compute_part", watched)
+    monkeypatch.setattr(keying, "compute_large", walks)
+    for part in (60, 120):
+        run(**asked, out=str(tmp_path / "a.parquet"), limits=Limits(50, part, 0), workers=1, reasons="none")
+        assert held
+        assert walked
+        assert max(held) <= part
+        assert max(walked) <= part
+        held.clear()
+        walked.clear()
 
 
 def test_two_processes_give_the_bytes_of_one(job, tmp_path):
