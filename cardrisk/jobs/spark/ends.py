@@ -126,7 +126,7 @@ def features_of(box: Box, work: Work) -> tuple[pd.DataFrame, pd.DataFrame]:
     plain = cards.drop(columns=["__row", "__position"])
     rows = Rows(plain, cards["__row"].to_numpy(np.int64), work.features)
     for name in RESULTS:
-        for _, result in box.each(name):
+        for _, result in box.numbers(name):
             rows.add(result)
     found = rows.finished()
     first = {ROW: cards["__row"].to_numpy(), "submission_id": cards["submission_id"].array}

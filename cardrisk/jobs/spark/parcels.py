@@ -5,9 +5,10 @@ Correct when an unpacked table has the values, null marks and dtypes of the pack
 Spark sees few large rows instead of many small ones: a parcel is one row. Raw codes never stand in one.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,11 @@ import pyarrow as pa
 
 from cardrisk.features.arrays import NULL
 from cardrisk.features.columns import times
-from cardrisk.jobs.batch.columns import WHOLE, narrowed
+from cardrisk.jobs.batch.columns import Array, are_numbers, narrowed
 
+Columns: TypeAlias = dict[str, Array]
+"""A table of numbers, column by column."""
+Frame: TypeAlias = "pd.DataFrame | Columns"
 SCHEMA: Final = "place long, name string, source long, pid long, rows long, data binary"
 """Columns of parcels on Spark; ``pid`` and ``rows`` tell who packed how much, for those who watch the spread."""
 _ARROW: Final = pa.schema(
@@ -30,8 +34,9 @@ _ARROW: Final = pa.schema(
     ]
 )
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
-_BASE: Final = b"base"
-"""In the notes of a column of whole numbers: what to add to what is kept; a column of nulls is all that."""
+_MARK: Final = b"numbers "
+"""What a packed table of numbers begins with; others are Arrow's."""
+_WORD: Final = 8
 LOAD: Final = "load"
 """Name of the parcel in which a task says how many rows it worked on; its place is the task."""
 
@@ -63,62 +68,73 @@ class Parcel(NamedTuple):
     data: bytes
 
 
-def packed(place: int, name: str, source: int, frame: pd.DataFrame) -> Parcel:
-    """Pack a table; whole numbers take as few bytes as their values allow."""
-    fields, arrays = [], []
-    for column, values in frame.items():
-        array, base = _array(values)
-        note = None if base is None else {_BASE: str(base).encode()}
-        fields.append(pa.field(str(column), array.type, metadata=note))
-        arrays.append(array)
-    batch = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema, options=_COMPRESSED) as writer:
-        writer.write_batch(batch)
-    return Parcel(place, name, source, len(frame), sink.getvalue().to_pybytes())
+def packed(place: int, name: str, source: int, frame: Frame) -> Parcel:
+    """Pack a table."""
+    if isinstance(frame, pd.DataFrame) and not are_numbers(frame):
+        return Parcel(place, name, source, len(frame), _arrow(frame))
+    columns = {str(column): np.asarray(values) for column, values in frame.items()}
+    return Parcel(place, name, source, rows_of(columns), _numbers(columns))
+
+
+def rows_of(columns: Columns) -> int:
+    """Return how many rows columns have."""
+    return len(next(iter(columns.values()))) if columns else 0
+
+
+def _numbers(columns: Columns) -> bytes:
+    """Columns of numbers one after the other, whole ones in as few bytes as their values allow."""
+    notes, kept = [], []
+    for name, values in columns.items():
+        narrow, base = narrowed(values)
+        notes.append([name, values.dtype.str, "" if narrow is None else narrow.dtype.str, base])
+        if narrow is not None:
+            kept += [narrow.tobytes(), bytes(-narrow.nbytes % _WORD)]
+    body = b"".join(kept)
+    head = json.dumps([rows_of(columns), len(body), notes]).encode()
+    return _MARK + len(head).to_bytes(_WORD, "little") + head + bytes(pa.compress(body, "lz4", asbytes=True))
+
+
+def _columns(data: bytes) -> Columns:
+    first = len(_MARK) + _WORD
+    body = first + int.from_bytes(data[len(_MARK) : first], "little")
+    rows, size, notes = json.loads(data[first:body])
+    raw = pa.decompress(memoryview(data)[body:], size, "lz4") if size else b""
+    found: Columns = {}
+    at = 0
+    for name, kind, kept, base in notes:
+        if not kept:
+            found[name] = np.full(rows, base, kind)
+            continue
+        narrow = np.frombuffer(raw, kept, rows, at)
+        at += narrow.nbytes + -narrow.nbytes % _WORD
+        found[name] = narrow.astype(kind)
+        if base:
+            found[name] += base
+    return found
 
 
 def unpacked(data: bytes) -> pd.DataFrame:
     """Unpack a table."""
-    table = pa.ipc.open_stream(data).read_all()
-    plain = [_plain(field) for field in table.schema]
-    if not all(plain):
-        rest: pd.DataFrame = table.to_pandas(types_mapper=_dtype, ignore_metadata=True)
-        wide = {field.name: _values(table, i) for i, field in enumerate(table.schema) if plain[i]}
-        return rest.assign(**wide)
-    return pd.DataFrame({field.name: _values(table, i) for i, field in enumerate(table.schema)}, copy=False)
+    if data.startswith(_MARK):
+        return pd.DataFrame(_columns(data), copy=False)
+    frame: pd.DataFrame = pa.ipc.open_stream(data).read_all().to_pandas(types_mapper=_dtype)
+    return frame
 
 
-def _array(values: pd.Series) -> tuple[pa.Array, int | None]:
-    """Return a column, and what must be added to it where it was made narrow."""
-    if isinstance(values.dtype, np.dtype) and values.dtype == WHOLE:
-        narrow, base = narrowed(values.to_numpy())
-        return (pa.nulls(len(values)) if narrow is None else pa.array(narrow)), base
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "f":
-        return pa.array(values.to_numpy()), None
+def _arrow(frame: pd.DataFrame) -> bytes:
+    table = pa.table({str(column): _array(values) for column, values in frame.items()})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=_COMPRESSED) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _array(values: pd.Series) -> pa.Array:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         micro = times(values)
-        return pa.array(micro, pa.int64(), mask=micro == NULL).cast(pa.timestamp("us", "UTC")), None
+        return pa.array(micro, pa.int64(), mask=micro == NULL).cast(pa.timestamp("us", "UTC"))
     found = pa.array(values.array, from_pandas=True)
-    return (found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found), None
-
-
-def _plain(field: pa.Field) -> bool:
-    """Whether a column was made narrow, or is one of NumPy's floating numbers."""
-    return (field.metadata is not None and _BASE in field.metadata) or pa.types.is_floating(field.type)
-
-
-def _values(table: pa.Table, at: int) -> Any:
-    field = table.schema.field(at)
-    if field.metadata is None or _BASE not in field.metadata:
-        return table.column(at).to_numpy()
-    base = int(field.metadata[_BASE])
-    if pa.types.is_null(field.type):
-        return np.full(table.num_rows, base, WHOLE)
-    wide = table.column(at).to_numpy().astype(WHOLE)
-    if base:
-        wide += base
-    return wide
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
 def _dtype(kind: Any) -> Any:
@@ -153,10 +169,15 @@ class Box:
         """Every table of a name with where it came from, in that order."""
         return [(source, unpacked(data)) for source, data in self._held.get(name, [])]
 
+    def numbers(self, name: str) -> list[tuple[int, Columns]]:
+        """Every table of a name, all of them of numbers, with where it came from, in that order."""
+        return [(source, _columns(data)) for source, data in self._held.get(name, [])]
+
     def all(self, name: str) -> pd.DataFrame | None:
         """Every table of a name as one, None where there is none."""
-        found = [frame for _, frame in self.each(name)]
-        return pd.concat(found, ignore_index=True) if found else None
+        if all(data.startswith(_MARK) for _, data in self._held.get(name, [])):
+            return joined([columns for _, columns in self.numbers(name)])
+        return pd.concat([frame for _, frame in self.each(name)], ignore_index=True)
 
     def one(self, name: str) -> pd.DataFrame:
         """The only table of a name."""
@@ -191,7 +212,14 @@ def on_arrow(work: Callable[..., Iterable[Parcel]], *settings: Any) -> Callable[
     return run
 
 
-def cut(place: np.ndarray[Any, Any], frame: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+def joined(found: list[Columns]) -> pd.DataFrame | None:
+    """One table of many, None of none."""
+    if not found:
+        return None
+    return pd.DataFrame({name: np.concatenate([each[name] for each in found]) for name in found[0]}, copy=False)
+
+
+def cut(place: Array, frame: Frame) -> Iterator[tuple[int, Frame]]:
     """Cut a table by place; rows keep their order, negative places are left out.
 
     Parameters
@@ -203,9 +231,16 @@ def cut(place: np.ndarray[Any, Any], frame: pd.DataFrame) -> Iterator[tuple[int,
     """
     if not len(place):
         return
-    order = np.argsort(place, kind="stable")
+    low, high = int(place.min()), int(place.max())
+    order = np.argsort((place - low).astype(np.uint16) if high - low < 1 << 16 else place, kind="stable")
     ordered = place[order]
     edges = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
+    text = isinstance(frame, pd.DataFrame) and not are_numbers(frame)
+    columns = {} if text else {str(name): np.asarray(values)[order] for name, values in frame.items()}
     for first, stop in zip(edges, [*edges[1:], ordered.size], strict=True):
-        if ordered[first] >= 0:
+        if ordered[first] < 0:
+            continue
+        if isinstance(frame, pd.DataFrame) and text:
             yield int(ordered[first]), frame.take(order[first:stop])
+        else:
+            yield int(ordered[first]), {name: values[first:stop] for name, values in columns.items()}

@@ -31,7 +31,7 @@ from cardrisk.features.parts import (
 from cardrisk.features.parts.keyed import Hand
 from cardrisk.features.rings import SPAN
 from cardrisk.jobs.spark.deal import Deal
-from cardrisk.jobs.spark.parcels import LEFT_OUT, Box, Parcel, cut, load, packed
+from cardrisk.jobs.spark.parcels import LEFT_OUT, Box, Frame, Parcel, cut, joined, load, packed, rows_of
 from cardrisk.jobs.spark.slices import cut_by_time
 from cardrisk.jobs.spark.take import BUCKETS, IDS, OUTCOMES
 from cardrisk.jobs.spark.work import Work
@@ -87,7 +87,7 @@ class Where:
         return self._place[np.searchsorted(self._seq, seq.to_numpy())]
 
 
-def cut_by_chunk(place: Any, frame: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+def cut_by_chunk(place: Any, frame: pd.DataFrame) -> Iterator[tuple[int, Frame]]:
     """Cut a table by chunk; chunks of history have negative numbers."""
     lowest = int(place.min()) if len(place) else 0
     for at, part in cut(place - lowest, frame):
@@ -183,9 +183,10 @@ def _no_answers() -> pd.DataFrame:
 
 
 def gathered(box: Box, name: str) -> pd.DataFrame:
-    """Tables of one name with the chunk each row came from in ``place``."""
-    found = [frame.assign(place=place) for place, frame in box.each(name)]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    """Tables of one name, of numbers, with the chunk each row came from in ``place``."""
+    found = [{**columns, "place": np.full(rows_of(columns), place)} for place, columns in box.numbers(name)]
+    whole = joined(found)
+    return pd.DataFrame() if whole is None else whole
 
 
 def back(box: Box, name: str, events: pd.DataFrame, result: pd.DataFrame) -> Iterator[Parcel]:
@@ -218,17 +219,17 @@ def ask_parts(box: Box, work: Work, deal: Deal) -> Iterator[Parcel]:
         events = events.sort_values("seq", ignore_index=True)
     hand = Hand(events, answers)
     for at, part in enumerate(plan.parts):
-        columns, rows, about, told_rows = hand.deal(part)
-        mine = pd.DataFrame({name: column[rows] for name, column in columns.items()}, copy=False)
-        about.pop("card_time")
-        told = pd.DataFrame({name: column[told_rows] for name, column in about.items()}, copy=False)
-        for kind, frame in (("part", mine), ("answers", told)):
-            for task, dealt in cut(deal.task_of[at][frame["entity"].to_numpy() % BUCKETS], frame):
+        events_of_part, rows, about, told_rows = hand.deal(part)
+        del about["card_time"]
+        mine = {name: column[rows] for name, column in events_of_part.items()}
+        told = {name: column[told_rows] for name, column in about.items()}
+        for kind, columns in (("part", mine), ("answers", told)):
+            for task, dealt in cut(deal.task_of[at][columns["entity"] % BUCKETS], columns):
                 yield packed(task, kind, box.place, dealt)
         for bucket, slices in ((bucket, cuts) for (key, bucket), cuts in deal.slices.items() if key == at):
-            hot, known = (frame[frame["entity"].to_numpy() % BUCKETS == bucket] for frame in (mine, told))
-            for task, dealt, heard in cut_by_time(part, hot, known, slices):
-                yield packed(task, "part", box.place, dealt)
+            hot, known = (pd.DataFrame(columns)[columns["entity"] % BUCKETS == bucket] for columns in (mine, told))
+            for task, some, heard in cut_by_time(part, hot, known, slices):
+                yield packed(task, "part", box.place, some)
                 yield packed(task, "answers", box.place, heard)
 
 
