@@ -9,8 +9,9 @@ import numpy as np
 from cardrisk._later import pd
 from cardrisk.features.arrays import I32, I64, NULL
 
-LARGEST = 2.0**62
-"""Numbers whose whole-number form reaches beyond this are treated as unknown: sums must not wrap around."""
+LARGEST = 2.0**53
+"""Numbers whose whole-number form reaches beyond this are treated as unknown: floats hold no such number exactly, and
+fewer than a thousand of them would make a sum of 64 bits wrap around."""
 
 
 def times(values: pd.Series) -> I64:

@@ -18,11 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from cardrisk.errors import BundleError, InputError, MissingColumnError
 from cardrisk.features.batch import compute
+from cardrisk.features.columns import LARGEST
 from cardrisk.features.declare import Feature, FeatureSet, Key
 from cardrisk.features.statistics import EVERYBODY, feature
 
 PROTOCOL: Final = 1
 _PARAMETERS: Final = ("time", "keys", "amounts", "windows", "answered_at", "failed")
+_HUNDREDTHS: Final = 100.0
+_SUM: Final = 2.0**61
+"""Most that a table's amounts may come to, in hundredths: with what was fitted on, sums stay within 64 bits."""
 _DEFAULT_WINDOWS: Final = ("1h", "1d", "7d", "30d")
 
 
@@ -36,7 +40,8 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     keys : sequence of str or int
         Columns that name entities, of any dtype; none: everybody is one entity.
     amounts : sequence of str or int
-        Number columns; sums and means of the past are taken to the hundredth.
+        Number columns, below 9e13 in size; sums and means of the past are taken to the hundredth, so give numbers
+        that are all small in a smaller unit. Null counts as unknown.
     windows : sequence of str
         Of ``1h 1d 7d 30d life``.
     answered_at, failed : str or int, optional
@@ -49,6 +54,8 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         The columns named above of the rows fitted on.
     features_ : FeatureSet
         What is computed.
+    n_features_in_, feature_names_in_
+        Number of columns fitted on, and their names where it was a data frame.
 
     Notes
     -----
@@ -80,7 +87,7 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         MissingColumnError
             If a named column is not there.
         InputError
-            If only one of ``answered_at`` and ``failed`` is named.
+            If only one of ``answered_at`` and ``failed`` is named, a time is missing or an amount is too large.
         """
         self.history_ = self._named(X)
         self.features_ = self._declare()
@@ -96,9 +103,22 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         pandas.DataFrame
             Shape (rows, features): float32, sums and means float64; null as each declaration says.
+
+        Raises
+        ------
+        MissingColumnError, InputError
+            As for :meth:`fit`, and where a key is a number here and was a text there, or the other way round: no row
+            would meet its history.
         """
         check_is_fitted(self, "history_")
         rows = self._named(X)
+        for column in self.keys:
+            fitted, given = (_is_text(frame[column]) for frame in (self.history_, rows))
+            if None not in (fitted, given) and fitted != given:
+                word = {True: "texts", False: "numbers"}
+                raise InputError(
+                    f"key {column!r}: expected {word[bool(fitted)]} as fitted on, got {word[bool(given)]}; convert them"
+                )
         past = self.history_[_only_in_first(self.history_, rows)]
         submissions, outcomes = self._events(rows, 0)
         before = self._events(past, len(rows)) if len(past) else None
@@ -120,6 +140,7 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         said = {name: getattr(self, name) for name in _PARAMETERS}
         said = {name: list(v) if isinstance(v, (list, tuple)) else v for name, v in said.items()}
         said |= {"protocol": PROTOCOL, "n_features_in": self.n_features_in_}
+        said["feature_names_in"] = list(getattr(self, "feature_names_in_", ())) or None
         (target / "parameters.json").write_text(json.dumps(said), encoding="utf-8")
         self.history_.set_axis([f"c{i}" for i in range(self.history_.shape[1])], axis=1).to_parquet(
             target / "history.parquet", index=False
@@ -142,6 +163,8 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.history_ = history.set_axis(self._columns(), axis=1)
         self.features_ = self._declare()
         self.n_features_in_ = said["n_features_in"]
+        if said.get("feature_names_in"):
+            self.feature_names_in_ = np.asarray(said["feature_names_in"], dtype=object)
         return self
 
     def _columns(self) -> list[str | int]:
@@ -152,11 +175,24 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _named(self, X: Any) -> pd.DataFrame:
         if (self.answered_at is None) != (self.failed is None):
             raise InputError("expected both answered_at and failed or neither, got one; name the other column too")
+        for name in ("keys", "amounts", "windows"):
+            if isinstance(given := getattr(self, name), str):
+                raise InputError(f"{name}: expected a sequence of texts, got {given!r}; write [{given!r}]")
         frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
         missing = [column for column in self._columns() if column not in frame.columns]
         if missing:
             raise MissingColumnError(f"expected columns {missing}, got {list(frame.columns)[:12]}")
-        return frame[self._columns()].reset_index(drop=True)
+        named = frame[self._columns()].reset_index(drop=True)
+        if unknown := int(named[self.time].isna().sum()):
+            raise InputError(f"column {self.time!r}: expected a time in every row, got none in {unknown}; drop them")
+        for column in self.amounts:
+            size = np.abs(named[column].to_numpy(np.float64, na_value=np.nan)) * _HUNDREDTHS
+            if (size >= LARGEST).any() or np.nansum(size) >= _SUM:
+                raise InputError(
+                    f"column {column!r}: expected amounts below {LARGEST / _HUNDREDTHS:.0e} in size and "
+                    f"{_SUM / _HUNDREDTHS:.0e} in all, got more; sums would not be exact: give them in a larger unit"
+                )
+        return named
 
     def _declare(self) -> FeatureSet:
         keys = [Key(str(column), (f"key {column}",)) for column in self.keys] or [EVERYBODY]
@@ -191,6 +227,14 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             "status": np.where(failed, "failed", "success"),
         }
         return submissions, pd.DataFrame(outcomes)
+
+
+def _is_text(column: pd.Series) -> bool | None:
+    """Return whether values are texts, not whether they are numbers; None for neither, or some of each."""
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind == "categorical":
+        kind = pd.api.types.infer_dtype(column.cat.categories, skipna=True)
+    return {"string": True, "integer": False, "floating": False, "mixed-integer-float": False}.get(kind)
 
 
 def _moments(column: pd.Series) -> pd.Series:

@@ -14,11 +14,13 @@ STORE: Final = "store"
 DISK_FULL: Final = "disk_full"
 BUNDLE: Final = "bundle"
 CLOCK: Final = "clock"
+CLOSED: Final = "closed"
 REASONS: Final = {
     STORE: "the history store cannot be read or written",
     DISK_FULL: "the disk of the history store is full or refuses to write",
     BUNDLE: "there is no verified model",
     CLOCK: "the clock of this host was set back",
+    CLOSED: "the scorer was closed",
 }
 """Why a card is held without a score. None of them is the card's fault."""
 

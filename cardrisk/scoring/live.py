@@ -25,7 +25,7 @@ from cardrisk.risk import RiskModel, load_model
 from cardrisk.risk.explain import Language
 from cardrisk.scoring import forking, log
 from cardrisk.scoring.clock import Clock
-from cardrisk.scoring.degraded import BUNDLE, Guard, bounded
+from cardrisk.scoring.degraded import BUNDLE, CLOSED, Guard, bounded
 from cardrisk.scoring.judge import Reasons
 from cardrisk.scoring.metrics import Metrics
 from cardrisk.scoring.record import Context, Record
@@ -131,7 +131,7 @@ class Scorer:
         Raises
         ------
         StoreError
-            The scorer started degraded.
+            The scorer started degraded, or is closed.
         """
         return self._up().model
 
@@ -145,7 +145,7 @@ class Scorer:
         return _again, (self._given,)
 
     def reopen(self) -> bool:
-        """Try again to open what was missing at the start; returns whether cards are scored now."""
+        """Open again what was missing at the start, or was closed; returns whether cards are scored now."""
         with self._lock:
             if self._down is not None:
                 try:
@@ -310,7 +310,7 @@ class Scorer:
 
     def _up(self) -> Road:
         if self._down is not None:
-            raise StoreError(f"the scorer started degraded ({self._down}); nothing was kept: reopen() and retry")
+            raise StoreError(f"the scorer is degraded ({self._down}); nothing was kept: reopen() and retry")
         return self._road
 
     def backfill(self, submissions: pd.DataFrame, outcomes: pd.DataFrame) -> None:
@@ -364,9 +364,11 @@ class Scorer:
         gc.freeze()
 
     def close(self) -> None:
-        """Release the store."""
-        if self._down is None:
-            self._road.close()
+        """Release the store: from then on cards are held as ``closed``, and answers refused, until :meth:`reopen`."""
+        with self._lock:
+            if self._down is None:
+                self._road.close()
+                self._down = CLOSED
 
     def __enter__(self) -> Self:
         return self

@@ -96,3 +96,50 @@ def test_refuses_what_it_cannot_use():
         made(keys=["nobody"]).fit(frame)
     with pytest.raises(InputError, match="expected both answered_at and failed"):
         made(failed=None).fit(frame)
+
+
+@pytest.mark.parametrize("factor", [1e13, 1e16, np.inf])
+def test_amounts_whose_sums_would_not_be_exact_are_refused(factor):
+    frame = table(np.random.default_rng(6))
+    with pytest.raises(InputError, match=r"column 'paid': expected amounts below 9e\+13 .* larger unit"):
+        made().fit(frame.assign(paid=frame.paid * factor))
+    large = made().fit_transform(frame.assign(paid=np.rint(frame.paid) * 1e9))
+    small = made().fit_transform(frame.assign(paid=np.rint(frame.paid)))
+    sums = [name for name in small if "_sum_" in name]
+    np.testing.assert_array_equal(large[sums], small[sums] * 1e9)
+
+
+def test_a_missing_time_is_refused():
+    frame = table(np.random.default_rng(7))
+    frame.loc[[3, 8], "when"] = pd.NaT
+    with pytest.raises(InputError, match="'when': expected a time in every row, got none in 2"):
+        made().fit(frame)
+
+
+def test_keys_of_another_kind_than_fitted_on_are_refused():
+    frame = table(np.random.default_rng(8)).sort_values("when", ignore_index=True)
+    model = made().fit(frame[:200])
+    later = frame[200:]
+    with pytest.raises(InputError, match="key 'shop': expected numbers as fitted on, got texts"):
+        model.transform(later.assign(shop=later.shop.astype(str)))
+    for same in (later.assign(shop=later.shop * 1.0), later.assign(who=later.who.astype("category"))):
+        pd.testing.assert_frame_equal(model.transform(same), model.transform(later))
+
+
+def test_one_name_is_no_list_of_names():
+    with pytest.raises(InputError, match=r"keys: expected a sequence of texts, got 'shop'; write \['shop'\]"):
+        made(keys="shop").fit(table(np.random.default_rng(9)))
+
+
+def test_names_fitted_on_are_saved(tmp_path):
+    frame = table(np.random.default_rng(10))
+    made().fit(frame).save(tmp_path / "kept")
+    again = HistoryFeatures.load(tmp_path / "kept")
+    assert list(again.feature_names_in_) == list(frame.columns)
+    assert not hasattr(HistoryFeatures.load(_saved_without_names(frame, tmp_path)), "feature_names_in_")
+
+
+def _saved_without_names(frame, folder):
+    columns = {"time": 0, "keys": [1], "amounts": [], "answered_at": None, "failed": None}
+    made(**columns).fit(frame[["when", "shop"]].to_numpy()).save(folder / "bare")
+    return folder / "bare"

@@ -24,8 +24,10 @@ def rows(tiny):
 
 
 def take_down(scorer, patch, down):
+    history = scorer._road.history
     for door in ("append", "write"):
-        patch.setattr(scorer._road.history.store, door, down)
+        patch.setattr(history.store, door, down)
+    patch.setattr(history, "_add", down)  # how one event gets in; bound when history opened
 
 
 def is_held(score, reason):
@@ -184,11 +186,25 @@ def test_a_missing_bundle_raises_or_holds_as_asked(tiny, key, rows, tmp_path) ->
     assert is_held(scorer.score(rows[0]), "bundle")
     assert scorer.score({**rows[0], "face_value": -1.0}).rule == "negative_money"
     assert not scorer.reopen()
-    with pytest.raises(StoreError, match="started degraded"):
+    with pytest.raises(StoreError, match="is degraded"):
         scorer.answer({"submission_id": "a", "answered_at": "2026-01-05T08:00:00Z", "status": "failed"})
     os.symlink(tiny.bundle, missing, target_is_directory=True)
     assert scorer.reopen()
     assert scorer.score(rows[0]).p_fail is not None
+
+
+def test_a_closed_scorer_holds_cards_and_refuses_answers_until_reopened(tiny, key, rows, tmp_path) -> None:
+    scorer = cardrisk.Scorer(str(tiny.bundle), store=f"sqlite:///{tmp_path}/closed.db", key=key, clock=None)
+    first = scorer.score(rows[0])
+    scorer.close()
+    scorer.close()
+    assert scorer.degraded == "closed"
+    assert is_held(scorer.score(rows[1]), "closed")
+    with pytest.raises(StoreError, match=r"is degraded \(closed\)"):
+        scorer.answer({"submission_id": first.submission_id, "answered_at": "2026-01-05T08:00:00Z", "status": "failed"})
+    assert scorer.reopen()
+    assert scorer.score(rows[0]).p_fail == first.p_fail
+    assert scorer.score(rows[1]).p_fail is not None
 
 
 def test_a_server_that_is_not_there_holds_from_the_start(tiny, key, rows) -> None:
