@@ -176,7 +176,7 @@ class Scorer:
         Score or list of Score
             In order. A ``submission_id`` scored before gets the answer it got and does not count again. Where a card
             cannot be scored (store down, disk full, no model, clock set back) its decision is ``hold`` and
-            ``degraded`` names the reason.
+            ``degraded`` names the reason; so it is held once the scorer is closed.
 
         Raises
         ------
@@ -191,8 +191,8 @@ class Scorer:
             self.metrics.answered((score,), time.perf_counter() - began)
             return score
         given: Any = cards
-        several = [] if isinstance(given, str | bytes) else list(given)
-        if isinstance(given, str | bytes) or not all(isinstance(card, Mapping) for card in several):
+        several = list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]
+        if not all(isinstance(card, Mapping) for card in several):
             raise InputError(f"cards: expected a mapping or a list of mappings, got {type(cards).__name__}")
         scores = self._several(several)
         self.metrics.answered(scores, time.perf_counter() - began)

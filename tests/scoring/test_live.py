@@ -134,6 +134,8 @@ def test_exploring_draws_the_same_lot(tiny, key, make) -> None:
 def test_unusable_calls_say_what_was_expected(make) -> None:
     with pytest.raises(InputError, match="expected a mapping or a list of mappings, got str"):
         make().score("a")
+    with pytest.raises(InputError, match="expected a mapping or a list of mappings, got NoneType"):
+        make().score(None)
     with pytest.raises(InputError, match="'status' breaks the rule"):
         make().answer({"submission_id": "a", "answered_at": "2026-01-05T08:00:00Z", "status": "maybe"})
     with pytest.raises(InputError, match="reasons: expected 'stopped', 'all' or 'none', got 'some'"):
