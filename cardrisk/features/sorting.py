@@ -20,21 +20,20 @@ def time_order(moment: I64) -> Array:
     low, high = int(moment.min()), int(moment.max())
     if high - low < 2**62:
         shift = max((high - low).bit_length() - moment.size.bit_length(), 0)
-        order = _by_buckets(moment, low, shift, ((high - low) >> shift) + 1)
-        if order.size:
+        start = np.zeros(((high - low) >> shift) + 2, np.int64)
+        order = np.empty(moment.size, np.int64)
+        if _by_buckets(moment, low, shift, start, order):
             return order
     return np.argsort(moment, kind="stable")
 
 
 @compiled
-def _by_buckets(moment: I64, low: int, shift: int, buckets: int) -> I64:
-    """Count moments into about as many buckets, then step each back to its place; gives up (empty) if that is far."""
-    start = np.zeros(buckets + 1, np.int64)
+def _by_buckets(moment: I64, low: int, shift: int, start: I64, order: I64) -> bool:
+    """Count moments into about as many buckets, then step each back to its place; gives up (False) if that is far."""
     for t in moment:
         start[((t - low) >> shift) + 1] += 1
-    for b in range(buckets):
+    for b in range(start.size - 1):
         start[b + 1] += start[b]
-    order = np.empty(moment.size, np.int64)
     for i in range(moment.size):
         b = (moment[i] - low) >> shift
         order[start[b]] = i
@@ -48,5 +47,5 @@ def _by_buckets(moment: I64, low: int, shift: int, buckets: int) -> I64:
         order[k] = position
         patience -= i - k
         if patience < 0:
-            return order[:0]
-    return order
+            return False
+    return True

@@ -4,6 +4,9 @@ Events arrive grouped by entity and sorted by moment inside each group (:func:`g
 two places among them: where t - w begins, and where what is known strictly before t ends. An event may *replace* an
 earlier one of its group (a revised answer, or the same value seen again when distinct values are counted): from its
 own moment on, the replaced one counts in no window.
+
+Long arrays are made outside compiled code: NumPy asks the system for large pages, where it gives them on request, which
+compiled code does not; at ten million rows a quarter of the time went into looking up small ones.
 """
 
 from typing import Final, TypeAlias
@@ -30,7 +33,6 @@ Asked: TypeAlias = tuple[I64, I64]
 """Moments asked for, grouped by entity and sorted inside each group; and where groups start."""
 
 
-@compiled
 def group(codes: I32, size: int) -> tuple[Order, I64]:
     """Sort positions by code, keeping their order inside a code (counting sort).
 
@@ -46,6 +48,13 @@ def group(codes: I32, size: int) -> tuple[Order, I64]:
     order, start
         Positions grouped by entity, and where each entity's group starts (``size + 1`` numbers).
     """
+    order = np.empty(codes.size, np.uint32)
+    start = _group(codes, size, order)
+    return order[: start[-1]], start
+
+
+@compiled
+def _group(codes: I32, size: int, order: Order) -> I64:
     start = np.zeros(size + 1, np.int64)
     place = np.zeros(size, np.uint32)
     for code in codes:
@@ -54,32 +63,39 @@ def group(codes: I32, size: int) -> tuple[Order, I64]:
     for entity in range(size):
         start[entity + 1] = start[entity] + place[entity]
         place[entity] = start[entity]
-    order = np.empty(start[size], np.uint32)
     for position in range(codes.size):
         code = codes[position]
         if code >= 0:
             k = place[np.uint32(code)]
             order[k] = position
             place[np.uint32(code)] = k + 1
-    return order, start
+    return start
 
 
-@compiled
 def pick(values: Array, order: Array) -> Array:
     """Return ``values[order]``: NumPy's own way takes half as long again."""
     picked = np.empty(order.size, values.dtype)
-    for k in range(order.size):
-        picked[k] = values[order[k]]
+    _pick(values, order, picked)
     return picked
 
 
 @compiled
+def _pick(values: Array, order: Array, picked: Array) -> None:
+    for k in range(order.size):
+        picked[k] = values[order[k]]
+
+
 def inverse(order: Order, size: int) -> Order:
     """Return where in ``order`` each of ``size`` positions stands; ``order.size`` where it is not in it."""
     place = np.full(size, order.size, np.uint32)
+    _inverse(order, place)
+    return place
+
+
+@compiled
+def _inverse(order: Order, place: Order) -> None:
     for k in range(order.size):
         place[order[k]] = k
-    return place
 
 
 @compiled
@@ -92,7 +108,6 @@ def run_up(weight: Array, order: Order, total: I64) -> None:
         total[k + 1] = running
 
 
-@compiled
 def keys_of(time: I64, start: I64, base: int, reach: int) -> I64:
     """Return grouped moments as numbers that are in order over all entities, so that one walk compares them.
 
@@ -109,9 +124,15 @@ def keys_of(time: I64, start: I64, base: int, reach: int) -> I64:
         Each moment is shifted by its entity's number times more than any two moments and any window lie apart. As many
         entities as 64 bits allow stand together (:func:`_at_once`), with an end beyond them all after the last.
     """
-    entities, at_once = start.size - 1, _at_once(reach)
-    keys = np.empty(time.size + -(-entities // at_once), np.int64)
-    end = 0
+    at_once = _at_once(reach)
+    keys = np.empty(time.size + -(-(start.size - 1) // at_once), np.int64)
+    _write_keys(time, start, base, reach, keys)
+    return keys
+
+
+@compiled
+def _write_keys(time: I64, start: I64, base: int, reach: int, keys: I64) -> None:
+    entities, at_once, end = start.size - 1, _at_once(reach), 0
     for entity in range(entities):
         shift = entity % at_once * (2 * reach + 1)
         for k in range(start[entity], start[entity + 1]):
@@ -119,7 +140,6 @@ def keys_of(time: I64, start: I64, base: int, reach: int) -> I64:
         if (entity + 1) % at_once == 0 or entity + 1 == entities:
             keys[start[entity + 1] + end] = 4 * FARTHEST
             end += 1
-    return keys
 
 
 @compiled
@@ -127,7 +147,6 @@ def _at_once(reach: int) -> int:
     return 2 * FARTHEST // (2 * reach + 1)
 
 
-@compiled
 def edges_of(q_keys: I64, q_start: I64, p_keys: I64, p_start: I64, widths: I64, reach: int) -> Edges:
     """Return how many grouped events lie before each edge t - w, those of earlier entities included.
 
@@ -151,15 +170,20 @@ def edges_of(q_keys: I64, q_start: I64, p_keys: I64, p_start: I64, widths: I64, 
     clipped = np.zeros(lanes, np.int64)
     clipped[: widths.size] = np.minimum(widths, reach)
     edges = np.empty((lanes, q_start[-1] + 1), np.uint32)
+    _write_edges(q_keys, q_start, p_keys, p_start, clipped, reach, edges)
+    return edges
+
+
+@compiled
+def _write_edges(q_keys: I64, q_start: I64, p_keys: I64, p_start: I64, widths: I64, reach: int, edges: Edges) -> None:
     at_once, entities = _at_once(reach), q_start.size - 1
     for number in range(-(-entities // at_once)):
         first, stop = number * at_once, min((number + 1) * at_once, entities)
         asking = q_keys[q_start[first] + number : q_start[stop] + number + 1]
         known = p_keys[p_start[first] + number : p_start[stop] + number + 1]
-        for lane in range(0, lanes, LANES):
+        for lane in range(0, widths.size, LANES):
             into = edges[lane : lane + LANES, q_start[first] : q_start[stop] + 1]
-            _merge(asking, known, clipped[lane : lane + LANES], p_start[first], into)
-    return edges
+            _merge(asking, known, widths[lane : lane + LANES], p_start[first], into)
 
 
 @compiled
