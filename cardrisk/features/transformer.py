@@ -55,7 +55,7 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     features_ : FeatureSet
         What is computed.
     n_features_in_, feature_names_in_
-        Number of columns fitted on, and their names where it was a data frame.
+        Number of columns fitted on, and their names where all of them are texts.
 
     Notes
     -----
@@ -92,7 +92,8 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.history_ = self._named(X)
         self.features_ = self._declare()
         self.n_features_in_ = np.shape(X)[1]
-        if isinstance(X, pd.DataFrame):
+        vars(self).pop("feature_names_in_", None)
+        if isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         return self
 
@@ -186,8 +187,8 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if unknown := int(named[self.time].isna().sum()):
             raise InputError(f"column {self.time!r}: expected a time in every row, got none in {unknown}; drop them")
         for column in self.amounts:
-            size = np.abs(named[column].to_numpy(np.float64, na_value=np.nan)) * _HUNDREDTHS
-            if (size >= LARGEST).any() or np.nansum(size) >= _SUM:
+            size = np.abs(named[column].to_numpy(np.float64, na_value=np.nan))
+            if (size >= LARGEST / _HUNDREDTHS).any() or np.nansum(size) >= _SUM / _HUNDREDTHS:
                 raise InputError(
                     f"column {column!r}: expected amounts below {LARGEST / _HUNDREDTHS:.0e} in size and "
                     f"{_SUM / _HUNDREDTHS:.0e} in all, got more; sums would not be exact: give them in a larger unit"

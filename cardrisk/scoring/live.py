@@ -364,7 +364,10 @@ class Scorer:
         gc.freeze()
 
     def close(self) -> None:
-        """Release the store: from then on cards are held as ``closed``, and answers refused, until :meth:`reopen`."""
+        """Release the store: from then on cards are held as ``closed``, and answers refused, until :meth:`reopen`.
+
+        A memory store's history is gone then.
+        """
         with self._lock:
             if self._down is None:
                 self._road.close()

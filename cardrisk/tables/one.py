@@ -6,20 +6,20 @@ Correct means: `check_one` gives what `check_submissions` gives for a table of t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from cardrisk._later import pd
 from cardrisk.errors import InputError, TimeZoneError
 from cardrisk.tables.cells import Fault, safely
-from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract
+from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
 from cardrisk.tables.headers import Headers, match_headers
 from cardrisk.tables.instants import DAY_US, EPOCH
-from cardrisk.tables.quick import One, Shape, Straight, read, read_straight, shape_of, straight_of
+from cardrisk.tables.quick import One, Quick, quick_of, read
 from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
 from cardrisk.tables.times import zone_of
 
@@ -81,25 +81,18 @@ def check_one_outcome(outcome: Mapping[str, Any], *, tz: str | tzinfo | None = N
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What does not depend on the card: columns and readers in order, required columns, entities."""
+    """What does not depend on the card: readers in order, required columns, entities."""
 
-    columns: tuple[Column, ...]
     readers: tuple[tuple[str, One], ...]
     required: tuple[str, ...]
     entities: tuple[str, ...]
-    straight: Straight
-    shapes: dict[tuple[str, ...], Shape] = field(default_factory=dict)
-    """By the names that a card has."""
+    quick: Quick
 
 
 @cache
 def _plan(contract: Contract) -> _Plan:
     readers = tuple((column.name, column.reader.one) for column in contract.columns)
-    return _Plan(contract.columns, readers, contract.required, contract.entities, straight_of(contract.columns))
-
-
-_SHAPES: Final = 1_024
-"""How many different sets of names are kept at hand; cards of one service have a few."""
+    return _Plan(readers, contract.required, contract.entities, quick_of(contract.columns))
 
 
 def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None) -> dict[str, Any] | Rejected:
@@ -111,7 +104,7 @@ def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | 
 def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str, Any] | None:
     """Read a card under canonical names that breaks no rule; None for any other, which `_judged` reads again."""
     try:
-        checked = read_straight(given, plan.straight) or _read_by_shape(given, plan, zone)
+        checked = read(given, plan.quick, zone)
     except Exception:
         return None
     if checked is None:
@@ -123,23 +116,6 @@ def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str,
         if checked.get(name) is not None:
             return checked
     return None if plan.entities else checked
-
-
-def _read_by_shape(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str, Any] | None:
-    names = tuple(given)
-    shape = plan.shapes.get(names) or _shape_of(names, plan)
-    return None if shape is None else read(given, shape, zone)
-
-
-def _shape_of(names: tuple[str, ...], plan: _Plan) -> Shape | None:
-    """Return the shape of cards with these names; None where one of them is no column."""
-    columns = tuple(column for column in plan.columns if column.name in names)
-    if len(plan.shapes) >= _SHAPES:
-        plan.shapes.clear()
-    if len(columns) < len(names):
-        return None
-    found = plan.shapes[names] = shape_of(names, columns)
-    return found
 
 
 def _judged(given: Mapping[str, Any], contract: Contract, zone: tzinfo | None) -> dict[str, Any] | Rejected:

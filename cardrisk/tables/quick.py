@@ -6,7 +6,7 @@ Correct means: what `read` takes, it takes as each column's `Reader.one` takes i
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from cardrisk.tables.cells import Fault
 from cardrisk.tables.choices import Choice
@@ -32,167 +32,76 @@ _clock: Final = re.compile(
 """How software writes a time with its zone."""
 
 
-TEXT, WORD, TIME, MONEY, NUMBER = range(5)
-Straight: TypeAlias = Mapping[str, tuple[int, int, Any, Any]]
-"""By column: its place in the contract, how it is read, and what that needs."""
+OTHER, TEXT, WORD, TIME, MONEY, NUMBER = range(6)
+Quick: TypeAlias = Mapping[str, tuple[int, int, Any, Any, One]]
+"""By column: its place in the contract, its quick way, what that needs, and its reader for what that does not take."""
 
 
-def straight_of(columns: Sequence[Column]) -> Straight:
-    """Lay out columns for `read_straight`; those that have no quick way are left out."""
-    found: dict[str, tuple[int, int, Any, Any]] = {}
-    for place, column in enumerate(columns):
-        reader = column.reader
-        if isinstance(reader, Text):
-            found[column.name] = (
-                place,
-                *((WORD, reader.words.get, None) if reader.words else (TEXT, reader.longest, None)),
-            )
-        elif isinstance(reader, Choice):
-            found[column.name] = place, WORD, {value: value for value in reader.exact}.get, None
-        elif isinstance(reader, Time):
-            found[column.name] = place, TIME, None, None
-        elif isinstance(reader, Money):
-            found[column.name] = place, MONEY, 0.0, reader.most
-        elif isinstance(reader, Number):
-            found[column.name] = place, NUMBER, reader.low, reader.high
-    return found
+def quick_of(columns: Sequence[Column]) -> Quick:
+    """Lay out the columns of a contract for `read`."""
+    return {column.name: (place, *_way_of(column), column.reader.one) for place, column in enumerate(columns)}
 
 
-def read_straight(card: dict[str, Any], columns: Straight) -> dict[str, Any] | None:
-    """Read a card whose columns stand in contract order and whose cells are all what their columns want.
-
-    Cards of a service may lack any of thirty columns: what is laid out by column is one for all of them, and more of
-    it is at hand than of what is laid out by shape.
-
-    Returns
-    -------
-    dict or None
-        As `read` gives it; None for a card that is not so.
-    """
-    checked = dict(card)
-    before = -1
-    for name, value in card.items():
-        column = columns.get(name)
-        if column is None:
-            return None
-        place, how, low, high = column
-        if place <= before:
-            return None
-        before = place
-        if how == TEXT:
-            if type(value) is not str or len(value) > low:
-                return None
-            if not (value.isalnum() and value.isascii() and not 2 < len(value) < 6) and not _surely_plain(value):
-                return None  # no word for null is alphanumeric and of another length
-            continue
-        if how == WORD:
-            found = low(value) if type(value) is str else None
-        else:
-            found = _quick_time(value) if how == TIME else _quick_amount(value, how, low, high)
-        if found is None:
-            return None
-        checked[name] = found
-    return checked
+def _way_of(column: Column) -> tuple[int, Any, Any]:
+    reader = column.reader
+    if isinstance(reader, Text):
+        return (WORD, reader.words.get, None) if reader.words else (TEXT, reader.longest, None)
+    if isinstance(reader, Choice):
+        return WORD, {value: value for value in reader.exact}.get, None
+    if isinstance(reader, Time):
+        return TIME, None, None
+    if isinstance(reader, Money):
+        return MONEY, 0.0, reader.most
+    if isinstance(reader, Number):
+        return NUMBER, reader.low, reader.high
+    return OTHER, None, None
 
 
-class Shape(NamedTuple):
-    """What does not depend on a card's values, for cards of the same columns.
-
-    Attributes
-    ----------
-    names, ordered
-        The columns in contract order; whether a card has them in this order.
-    readers
-        Each column's reader, for what the quick ways do not take.
-    texts, longest
-        Columns of text, and how long all of them may be.
-    words
-        Columns of words, each with what finds the value that a word stands for.
-    times, money, numbers
-        Columns of times; of amounts, with the largest; of numbers, with the least and the largest.
-    others
-        Columns that have no quick way.
-    """
-
-    names: tuple[str, ...]
-    ordered: bool
-    readers: Mapping[str, One]
-    texts: tuple[str, ...]
-    longest: int
-    words: tuple[tuple[str, Callable[[Any], Any]], ...]
-    times: tuple[str, ...]
-    money: tuple[tuple[str, float], ...]
-    numbers: tuple[tuple[str, float, float], ...]
-    others: tuple[str, ...]
-
-
-def shape_of(names: Sequence[str], columns: Sequence[Column]) -> Shape:
-    """Lay out cards that have ``names`` in their order, all of them ``columns``; those in contract order."""
-    readers = {column.name: column.reader for column in columns}
-    texts = {name: reader for name, reader in readers.items() if isinstance(reader, Text)}
-    words = {name: reader.words.get for name, reader in texts.items() if reader.words}
-    choices = {name: reader for name, reader in readers.items() if isinstance(reader, Choice)}
-    words |= {name: {value: value for value in reader.exact}.get for name, reader in choices.items()}
-    plain = tuple(name for name in texts if name not in words)
-    times = tuple(name for name, reader in readers.items() if isinstance(reader, Time))
-    money = tuple((name, reader.most) for name, reader in readers.items() if isinstance(reader, Money))
-    numbers = tuple((n, reader.low, reader.high) for n, reader in readers.items() if isinstance(reader, Number))
-    seen = {*texts, *words, *times, *(name for name, *_ in (*money, *numbers))}
-    return Shape(
-        tuple(readers),
-        tuple(readers) == tuple(names),
-        {name: reader.one for name, reader in readers.items()},
-        plain,
-        min((texts[name].longest for name in plain), default=0),
-        tuple(words.items()),
-        times,
-        money,
-        numbers,
-        tuple(name for name in readers if name not in seen),
-    )
-
-
-def read(card: Mapping[str, Any], shape: Shape, zone: tzinfo | None) -> dict[str, Any] | None:
-    """Read a card of a shape.
+def read(card: Mapping[str, Any], columns: Quick, zone: tzinfo | None) -> dict[str, Any] | None:
+    """Read a card under canonical names.
 
     A service finds the processor's caches full of other things, and then code costs by its size: few functions.
 
     Returns
     -------
     dict or None
-        Its columns in contract order, None for null; None where a cell breaks a rule.
+        Its columns in contract order, None for null; None where a name is no column or a cell breaks a rule.
 
     Raises
     ------
     Exception
         Anything that reading an odd cell raises.
     """
-    checked = dict(card) if shape.ordered else {name: card[name] for name in shape.names}
-    odd = [*shape.others]
-    _read_texts(checked, shape, odd)
-    _read_amounts(checked, shape, odd)
-    for name in odd:
-        found = shape.readers[name](checked[name], zone)
-        if type(found) is Fault:
+    checked, before = dict(card), -1
+    for name, value in card.items():
+        column = columns.get(name)
+        if column is None:
             return None
+        place, how, low, high, one = column
+        if place < before:
+            return read(_in_order(card, columns), columns, zone)
+        before, found = place, None
+        if how == TEXT:
+            if type(value) is str and len(value) <= low and (_surely_plain(value) or is_plain(value)):
+                continue
+        elif how == WORD:
+            found = low(value) if type(value) is str else None
+        elif how == TIME:
+            found = _quick_time(value)
+        elif how != OTHER:
+            found = _quick_amount(value, how, low, high)
+        if found is None:
+            found = one(value, zone)
+            if type(found) is Fault:
+                return None
         checked[name] = found
     return checked
 
 
-def _read_texts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None:
-    """Read texts and words in place; add to ``odd`` the names of those that have to be looked at."""
-    longest = shape.longest
-    for name in shape.texts:
-        value = checked[name]
-        if type(value) is not str or len(value) > longest or not (_surely_plain(value) or is_plain(value)):
-            odd.append(name)
-    for name, known in shape.words:
-        value = checked[name]
-        found = known(value) if type(value) is str else None
-        if found is None:
-            odd.append(name)
-        else:
-            checked[name] = found
+def _in_order(card: Mapping[str, Any], columns: Quick) -> dict[str, Any]:
+    """Return a card with its columns in contract order; what is no column stands first, where it is met at once."""
+    names = sorted(card, key=lambda name: columns[name][0] if name in columns else -1)
+    return {name: card[name] for name in names}
 
 
 def _quick_amount(value: Any, how: int, low: float, high: float) -> float | None:
@@ -212,23 +121,3 @@ def _quick_time(value: Any) -> datetime | None:
         return None
     found = value if value.tzinfo is UTC else named_utc(value)
     return found if found.tzinfo is UTC and _FIRST_YEAR <= found.year < _YEAR_AFTER else None
-
-
-def _read_amounts(checked: dict[str, Any], shape: Shape, odd: list[str]) -> None:
-    """Read times, money and numbers, as `_read_texts`."""
-    for name in shape.times:
-        found = _quick_time(checked[name])
-        if found is None:
-            odd.append(name)
-        else:
-            checked[name] = found
-    for name, high in shape.money:
-        value = checked[name]
-        if type(value) is float and 0.0 <= value <= high:
-            checked[name] = round(value * 100.0) / 100.0
-        else:
-            odd.append(name)
-    for name, low, high in shape.numbers:
-        value = checked[name]
-        if type(value) is not float or not low <= value <= high:
-            odd.append(name)
