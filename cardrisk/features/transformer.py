@@ -92,7 +92,7 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.history_ = self._named(X)
         self.features_ = self._declare()
         self.n_features_in_ = np.shape(X)[1]
-        vars(self).pop("feature_names_in_", None)
+        self.__dict__.pop("feature_names_in_", None)
         if isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         return self
