@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--tasks", type=int, default=None)
     parser.add_argument("--reasons", choices=("none", "stopped"), default="none", help="they cost many times the rest")
+    parser.add_argument("--once", action="store_true", help="no second, warm run on Spark")
     args = parser.parse_args()
     from tests.jobs.spark_cluster import cluster, why_not
 
@@ -110,7 +111,9 @@ def main() -> None:
         with cluster(folder / "spark") as session:
             session.conf.set("spark.sql.files.maxPartitionBytes", "128m")
             start = timed("spark", given, folder / "spark.parquet", tasks=args.tasks, watch=loads.append)
-            warm = timed("spark", given, folder / "spark.parquet", tasks=args.tasks, watch=loads.append)
+            warm = start
+            if not args.once:
+                warm = timed("spark", given, folder / "spark.parquet", tasks=args.tasks, watch=loads.append)
         same = all(
             filecmp.cmp(folder / f"local.parquet{end}", folder / f"spark.parquet{end}", shallow=False)
             for end in ("", ".quarantine")
