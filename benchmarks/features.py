@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from cardrisk.features import FeatureSet, Key, LiveHistory, compute, feature
+from cardrisk.features.sorting import group
 from cardrisk.features.stores.tables import entries_of
-from cardrisk.features.windows import group
 
 ENTITIES = {"submitter": 40_000, "batch": 20_000, "supplier": 300, "address": 60_000}
 WINDOWS = ("1h", "1d", "7d", "30d")
@@ -148,7 +148,7 @@ def floor(submissions: pd.DataFrame, outcomes: pd.DataFrame) -> np.ndarray:
     out = np.empty((64, len(submissions)), np.float32)
     for name in ENTITIES:
         codes = submissions[name].cat.codes.to_numpy().astype(np.int32)
-        group(codes, int(codes.max()) + 1)
+        group(codes, int(codes.max()) + 1, moments[: codes.size])
     out[:] = 1.0
     return out
 

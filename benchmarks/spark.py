@@ -111,16 +111,17 @@ def main() -> None:
         with cluster(folder / "spark") as session:
             session.conf.set("spark.sql.files.maxPartitionBytes", "128m")
             start = timed("spark", given, folder / "spark.parquet", tasks=args.tasks, watch=loads.append)
-            warm = start
+            again = []
             if not args.once:
-                warm = timed("spark", given, folder / "spark.parquet", tasks=args.tasks, watch=loads.append)
+                again.append(timed("spark", given, folder / "spark.parquet", tasks=args.tasks, watch=loads.append))
         same = all(
             filecmp.cmp(folder / f"local.parquet{end}", folder / f"spark.parquet{end}", shallow=False)
             for end in ("", ".quarantine")
         )
     print(f"{rows:,} cards, files to files, wall seconds; two executors of one core, the local engine on all cores")
     print(f"  local {local:8.1f} s")
-    print(f"  spark {start:8.1f} s the first time, {warm:.1f} s again: {warm / local:.1f} times the local engine")
+    for seconds, when in zip([start, *again], ("the first time", "again"), strict=False):
+        print(f"  spark {seconds:8.1f} s {when}: {seconds / local:.1f} times the local engine")
     print(f"  the same bytes: {same}")
     print(spread(loads[-1]))
     assert same

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cardrisk._later import pd
-from cardrisk.features.arrays import F64, I64, NULL, Array
+from cardrisk.features.arrays import F64, I64, NULL, Array, Rooms
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import Feature, FeatureSet
 from cardrisk.features.derived import add_derived
@@ -17,7 +17,6 @@ from cardrisk.features.grouping import Groups, group_cards
 from cardrisk.features.plan import Finish, KeyPlan, Plan, name_of, plan_of
 from cardrisk.features.statistics import Slot
 from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
-from cardrisk.features.windows import inverse
 
 
 def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: int) -> dict[str, Array]:
@@ -27,7 +26,7 @@ def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: 
     lent: dict[Slot, I64] = {}
     for shared in plan.shared:
         lent.update(_lend(cards, answers, shared, rows))
-    out = _Output(features, rows)
+    out = _Output(features, rows, cards.rooms)
     for key in plan.keys:
         _finish_key(cards, answers, plan, key, lent, out)
     return out.done
@@ -36,7 +35,7 @@ def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: 
 class _Output:
     """Columns to be filled: numbers as one float32 block, money as one float64 block."""
 
-    def __init__(self, features: FeatureSet, rows: int) -> None:
+    def __init__(self, features: FeatureSet, rows: int, rooms: Rooms) -> None:
         self.place: dict[str, int] = {}
         counts = {"float32": 0, "float64": 0}
         for feature in features:
@@ -44,7 +43,7 @@ class _Output:
                 self.place[feature.name] = counts[feature.dtype]
                 counts[feature.dtype] += 1
         self.blocks = {dtype: np.empty((count, rows), dtype) for dtype, count in counts.items()}
-        self.room = np.empty(0)
+        self.rooms = rooms
         self.done: dict[str, Array] = {}
 
     def parts(self, end: Finish, cards: int) -> tuple[_Part, _Part]:
@@ -64,9 +63,7 @@ class _Output:
         """Return room for a line per card in grouped order, a null one after them; the same room for every key."""
         before = -(-singles // 2)
         width = before + doubles
-        if self.room.size < width * (cards + 1):
-            self.room = np.empty(width * (cards + 1))
-        lines = self.room[: width * (cards + 1)].reshape(cards + 1, width)
+        lines = self.rooms.empty("lines", (cards + 1, width), np.float64)
         narrow, wide = lines.view(np.float32)[:, :singles], lines[:, before:]
         narrow[cards] = wide[cards] = np.nan
         return narrow, wide
@@ -124,11 +121,13 @@ def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: 
     rows = out.blocks["float32"].shape[1]
     walks: list[Walk] = []
     q_row, extra = np.arange(rows, dtype=np.uint32), {}
+    card = q_row
     if key.key is None:
         extra = {place: _fact(cards, slot, rows) for slot, place in key.column.items()}
     else:
         groups = group_cards(cards, key.key)
         q_row, walks = groups.q_row, _walks(cards, answers, key, groups)
+        card = groups.places(rows)
     others = plan.borrowed[name_of(key.key)]
     extra.update({key.width + i: lent[slot] for i, slot in enumerate(others)})
     parts = out.parts(plan.ends[name_of(key.key)], q_row.size)
@@ -144,7 +143,6 @@ def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: 
             room = part.room[:, : at.size]
             finish_lines(raw, part.ops, part.arguments, part.constants, room, part.lines, first)
     single, double = parts
-    card = inverse(q_row, rows)
     lay_out(card, single.lines, single.places, single.columns, double.lines, double.places, double.columns)
 
 

@@ -8,9 +8,10 @@ from cardrisk.features import windows
 from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.columns import coded
 from cardrisk.features.events import Answers, Cards, column_of
-from cardrisk.features.grouping import codes_of
+from cardrisk.features.grouping import codes_of, counting
 from cardrisk.features.rings import FACTS as RING_FACTS
 from cardrisk.features.rings import add_rings
+from cardrisk.features.sorting import group
 from cardrisk.features.statistics import CARD
 from cardrisk.features.together import add_together
 
@@ -27,13 +28,11 @@ def region_mismatch(cards: Cards) -> I64:
 def resubmitted(cards: Cards) -> I64:
     """Return 1 where the same card was handed in before, 0 where not, ``NULL`` without a token."""
     codes, size = codes_of(cards, CARD)
-    order, q_start = windows.group(codes, size)
-    p_order, p_start = windows.group(np.where(cards.push == 1, codes, -1).astype(np.int32), size)
-    last = np.empty((1, order.size), np.int64)
-    asked, cursor = (cards.time[order], q_start), windows.cursor_for(np.zeros(0, np.int64))
-    windows.clocks(asked, 0, order.size, cursor, cards.time[p_order], p_start, last, -1, 0)
+    q, p = group(codes, size, cards.time), group(counting(cards, codes), size, cards.time)
+    last, cursor = np.empty((1, q.order.size), np.int64), windows.cursor_for(np.zeros(0, np.int64))
+    windows.clocks((q.time, q.start), 0, q.order.size, cursor, p.time, p.start, last, -1, 0)
     seen = np.full(cards.time.size, NULL)
-    seen[order] = last[0] != NULL
+    seen[q.order] = last[0] != NULL
     return seen
 
 

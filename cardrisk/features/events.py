@@ -15,7 +15,7 @@ import numpy as np
 
 from cardrisk._later import pd
 from cardrisk.errors import MissingColumnError
-from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool
+from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool, Rooms
 from cardrisk.features.columns import coded, flags, scaled, times
 from cardrisk.features.sorting import time_order
 
@@ -58,6 +58,10 @@ class Cards:
         Output row of each event, -1 for pure history.
     push
         1 where the event counts as history itself (first of its ``submission_id``), else 0.
+    found, codes
+        Whole-number facts and codes, once they have been asked for.
+    rooms
+        Where one key after another is worked on.
     """
 
     parts: list[pd.DataFrame]
@@ -67,6 +71,7 @@ class Cards:
     push: I32
     found: dict[str, I64] = field(default_factory=dict)
     codes: dict[str, tuple[I32, int]] = field(default_factory=dict)
+    rooms: Rooms = field(default_factory=Rooms)
 
     @cached_property
     def plain(self) -> bool:

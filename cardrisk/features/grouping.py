@@ -8,11 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from cardrisk.features import windows
-from cardrisk.features.arrays import HORIZON, I32, I64, NULL, Array
+from cardrisk.features.arrays import HORIZON, I32, I64, NULL, Array, Rooms
 from cardrisk.features.columns import combined
 from cardrisk.features.declare import Key
 from cardrisk.features.events import Cards
+from cardrisk.features.merging import FARTHEST, count_of_keys, keys_of
 from cardrisk.features.plan import name_of
+from cardrisk.features.sorting import Grouped, Order, group, inverse, pick, places
 
 
 @dataclass
@@ -22,30 +24,38 @@ class Groups:
     ``told`` are the answers in groups, once a stream has asked for them.
     """
 
-    asked: windows.Asked
+    q: Grouped
     q_row: Array
-    p_order: windows.Order
-    p_time: I64
-    p_start: I64
+    p: Grouped
     codes: I32
     size: int
     base: int
     reach: int
-    told: tuple[windows.Order, I64, I64] | None = None
+    in_order: bool
+    rooms: Rooms
+    told: Grouped | None = None
+
+    @property
+    def asked(self) -> windows.Asked:
+        """Moments asked for, and where their groups start."""
+        return self.q.time, self.q.start
 
     @cached_property
     def q_keys(self) -> I64:
-        """Moments asked for, as :func:`~cardrisk.features.windows.edges_of` compares them."""
-        return self.keys(*self.asked)
+        """Moments asked for, as :func:`~cardrisk.features.merging.edges_of` compares them."""
+        return self._keys(self.q, "q_keys", backwards=False)
 
-    @cached_property
-    def p_keys(self) -> I64:
-        """Moments of history, alike."""
-        return self.q_keys if self.p_time is self.asked[0] else self.keys(self.p_time, self.p_start)
+    def p_keys(self, grouped: Grouped) -> I64:
+        """Moments of events that are grouped by the same entities, alike; good until others are asked for."""
+        return self._keys(grouped, "p_keys", backwards=True)
 
-    def keys(self, time: I64, start: I64) -> I64:
-        """Bring moments that are grouped by the same entities into the order of these."""
-        return windows.keys_of(time, start, self.base, self.reach)
+    def _keys(self, grouped: Grouped, name: str, backwards: bool) -> I64:
+        room = self.rooms.empty(name, count_of_keys(grouped.start, self.reach), np.int64)
+        return keys_of(grouped.time, grouped.start, self.base, self.reach, backwards, room)
+
+    def places(self, rows: int) -> Order:
+        """Return where in the groups each output row asks; as many as ask where it does not."""
+        return places(self.codes, self.q, self.rooms) if self.in_order else inverse(self.q_row, rows)
 
 
 def codes_of(cards: Cards, key: Key) -> tuple[I32, int]:
@@ -57,7 +67,7 @@ def codes_of(cards: Cards, key: Key) -> tuple[I32, int]:
         else:
             codes, size = np.zeros(cards.time.size, np.int32), 1
         if cards.time.size and cards.time[-1] - cards.time[0] > key.silence:
-            order, start = windows.group(codes, size)
+            order, start, *_ = group(codes, size, cards.time)
             codes = codes.copy()
             size = windows.split_lives(cards.time, cards.push, order, start, key.silence, codes)
         cards.codes[name] = codes, size
@@ -75,14 +85,16 @@ def group_cards(cards: Cards, key: Key) -> Groups:
     """Group who asks and whose history it is by the entity that ``key`` names."""
     codes, size = codes_of(cards, key)
     asks = codes if cards.plain else np.where(cards.row >= 0, codes, -1).astype(np.int32)
-    order, start = windows.group(asks, size)
-    time = windows.pick(cards.time, order)
-    row = order if cards.plain and cards.in_order else windows.pick(cards.row, order)
-    span = _span(cards)
-    if cards.plain:
-        return Groups((time, start), row, order, time, start, codes, size, *span)
-    p_order, p_start = windows.group(np.where(cards.push == 1, codes, -1).astype(np.int32), size)
-    return Groups((time, start), row, p_order, windows.pick(cards.time, p_order), p_start, codes, size, *span)
+    q = group(asks, size, cards.time, cards.rooms, "q")
+    in_order = cards.plain and cards.in_order
+    row = q.order if in_order else pick(cards.row, q.order)
+    p = q if cards.plain else group(counting(cards, codes), size, cards.time, cards.rooms, "p")
+    return Groups(q, row, p, codes, size, *_span(cards), in_order, cards.rooms)
+
+
+def counting(cards: Cards, codes: I32) -> I32:
+    """Return the codes of cards that count as history themselves, -1 for others."""
+    return np.where(cards.push == 1, codes, -1).astype(np.int32)
 
 
 def _span(cards: Cards) -> tuple[int, int]:
@@ -90,4 +102,4 @@ def _span(cards: Cards) -> tuple[int, int]:
     known = cards.time[np.searchsorted(cards.time, NULL, side="right") :]
     if not known.size:
         return 0, 0
-    return int(known[0]), min(int(known[-1]) - int(known[0]) + HORIZON, windows.FARTHEST - 1)
+    return int(known[0]), min(int(known[-1]) - int(known[0]) + HORIZON, FARTHEST - 1)

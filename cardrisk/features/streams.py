@@ -12,11 +12,13 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 
 from cardrisk.features import windows
-from cardrisk.features.arrays import DAY, I64, NULL, Array
+from cardrisk.features.arrays import DAY, I64, NULL, Array, Rooms
 from cardrisk.features.commonest import Counts, top_counts
 from cardrisk.features.events import Answers, Cards
 from cardrisk.features.grouping import Groups
+from cardrisk.features.merging import edges_of
 from cardrisk.features.plan import Stream
+from cardrisk.features.sorting import Grouped, Order, group, pick
 
 LONGEST_GAP: Final = DAY
 """Gaps longer than this are pauses, not rhythm; it also keeps sums of squared milliseconds inside 64 bits."""
@@ -31,9 +33,10 @@ BLOCK: Final = 2_048
 """Questions at a time: their whole numbers stay in the cache until they are finished."""
 
 
-def _plain(groups: Groups, p_keys: I64, start: I64, totals: _Totals, stream: Stream) -> Walk:
-    widths = np.append(0, stream.spans())
-    edges = windows.edges_of(groups.q_keys, groups.asked[1], p_keys, start, widths, groups.reach)[: widths.size]
+def _plain(groups: Groups, events: Grouped, totals: _Totals, stream: Stream) -> Walk:
+    widths, name = np.append(0, stream.spans()), f"edges {stream.column}"
+    keys, alike = groups.p_keys(events), events is groups.q
+    edges = edges_of(groups.q_keys, groups.q.start, keys, events.start, widths, groups.reach, alike, groups.rooms, name)
 
     def walk(first: int, stop: int, raw: I64) -> None:
         windows.plain_sums(edges, first, stop, totals.total, totals.channel, raw, stream.column)
@@ -48,12 +51,12 @@ class _Totals(NamedTuple):
     channel: I64
 
 
-def _running(weights: list[tuple[I64 | None, windows.Order | None]], events: int) -> _Totals:
+def _running(weights: list[tuple[I64 | None, Order | None]], events: int, stream: Stream, rooms: Rooms) -> _Totals:
     """Add up what each channel's events weigh (None: 1 each), read in a given order (None: as they stand)."""
     channel = np.full(len(weights), -1, np.int64)
     known = [(i, _narrow(weight), order) for i, (weight, order) in enumerate(weights) if weight is not None]
     summed = [(i, weight, order) for i, weight, order in known if weight is not None]
-    total = np.empty((len(summed), events + 1), np.int64)
+    total = rooms.empty(f"totals {stream.column}", (len(summed), events + 1), np.int64)
     for number, (i, weight, order) in enumerate(summed):
         channel[i] = number
         windows.run_up(weight, np.arange(events, dtype=np.uint32) if order is None else order, total[number])
@@ -89,19 +92,19 @@ def _linked(asked: windows.Asked, p_time: I64, start: I64, weight: I64, links: t
 def card_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """Sums over submissions; nothing replaces a submission."""
     weights = [_card_weight(cards, groups, source, name) for source, name in stream.names]
-    return _plain(groups, groups.p_keys, groups.p_start, _running(weights, groups.p_order.size), stream)
+    return _plain(groups, groups.p, _running(weights, groups.p.order.size, stream, groups.rooms), stream)
 
 
-def _card_weight(cards: Cards, groups: Groups, source: str, name: str) -> tuple[I64 | None, windows.Order | None]:
+def _card_weight(cards: Cards, groups: Groups, source: str, name: str) -> tuple[I64 | None, Order | None]:
     """Return what each submission adds to a channel, and in which order the events of the groups read it."""
     if source == "gap":
         return _gap(groups, name), None
-    return (None, None) if name == "one" else (weight_of(cards, name), groups.p_order)
+    return (None, None) if name == "one" else (weight_of(cards, name), groups.p.order)
 
 
 def _gap(groups: Groups, part: str) -> I64:
-    weight = np.zeros((groups.p_time.size, 3), np.int64)
-    windows.gaps(groups.p_time, groups.p_start, LONGEST_GAP, weight, 0)
+    weight = np.zeros((groups.p.time.size, 3), np.int64)
+    windows.gaps(groups.p.time, groups.p.start, LONGEST_GAP, weight, 0)
     column: I64 = np.ascontiguousarray(weight[:, ("count", "sum", "squares").index(part)])
     return column
 
@@ -121,24 +124,24 @@ def weight_of(cards: Cards, name: str) -> I64:
 
 def answer_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """Sums over answers; a revision replaces the answer it revises."""
-    order, start, time = _grouped_answers(answers, groups)
+    told = _grouped_answers(answers, groups)
     weights = [answer_weight(answers, name) for _, name in stream.names]
     if not answers.revised:
-        totals = _running([(weight, order) for weight in weights], order.size)
-        return _plain(groups, groups.keys(time, start), start, totals, stream)
-    weight = np.stack([weight[order] for weight in weights], axis=1)
-    return _linked(groups.asked, time, start, weight, _links(answers, order), stream)
+        totals = _running([(weight, told.order) for weight in weights], told.order.size, stream, groups.rooms)
+        return _plain(groups, told, totals, stream)
+    weight = np.stack([weight[told.order] for weight in weights], axis=1)
+    return _linked(groups.asked, told.time, told.start, weight, _links(answers, told.order), stream)
 
 
-def _grouped_answers(answers: Answers, groups: Groups) -> tuple[windows.Order, I64, I64]:
-    """Return order, group starts and moments of the answers, grouped once for every stream of a key."""
+def _grouped_answers(answers: Answers, groups: Groups) -> Grouped:
+    """Group the answers, once for every stream of a key."""
     if groups.told is None:
-        order, start = windows.group(windows.pick(groups.codes, answers.card), groups.size)
-        groups.told = order, start, windows.pick(answers.time, order)
+        codes = pick(groups.codes, answers.card, groups.rooms)
+        groups.told = group(codes, groups.size, answers.time, groups.rooms, "answers")
     return groups.told
 
 
-def _links(answers: Answers, order: windows.Order) -> tuple[I64, I64]:
+def _links(answers: Answers, order: Order) -> tuple[I64, I64]:
     """Translate revision links from time order into grouped order."""
     place = np.full(answers.card.size, -1)
     place[order] = np.arange(order.size)
@@ -163,15 +166,15 @@ def answer_weight(answers: Answers, name: str) -> I64:
 def distinct_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """Distinct values: a value seen again replaces itself, so every value counts once in every window."""
     codes, size = cards.code(stream.names[0][1])
-    value = codes[groups.p_order]
-    links = windows.same_value_links(value, groups.p_start, size)
+    value = codes[groups.p.order]
+    links = windows.same_value_links(value, groups.p.start, size)
     weight = (value >= 0).astype(np.int64)[:, None]
-    return _linked(groups.asked, groups.p_time, groups.p_start, weight, links, stream)
+    return _linked(groups.asked, groups.p.time, groups.p.start, weight, links, stream)
 
 
 def top_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """How often the commonest value stands among failures."""
-    order, start, time = _grouped_answers(answers, groups)
+    order, start, time, *_ = _grouped_answers(answers, groups)
     codes, size = answers.code(stream.names[0][1])
     value = np.where(answers.failed == 1, codes, -1).astype(np.int32)[order]
     before, after = _links(answers, order)
@@ -204,7 +207,7 @@ def clock_walk(groups: Groups, since_first: int, since_last: int) -> Walk:
     cursor = windows.cursor_for(np.zeros(0, np.int64))
 
     def walk(first: int, stop: int, raw: I64) -> None:
-        windows.clocks(groups.asked, first, stop, cursor, groups.p_time, groups.p_start, raw, since_first, since_last)
+        windows.clocks(groups.asked, first, stop, cursor, groups.p.time, groups.p.start, raw, since_first, since_last)
 
     return walk
 

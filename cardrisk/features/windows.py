@@ -1,6 +1,7 @@
 """Exact sliding windows [t - w, t) over integer events: each sum equals the plain loop over what was known.
 
-Events arrive grouped by entity and sorted by moment inside each group (:func:`group`). A window is what lies between
+Events arrive grouped by entity and sorted by moment inside each group
+(:func:`~cardrisk.features.sorting.group`). A window is what lies between
 two places among them: where t - w begins, and where what is known strictly before t ends. An event may *replace* an
 earlier one of its group (a revised answer, or the same value seen again when distinct values are counted): from its
 own moment on, the replaced one counts in no window.
@@ -9,93 +10,17 @@ Long arrays are made outside compiled code: NumPy asks the system for large page
 compiled code does not; at ten million rows a quarter of the time went into looking up small ones.
 """
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
 from cardrisk.features.arrays import I32, I64, NEVER, NULL, Array
-
-FARTHEST: Final = 2**60
-"""Moments are told apart up to nearly this many microseconds (36,000 years) after the first event."""
-
-LANES: Final = 5
-"""Merges done at a time: what is known at t and four windows."""
-
-Edges: TypeAlias = NDArray[np.uint32]
-"""Places among grouped events; see :func:`edges_of`."""
-
-Order: TypeAlias = NDArray[np.uint32]
-"""Positions of events in another order."""
+from cardrisk.features.merging import Edges
+from cardrisk.features.sorting import Order
 
 Asked: TypeAlias = tuple[I64, I64]
 """Moments asked for, grouped by entity and sorted inside each group; and where groups start."""
-
-
-def group(codes: I32, size: int) -> tuple[Order, I64]:
-    """Sort positions by code, keeping their order inside a code (counting sort).
-
-    Parameters
-    ----------
-    codes
-        Entity of each event, 0 to ``size - 1``; negative: belongs to nobody and is left out.
-    size
-        Number of entities.
-
-    Returns
-    -------
-    order, start
-        Positions grouped by entity, and where each entity's group starts (``size + 1`` numbers).
-    """
-    order = np.empty(codes.size, np.uint32)
-    start = _group(codes, size, order)
-    return order[: start[-1]], start
-
-
-@compiled
-def _group(codes: I32, size: int, order: Order) -> I64:
-    start = np.zeros(size + 1, np.int64)
-    place = np.zeros(size, np.uint32)
-    for code in codes:
-        if code >= 0:
-            place[np.uint32(code)] += 1
-    for entity in range(size):
-        start[entity + 1] = start[entity] + place[entity]
-        place[entity] = start[entity]
-    for position in range(codes.size):
-        code = codes[position]
-        if code >= 0:
-            k = place[np.uint32(code)]
-            order[k] = position
-            place[np.uint32(code)] = k + 1
-    return start
-
-
-def pick(values: Array, order: Array) -> Array:
-    """Return ``values[order]``: NumPy's own way takes half as long again."""
-    picked = np.empty(order.size, values.dtype)
-    _pick(values, order, picked)
-    return picked
-
-
-@compiled
-def _pick(values: Array, order: Array, picked: Array) -> None:
-    for k in range(order.size):
-        picked[k] = values[order[k]]
-
-
-def inverse(order: Order, size: int) -> Order:
-    """Return where in ``order`` each of ``size`` positions stands; ``order.size`` where it is not in it."""
-    place = np.full(size, order.size, np.uint32)
-    _inverse(order, place)
-    return place
-
-
-@compiled
-def _inverse(order: Order, place: Order) -> None:
-    for k in range(order.size):
-        place[order[k]] = k
 
 
 @compiled
@@ -108,107 +33,6 @@ def run_up(weight: Array, order: Order, total: I64) -> None:
         total[k + 1] = running
 
 
-def keys_of(time: I64, start: I64, base: int, reach: int) -> I64:
-    """Return grouped moments as numbers that are in order over all entities, so that one walk compares them.
-
-    Parameters
-    ----------
-    time, start
-        Moments, grouped by entity and sorted inside, and where groups start.
-    base, reach
-        Earliest moment that is history, and how far from it the latest one asked for is; later ones count as that far.
-
-    Returns
-    -------
-    keys
-        Each moment is shifted by its entity's number times more than any two moments and any window lie apart. As many
-        entities as 64 bits allow stand together (:func:`_at_once`), with an end beyond them all after the last.
-    """
-    at_once = _at_once(reach)
-    keys = np.empty(time.size + -(-(start.size - 1) // at_once), np.int64)
-    _write_keys(time, start, base, reach, keys)
-    return keys
-
-
-@compiled
-def _write_keys(time: I64, start: I64, base: int, reach: int, keys: I64) -> None:
-    entities, at_once, end = start.size - 1, _at_once(reach), 0
-    for entity in range(entities):
-        shift = entity % at_once * (2 * reach + 1)
-        for k in range(start[entity], start[entity + 1]):
-            keys[k + end] = shift + (min(time[k] - base, reach) if time[k] > base else 0)
-        if (entity + 1) % at_once == 0 or entity + 1 == entities:
-            keys[start[entity + 1] + end] = 4 * FARTHEST
-            end += 1
-
-
-@compiled
-def _at_once(reach: int) -> int:
-    return 2 * FARTHEST // (2 * reach + 1)
-
-
-def edges_of(q_keys: I64, q_start: I64, p_keys: I64, p_start: I64, widths: I64, reach: int) -> Edges:
-    """Return how many grouped events lie before each edge t - w, those of earlier entities included.
-
-    Parameters
-    ----------
-    q_keys, q_start
-        Moments asked for (:func:`keys_of`), grouped by entity.
-    p_keys, p_start
-        Moments at which events became known, grouped by the same entities.
-    widths
-        Widths of windows in microseconds; 0 gives where what is known at t ends.
-    reach
-        As for :func:`keys_of`.
-
-    Returns
-    -------
-    edges
-        Shape (at least as many as widths, questions + 1); what goes beyond widths and questions means nothing.
-    """
-    lanes = -(-widths.size // LANES) * LANES
-    clipped = np.zeros(lanes, np.int64)
-    clipped[: widths.size] = np.minimum(widths, reach)
-    edges = np.empty((lanes, q_start[-1] + 1), np.uint32)
-    _write_edges(q_keys, q_start, p_keys, p_start, clipped, reach, edges)
-    return edges
-
-
-@compiled
-def _write_edges(q_keys: I64, q_start: I64, p_keys: I64, p_start: I64, widths: I64, reach: int, edges: Edges) -> None:
-    at_once, entities = _at_once(reach), q_start.size - 1
-    for number in range(-(-entities // at_once)):
-        first, stop = number * at_once, min((number + 1) * at_once, entities)
-        asking = q_keys[q_start[first] + number : q_start[stop] + number + 1]
-        known = p_keys[p_start[first] + number : p_start[stop] + number + 1]
-        for lane in range(0, widths.size, LANES):
-            into = edges[lane : lane + LANES, q_start[first] : q_start[stop] + 1]
-            _merge(asking, known, widths[lane : lane + LANES], p_start[first], into)
-
-
-@compiled
-def _merge(asking: I64, known: I64, widths: I64, offset: int, edges: Edges) -> None:
-    """Write how many events lie before each question less each width; ``offset`` events come before all of these.
-
-    Every step takes either the next event or the next question: exactly as many steps as there are of both, whatever
-    the width, and no branch depends on which it is. Five merges, written out, fill each other's waits: five take
-    hardly longer than one.
-    """
-    w0, w1, w2, w3, w4 = widths[0], widths[1], widths[2], widths[3], widths[4]
-    e0, e1, e2, e3, e4 = edges[0], edges[1], edges[2], edges[3], edges[4]
-    k0 = k1 = k2 = k3 = k4 = np.uint64(0)
-    before = np.uint64(offset)
-    for step in range(asking.size + known.size - 2):
-        q0, q1, q2 = np.uint64(step) - k0, np.uint64(step) - k1, np.uint64(step) - k2
-        q3, q4 = np.uint64(step) - k3, np.uint64(step) - k4
-        e0[q0], e1[q1], e2[q2], e3[q3], e4[q4] = before + k0, before + k1, before + k2, before + k3, before + k4
-        k0 += np.uint64(known[k0] + w0 < asking[q0])
-        k1 += np.uint64(known[k1] + w1 < asking[q1])
-        k2 += np.uint64(known[k2] + w2 < asking[q2])
-        k3 += np.uint64(known[k3] + w3 < asking[q3])
-        k4 += np.uint64(known[k4] + w4 < asking[q4])
-
-
 @compiled
 def plain_sums(edges: Edges, first: int, stop: int, total: I64, channel: I64, raw: I64, slot: int) -> None:
     """Write window sums of events that nothing replaces, as differences of running totals.
@@ -216,7 +40,7 @@ def plain_sums(edges: Edges, first: int, stop: int, total: I64, channel: I64, ra
     Parameters
     ----------
     edges
-        Of :func:`edges_of`, with width 0 first.
+        Of :func:`~cardrisk.features.merging.edges_of`, with width 0 first.
     first, stop
         Questions to answer now; ``raw`` has one column for each.
     total
@@ -261,7 +85,7 @@ def linked_sums(
     Parameters
     ----------
     asked, p_time, p_start
-        As for :func:`edges_of`.
+        As for :func:`~cardrisk.features.merging.edges_of`.
     first, stop
         Questions to answer now; ``raw`` has one column for each.
     cursor
@@ -391,7 +215,7 @@ def split_lives(time: I64, push: I32, order: Order, start: I64, silence: int, co
     time, push
         Moment of each event, and 1 where it is itself history (0: only asks).
     order, start
-        Groups as :func:`group` makes them, over all events.
+        Groups as :func:`~cardrisk.features.sorting.group` makes them, over all events.
     silence
         Longest gap, in microseconds, that still continues a life.
     codes

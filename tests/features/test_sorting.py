@@ -1,10 +1,12 @@
-"""Moments are sorted as NumPy's stable sort does, however they are spread."""
+"""Moments are sorted as NumPy's stable sort does, however they are spread; events stand grouped by entity."""
+
+import itertools
 
 import numpy as np
 import pytest
 
 from cardrisk.features.arrays import DAY, NULL
-from cardrisk.features.sorting import time_order
+from cardrisk.features.sorting import group, inverse, places, time_order
 
 SHAPES = {
     "spread": lambda rng, n: rng.integers(0, 60 * DAY, n),
@@ -26,3 +28,21 @@ def test_positions_equal_a_stable_sort(shape, count):
 
 def test_nothing_sorts_to_nothing():
     assert time_order(np.zeros(0, np.int64)).size == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 31, 32, 33, 700])
+@pytest.mark.parametrize("count", [0, 1, 50, 5_000])
+def test_groups_hold_each_entity_s_events_in_their_order(size, count):
+    rng = np.random.default_rng([size, count])
+    codes = (rng.zipf(1.3, count) % (size + 1) - 1).astype(np.int32)
+    time = rng.integers(0, DAY, count)
+    groups = group(codes, size, time)
+    found = [groups.order[a:b].tolist() for a, b in itertools.pairwise(groups.start)]
+    assert sorted(each for each in found if each) == sorted(
+        np.flatnonzero(codes == code).tolist() for code in np.unique(codes[codes >= 0])
+    )
+    assert np.array_equal(groups.time, time[groups.order])
+    assert np.array_equal(places(codes, groups), inverse(groups.order, count))
+    others = group(rng.permutation(codes), size, time)
+    filled = np.diff(groups.start) > 0
+    assert np.array_equal(filled, np.diff(others.start) > 0)

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cardrisk.features import FEATURES, FeatureSet, compute, feature, windows
-from cardrisk.features.arrays import DAY, HOUR, NEVER
+from cardrisk.features import FEATURES, FeatureSet, compute, feature
+from cardrisk.features.arrays import DAY, HOUR, NEVER, Rooms
 from cardrisk.features.catalogue import BATCH, SUBMITTER, SUBMITTER_BURST
 from cardrisk.features.finish import surprise
+from cardrisk.features.merging import edges_of, keys_of
+from cardrisk.features.sorting import group
 from cardrisk.features.statistics import CARD
 from tests.oracles import history as oracle
 
@@ -112,17 +114,18 @@ def test_edges_equal_a_search_in_each_group(years):
 
     def grouped(count):
         codes, time = rng.integers(0, entities, count).astype(np.int32), np.sort(rng.integers(0, span, count))
-        order, start = windows.group(np.where(codes % 7 == 0, -1, codes).astype(np.int32), entities)
-        return time[order], start
+        groups = group(np.where(codes % 7 == 0, -1, codes).astype(np.int32), entities, time)
+        assert np.array_equal(groups.time, time[groups.order])
+        return groups.time, groups.start
 
     (asked, q_start), (known, p_start) = grouped(500), grouped(400)
     asked[:300:3] = rng.choice(known, 100)
-    for e in range(entities):
+    for e in range(q_start.size - 1):
         asked[q_start[e] : q_start[e + 1]].sort()
     base, reach = int(known.min()), int(max(known.max(), asked.max()) - known.min())
-    keys = (windows.keys_of(*grouping, base, reach) for grouping in ((asked, q_start), (known, p_start)))
-    edges = windows.edges_of(next(keys), q_start, next(keys), p_start, widths, reach)
-    for e in range(entities):
+    q_keys, p_keys = keys_of(asked, q_start, base, reach, False), keys_of(known, p_start, base, reach, True)
+    edges = edges_of(q_keys, q_start, p_keys, p_start, widths, reach, False, Rooms(), "")
+    for e in range(q_start.size - 1):
         own = known[p_start[e] : p_start[e + 1]]
         for q in range(q_start[e], q_start[e + 1]):
             expected = p_start[e] + np.searchsorted(own, asked[q] - widths, side="left")
