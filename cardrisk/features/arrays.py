@@ -33,6 +33,10 @@ HORIZON: Final = 90 * DAY
 a silence (see :class:`~cardrisk.features.declare.Key`) is forgotten no earlier than this."""
 
 
+LARGE: Final = 2**22
+"""Bytes from which on NumPy asks the system for large pages."""
+
+
 class Rooms:
     """Room for long arrays that are needed one after another, key by key, under names.
 
@@ -48,5 +52,5 @@ class Rooms:
         size = int(np.prod(shape)) * kind.itemsize
         if name not in self._held or self._held[name].size < size:
             self._held.pop(name, None)
-            self._held[name] = np.empty(size, np.uint8)
+            self._held[name] = np.empty(size if size < LARGE // 4 else max(size, LARGE), np.uint8)
         return self._held[name][:size].view(kind).reshape(shape)

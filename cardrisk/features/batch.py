@@ -120,14 +120,14 @@ def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: 
     """Walk over one key's events and finish its features, a block of cards at a time."""
     rows = out.blocks["float32"].shape[1]
     walks: list[Walk] = []
-    q_row, extra = np.arange(rows, dtype=np.uint32), {}
-    card = q_row
+    extra: dict[int, I64] = {}
     if key.key is None:
-        extra = {place: _fact(cards, slot, rows) for slot, place in key.column.items()}
+        q_row = card = np.arange(rows, dtype=np.uint32)
+        extra.update({place: _fact(cards, slot, rows) for slot, place in key.column.items()})
     else:
         groups = group_cards(cards, key.key)
-        q_row, walks = groups.q_row, _walks(cards, answers, key, groups)
-        card = groups.places(rows)
+        walks = _walks(cards, answers, key, groups)
+        q_row, card = groups.q_row, groups.places(rows)
     others = plan.borrowed[name_of(key.key)]
     extra.update({key.width + i: lent[slot] for i, slot in enumerate(others)})
     parts = out.parts(plan.ends[name_of(key.key)], q_row.size)

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from cardrisk._compiled import compiled
 from cardrisk._later import pd
 from cardrisk.errors import MissingColumnError
 from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool, Rooms
@@ -58,8 +59,8 @@ class Cards:
         Output row of each event, -1 for pure history.
     push
         1 where the event counts as history itself (first of its ``submission_id``), else 0.
-    found, codes
-        Whole-number facts and codes, once they have been asked for.
+    found, codes, weights
+        Whole-number facts, codes and what is added up, once they have been asked for.
     rooms
         Where one key after another is worked on.
     """
@@ -71,6 +72,7 @@ class Cards:
     push: I32
     found: dict[str, I64] = field(default_factory=dict)
     codes: dict[str, tuple[I32, int]] = field(default_factory=dict)
+    weights: dict[str, Array | None] = field(default_factory=dict)
     rooms: Rooms = field(default_factory=Rooms)
 
     @cached_property
@@ -132,14 +134,10 @@ def cards_of(submissions: pd.DataFrame, past: pd.DataFrame | None = None) -> Car
     offset = moment.size - len(submissions)
     sorted_already = bool((moment[1:] >= moment[:-1]).all())
     order = np.arange(moment.size) if sorted_already else time_order(moment)
-    counts = ~_repeated(parts)
-    return Cards(
-        parts,
-        moment[order],
-        order,
-        np.where(order < offset, -1, order - offset),
-        (counts & (moment != NULL))[order].astype(np.int32),
-    )
+    counts = ~_repeated(parts) & (moment != NULL)
+    time, push = (moment, counts) if sorted_already else (moment[order], counts[order])
+    row = order if offset == 0 else np.where(order < offset, -1, order - offset)
+    return Cards(parts, time, order, row, push.astype(np.int32))
 
 
 def _repeated(parts: list[pd.DataFrame]) -> Bool:
@@ -169,25 +167,37 @@ class Answers:
         Moment from which it counts.
     known, failed
         1 where the answer decides, and where it is a failure (failed or partial).
-    before, after
-        The answer it replaces (-1: none) and is replaced by (``NEVER``: none).
     frame, order
         The table the answers stand in and each one's row: causes and messages are read from it when needed.
+    links
+        As :attr:`before` and :attr:`after` say; None where no answer replaces another.
+    weights
+        What is added up, once it has been asked for.
     """
 
     card: I64
     time: I64
     known: I64
     failed: I64
-    before: I64
-    after: I64
     frame: pd.DataFrame
     order: I64
+    links: tuple[I64, I64] | None
+    weights: dict[str, Array | None] = field(default_factory=dict)
 
     @cached_property
+    def before(self) -> I64:
+        """The answer that each replaces (-1: none)."""
+        return np.full(self.card.size, -1, np.int64) if self.links is None else self.links[0]
+
+    @cached_property
+    def after(self) -> I64:
+        """The answer by which each is replaced (``NEVER``: none)."""
+        return np.full(self.card.size, NEVER, np.int64) if self.links is None else self.links[1]
+
+    @property
     def revised(self) -> bool:
         """Whether any answer replaces another."""
-        return bool((self.before >= 0).any())
+        return self.links is not None
 
     def code(self, column: str) -> tuple[I32, int]:
         """Return a column's codes, one per answer, and their number."""
@@ -209,43 +219,78 @@ def answers_of(cards: Cards, outcomes: pd.DataFrame | None, past: pd.DataFrame |
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else (frames or [_no_outcomes()])[0]
     card = _card_positions(cards, frame)
     said = times(frame["answered_at"])
-    moment = said
-    if "received_at" in frame:
-        moment = np.maximum(moment, times(frame["received_at"]))
-    handed = moment
-    grade = np.asarray(frame["status"].map(GRAVITY).fillna(0), dtype=np.int64)
-    start = cards.time[np.maximum(card, 0)] if cards.time.size else np.zeros(card.size, np.int64)
-    moment = np.maximum(moment, start)
-    counts = (card >= 0) & (said != NULL) & (moment <= start + HORIZON) & (handed >= start - HORIZON)
-    return settle(card, moment, handed, grade, np.flatnonzero(counts), frame)
+    handed = np.maximum(said, times(frame["received_at"])) if "received_at" in frame else said
+    grade = np.asarray(frame["status"].map(GRAVITY).fillna(0), dtype=np.int8)
+    moment, rows = np.empty(card.size, np.int64), np.empty(card.size, np.int64)
+    rows = rows[: _counting(card, said, handed, cards.time, moment, rows)]
+    return settle(card, moment, handed, grade, rows, frame)
 
 
-def settle(card: I64, moment: I64, handed: I64, grade: I64, rows: I64, frame: pd.DataFrame) -> Answers:
+@compiled
+def _counting(card: I64, said: I64, handed: I64, time: I64, moment: I64, rows: I64) -> int:
+    """Write from when each answer counts, and the rows of those that do; returns how many do."""
+    count = 0
+    for i in range(card.size):
+        if card[i] >= 0 and said[i] != NULL:
+            start = time[card[i]]
+            moment[i] = max(handed[i], start)
+            if moment[i] <= start + HORIZON and handed[i] >= start - HORIZON:
+                rows[count] = i
+                count += 1
+    return count
+
+
+def settle(card: I64, moment: I64, handed: I64, grade: Array, rows: I64, frame: pd.DataFrame) -> Answers:
     """Order answers, keep the one that stands at each moment of a card, and link revisions."""
-    rows = rows[time_order(moment[rows])]
-    before = np.full(rows.size, -1, np.int64)
-    after = np.full(rows.size, NEVER, np.int64)
-    whose = card[rows]
-    count = np.bincount(whose, minlength=1)
-    if count.max() > 1:
-        many = count[whose] > 1
-        several = np.flatnonzero(many)
-        at = rows[several]
-        several = several[np.lexsort((-at, grade[at], handed[at], moment[at], card[at]))]
-        at = rows[several]
-        last = np.ones(several.size, bool)
-        last[:-1] = (card[at][1:] != card[at][:-1]) | (moment[at][1:] != moment[at][:-1])
-        keep = ~many
-        keep[several[last]] = True
-        place = np.cumsum(keep) - 1
-        chain = place[several[last]]
-        rows, whose, before, after = rows[keep], whose[keep], before[keep], after[keep]
-        same = whose[chain][1:] == whose[chain][:-1]
-        before[chain[1:][same]] = chain[:-1][same]
-        after[chain[:-1][same]] = chain[1:][same]
-    stands = grade[rows]
+    every = rows.size == moment.size
+    order = time_order(moment if every else moment[rows])
+    rows = order if every else rows[order]
+    whose, time, known, failed = np.empty((4, rows.size), np.int64)
+    told = np.zeros(int(card.max(initial=-1)) + 1, np.bool_)
+    if not _in_order(rows, card, moment, grade, told, whose, time, known, failed):
+        return Answers(whose, time, known, failed, frame, rows, None)
+    kept, links = _standing(card, moment, handed, grade, rows)
+    stands, rows = grade[rows[kept]], rows[kept]
     known, failed = (stands >= 1).astype(np.int64), (stands >= 2).astype(np.int64)
-    return Answers(whose, moment[rows], known, failed, before, after, frame, rows)
+    revised = bool((links[0] >= 0).any())
+    return Answers(whose[kept], time[kept], known, failed, frame, rows, links if revised else None)
+
+
+@compiled
+def _in_order(
+    rows: I64, card: I64, moment: I64, grade: Array, told: Bool, whose: I64, time: I64, known: I64, failed: I64
+) -> bool:
+    """Write what is known of the answers in their order; returns whether a card has several."""
+    several = False
+    for k in range(rows.size):
+        i = rows[k]
+        c = card[i]
+        whose[k], time[k], known[k], failed[k] = c, moment[i], grade[i] >= 1, grade[i] >= 2
+        several = several or told[c]
+        told[c] = True
+    return several
+
+
+def _standing(card: I64, moment: I64, handed: I64, grade: Array, rows: I64) -> tuple[Bool, tuple[I64, I64]]:
+    """Return which answers stand, and what each of those replaces and is replaced by."""
+    whose = card[rows]
+    many = np.bincount(whose)[whose] > 1
+    several = np.flatnonzero(many)
+    at = rows[several]
+    several = several[np.lexsort((-at, grade[at], handed[at], moment[at], card[at]))]
+    at = rows[several]
+    last = np.ones(several.size, bool)
+    last[:-1] = (card[at][1:] != card[at][:-1]) | (moment[at][1:] != moment[at][:-1])
+    keep = ~many
+    keep[several[last]] = True
+    place = np.cumsum(keep) - 1
+    chain = place[several[last]]
+    whose = whose[keep]
+    before, after = np.full(whose.size, -1, np.int64), np.full(whose.size, NEVER, np.int64)
+    same = whose[chain][1:] == whose[chain][:-1]
+    before[chain[1:][same]] = chain[:-1][same]
+    after[chain[:-1][same]] = chain[1:][same]
+    return keep, (before, after)
 
 
 def _card_positions(cards: Cards, frame: pd.DataFrame) -> I64:
@@ -258,8 +303,9 @@ def _card_positions(cards: Cards, frame: pd.DataFrame) -> I64:
     if not cards.in_order:
         by_row = np.argsort(rows)
         place, rows = place[by_row], rows[by_row]
-    found = pd.Index(ids.iloc[rows]).get_indexer(pd.Index(frame["submission_id"]))
-    return np.where(found < 0, -1, place[found])
+    every = place.size == len(ids) and cards.in_order
+    found = pd.Index(ids if every else ids.iloc[rows]).get_indexer(pd.Index(frame["submission_id"]))
+    return found if every else np.where(found < 0, -1, place[found])
 
 
 def _no_outcomes() -> pd.DataFrame:

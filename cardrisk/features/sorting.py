@@ -56,7 +56,7 @@ def time_order(moment: I64) -> Array:
     low, high = int(moment.min()), int(moment.max())
     if high - low < 2**62:
         shift = max((high - low).bit_length() - moment.size.bit_length(), 0)
-        start = np.zeros(((high - low) >> shift) + 2, np.int64)
+        start = np.zeros(((high - low) >> shift) + 2, np.uint32)
         order = np.empty(moment.size, np.int64)
         if _by_buckets(moment, low, shift, start, order):
             return order
@@ -64,12 +64,14 @@ def time_order(moment: I64) -> Array:
 
 
 @compiled
-def _by_buckets(moment: I64, low: int, shift: int, start: I64, order: I64) -> bool:
+def _by_buckets(moment: I64, low: int, shift: int, start: Order, order: I64) -> bool:
     """Count moments into about as many buckets, then step each back to its place; gives up (False) if that is far."""
     for t in moment:
         start[((t - low) >> shift) + 1] += 1
-    for b in range(start.size - 1):
-        start[b + 1] += start[b]
+    running = 0
+    for b in range(start.size):
+        running += start[b]
+        start[b] = running
     for i in range(moment.size):
         b = (moment[i] - low) >> shift
         order[start[b]] = i

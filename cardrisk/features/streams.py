@@ -51,11 +51,10 @@ class _Totals(NamedTuple):
     channel: I64
 
 
-def _running(weights: list[tuple[I64 | None, Order | None]], events: int, stream: Stream, rooms: Rooms) -> _Totals:
+def _running(weights: list[tuple[Array | None, Order | None]], events: int, stream: Stream, rooms: Rooms) -> _Totals:
     """Add up what each channel's events weigh (None: 1 each), read in a given order (None: as they stand)."""
     channel = np.full(len(weights), -1, np.int64)
-    known = [(i, _narrow(weight), order) for i, (weight, order) in enumerate(weights) if weight is not None]
-    summed = [(i, weight, order) for i, weight, order in known if weight is not None]
+    summed = [(i, weight, order) for i, (weight, order) in enumerate(weights) if weight is not None]
     total = rooms.empty(f"totals {stream.column}", (len(summed), events + 1), np.int64)
     for number, (i, weight, order) in enumerate(summed):
         channel[i] = number
@@ -95,11 +94,13 @@ def card_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) ->
     return _plain(groups, groups.p, _running(weights, groups.p.order.size, stream, groups.rooms), stream)
 
 
-def _card_weight(cards: Cards, groups: Groups, source: str, name: str) -> tuple[I64 | None, Order | None]:
+def _card_weight(cards: Cards, groups: Groups, source: str, name: str) -> tuple[Array | None, Order | None]:
     """Return what each submission adds to a channel, and in which order the events of the groups read it."""
     if source == "gap":
         return _gap(groups, name), None
-    return (None, None) if name == "one" else (weight_of(cards, name), groups.p.order)
+    if name not in cards.weights:
+        cards.weights[name] = None if name == "one" else _narrow(weight_of(cards, name))
+    return cards.weights[name], groups.p.order
 
 
 def _gap(groups: Groups, part: str) -> I64:
@@ -125,11 +126,13 @@ def weight_of(cards: Cards, name: str) -> I64:
 def answer_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) -> Walk:
     """Sums over answers; a revision replaces the answer it revises."""
     told = _grouped_answers(answers, groups)
-    weights = [answer_weight(answers, name) for _, name in stream.names]
+    names = [name for _, name in stream.names]
     if not answers.revised:
-        totals = _running([(weight, told.order) for weight in weights], told.order.size, stream, groups.rooms)
+        for name in (name for name in names if name not in answers.weights):
+            answers.weights[name] = _narrow(answer_weight(answers, name))
+        totals = _running([(answers.weights[n], told.order) for n in names], told.order.size, stream, groups.rooms)
         return _plain(groups, told, totals, stream)
-    weight = np.stack([weight[told.order] for weight in weights], axis=1)
+    weight = np.stack([answer_weight(answers, name)[told.order] for name in names], axis=1)
     return _linked(groups.asked, told.time, told.start, weight, _links(answers, told.order), stream)
 
 

@@ -226,7 +226,8 @@ def answers_in(answers: pd.DataFrame, cards: NarrowCards) -> NarrowAnswers:
     place = cards.find(told["seq"].to_numpy())[0]
     before, after = _chains(place, told["until"].to_numpy())
     known, failed = told["known"].to_numpy(), told["failed"].to_numpy()
-    return NarrowAnswers(place, told["time"].to_numpy(), known, failed, before, after, told, np.arange(order.size))
+    links = (before, after) if (before >= 0).any() else None
+    return NarrowAnswers(place, told["time"].to_numpy(), known, failed, told, np.arange(order.size), links)
 
 
 def _chains(card: I64, until: I64) -> tuple[I64, I64]:
