@@ -7,6 +7,8 @@ known} = 64 columns, answers windowed by their own arrival. CPU seconds of one p
 
 import argparse
 import gc
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from cardrisk.features import FeatureSet, Key, LiveHistory, compute, feature
 from cardrisk.features.sorting import group
 from cardrisk.features.stores.tables import entries_of
 
+ROOT = Path(__file__).parents[1]
 ENTITIES = {"submitter": 40_000, "batch": 20_000, "supplier": 300, "address": 60_000}
 WINDOWS = ("1h", "1d", "7d", "30d")
 FEATURES = FeatureSet(
@@ -223,6 +226,24 @@ def scaling(rows: int) -> None:
     print(f"ten times the rows cost {many / few / 10:.2f} times as much a row")
 
 
+FIRST = """
+import time
+from benchmarks.features import FEATURES, compute, workload
+tables = workload(1_000)
+start = time.process_time()
+compute(*tables, features=FEATURES)
+first = time.process_time() - start
+compute(*tables, features=FEATURES)
+print(first - (time.process_time() - start - first))
+"""
+
+
+def first_call() -> float:
+    """CPU seconds that the first call in a new process costs more than the second; the smallest of three."""
+    runs = [subprocess.run([sys.executable, "-c", FIRST], cwd=ROOT, check=True, capture_output=True) for _ in range(3)]
+    return min(float(run.stdout) for run in runs)
+
+
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -248,6 +269,7 @@ def main() -> None:
         print(
             f"{name}    {len(few[0]):>9,} rows, scaled: {scaled:8.1f} s CPU; ratio {scaled / ours:.0f} (values equal)"
         )
+    print(f"first call in a new process: {first_call():.2f} s CPU more than the second")
     one, equal = live(*(frame.head(min(rows, 100_000)) for frame in (submissions, outcomes)))
     print(f"live, memory store: {one:.1f} us CPU per event; {equal:.4%} of values equal to batch")
     assert equal == 1.0
