@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cardrisk._compiled import compiled
+from cardrisk._compiled import compiled, fetch
 from cardrisk.features.arrays import F64, I64, NULL, Array, Bool
 from cardrisk.features.turning import BYTES, turn_doubles, turn_singles
 
@@ -30,6 +30,7 @@ WEEKDAY: Final = 11  # day of the week of a moment shifted by k, Monday is 0
 SURPRISE: Final = 12  # -log10 P(n geometric(1/2) numbers add up to at least a / k); null without n
 MINUS: Final = 13  # a - b
 ARITY: Final = 6
+LINE: Final = 64  # bytes of a cache line
 DEEPEST: Final = 300.0  # where -log10 of a probability is cut
 
 
@@ -210,7 +211,7 @@ def lay_out(
     """Copy features from lines in the order in which cards were finished to columns in the order of rows.
 
     Memory is waited for once a card, however many cards there are: its single and double numbers lie side by side, and
-    a few cards at a time stay in the cache from column to column.
+    a few cards at a time stay in the cache from column to column, while the next ones are on their way.
 
     Parameters
     ----------
@@ -223,9 +224,12 @@ def lay_out(
     columns, wide_columns
         Written; shape (columns, rows).
     """
-    few = 256
+    few, start, apart = 256, lines.ctypes.data, lines.strides[0]
     for first in range(0, card.size, few):
         cards = card[first : first + few]
+        for each in card[first + few : first + 2 * few]:
+            for ahead in range(0, apart, LINE):
+                fetch(start + np.int64(each) * apart + ahead)
         for j in range(places.size):
             source, target = lines[:, j], columns[places[j], first : first + few]
             for i in range(cards.size):
