@@ -6,14 +6,15 @@ one block of questions, one number per entity and window, and one per distinct v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import mmap
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from cardrisk.features.arrays import I64, NEVER, NULL
+from cardrisk.features.arrays import I64, NEVER, NULL, Array
 from cardrisk.features.parts import ordered
 from cardrisk.features.parts.identity import identity, together
 from cardrisk.features.parts.keyed import Result
@@ -22,8 +23,8 @@ from cardrisk.features.parts.plan import Part
 from cardrisk.features.plan import Stream
 from cardrisk.features.streams import LONGEST_GAP
 
-Frames = Callable[[], Iterable[pd.DataFrame]]
-"""Gives the same frames, in the same order, as often as it is called."""
+Frames = Callable[[], Iterable[pd.DataFrame | Mapping[str, Array]]]
+"""Gives the same frames, in the same order, as often as it is called; they may come as columns."""
 
 _GAPS: Final = ("count", "sum", "squares")
 _SAMPLE: Final = 256
@@ -65,7 +66,9 @@ class Table:
         shape = (self.rows, width) if width else (self.rows,)
         if not self.rows:
             return _fixed(np.empty(shape, np.int64))
-        return np.asarray(np.memmap(self.folder / _file(name), np.int64, "r", shape=shape))
+        with (self.folder / _file(name)).open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return np.frombuffer(mapped, np.int64, self.rows * max(width, 1)).reshape(shape)
 
 
 def _fixed(values: I64) -> I64:
@@ -84,14 +87,15 @@ def sort_to(folder: Path, frames: Frames, by: tuple[str, str], block: int) -> Ta
     out = Table(folder)
     if sorted_already:
         for frame in frames():
-            out.append({str(name): column.to_numpy() for name, column in frame.items()})
+            out.append(_columns(frame))
         return out
     heaps = [Table(folder / f"heap{i}") for i in range(len(cuts[0]) + 1)]
     for frame in frames():
-        number = _heap_of(frame[by[0]].to_numpy(), frame[by[1]].to_numpy(), cuts).astype(np.uint16)
+        columns = _columns(frame)
+        number = _heap_of(columns[by[0]], columns[by[1]], cuts).astype(np.uint16)
         order = np.argsort(number, kind="stable")
         edges = np.searchsorted(number[order], np.arange(len(heaps) + 1))
-        columns = {str(name): column.to_numpy()[order] for name, column in frame.items()}
+        columns = {name: column[order] for name, column in columns.items()}
         for i in np.flatnonzero(edges[1:] > edges[:-1]).tolist():
             heaps[i].append({name: column[edges[i] : edges[i + 1]] for name, column in columns.items()})
     for heap in heaps:
@@ -102,6 +106,10 @@ def sort_to(folder: Path, frames: Frames, by: tuple[str, str], block: int) -> Ta
             for name in heap.widths:
                 (heap.folder / _file(name)).unlink()
     return out
+
+
+def _columns(frame: pd.DataFrame | Mapping[str, Array]) -> dict[str, I64]:
+    return {str(name): np.asarray(column) for name, column in frame.items()}
 
 
 def _heap_of(first: I64, second: I64, cuts: tuple[I64, I64]) -> I64:
@@ -119,7 +127,7 @@ def _cuts(frames: Frames, by: tuple[str, str], block: int) -> tuple[tuple[I64, I
     """Return rows at which to cut so that about ``block`` lie between; and whether all are in order as they come."""
     samples, rows, in_turn, last = [np.empty((2, 0), np.int64)], 0, True, (-NEVER, -NEVER)
     for frame in frames():
-        both = np.stack([frame[name].to_numpy() for name in by])
+        both = np.stack([np.asarray(frame[name]) for name in by])
         first, second = both
         rows += first.size
         samples.append(both[:, :: max(first.size // _SAMPLE, 1)])
@@ -139,14 +147,21 @@ class _Walker:
 
     def __init__(self, part: Part, events: Frames, answers: Frames, scratch: Path, block: int) -> None:
         self.part, self.block = part, block
-        self.entities = np.unique(np.concatenate([np.unique(frame["entity"]) for frame in events()]))
         self.cards = sort_to(scratch / "cards", events, ("time", "seq"), 4 * block)
+        entity = self.cards.column("entity")
+        some = [np.unique(entity[first:stop]) for first, stop in self.blocks(self.cards)]
+        self.entities = np.unique(np.concatenate(some))
         self.told = sort_to(scratch / "told", answers, ("time", "rank"), 4 * block)
-        replaced = lambda: (frame[frame["until"] < NEVER] for frame in answers())  # noqa: E731
-        self.replaced = sort_to(scratch / "replaced", replaced, ("until", "rank"), 4 * block)
+        self.replaced = sort_to(scratch / "replaced", self._replaced, ("until", "rank"), 4 * block)
         self._lives()
         for table in (self.told, self.replaced):
             self._lives_of_answers(table)
+
+    def _replaced(self) -> Iterator[dict[str, I64]]:
+        """Answers that another one replaces."""
+        for first, stop in self.blocks(self.told):
+            mine = self.told.column("until")[first:stop] < NEVER
+            yield {name: self.told.column(name)[first:stop][mine] for name in self.told.widths}
 
     def blocks(self, table: Table) -> Iterator[tuple[int, int]]:
         """Stretches of a table."""

@@ -237,10 +237,12 @@ def _joined(found: list[dict[str, Array]]) -> pd.DataFrame | None:
     """One frame of many, each given as columns and emptied, so that no column is held twice; None of none."""
     if not found:
         return None
-    if len(found) == 1:
-        return pd.DataFrame(found[0], copy=False)
-    columns = {name: np.concatenate([each.pop(name) for each in found]) for name in list(found[0])}
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame(_stacked(found), copy=False)
+
+
+def _stacked(found: list[dict[str, Array]]) -> dict[str, Array]:
+    """Columns of some frames as those of one; the frames are emptied."""
+    return found[0] if len(found) == 1 else {n: np.concatenate([each.pop(n) for each in found]) for n in list(found[0])}
 
 
 def _column(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
@@ -267,12 +269,19 @@ class Boxes:
     def __init__(self, paths: list[Path]) -> None:
         self._boxes = [Box(path) for path in paths]
 
-    def each(self, name: str) -> Iterator[pd.DataFrame]:
-        """Give the frames of one name, one file at a time."""
+    def each(self, name: str, rows: int) -> Iterator[dict[str, Array]]:
+        """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come."""
+        held: list[dict[str, Array]] = []
+        many = 0
         for box in self._boxes:
-            frame = box.read(name)
-            if frame is not None:
-                yield frame
+            for found in box.numbers(name) or []:
+                held.append(found)
+                many += len(next(iter(found.values())))
+            if many >= rows:
+                yield _stacked(held)
+                held, many = [], 0
+        if held:
+            yield _stacked(held)
 
     def rows(self, name: str) -> int:
         """Return how many rows stand under a name."""

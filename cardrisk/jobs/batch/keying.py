@@ -110,8 +110,10 @@ def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out:
     """As above, for entities with too many events: from disk, in the order of time."""
     scratch = context.folder / KEYED / f".{number}_{group}"
     shutil.rmtree(scratch, ignore_errors=True)
-    events, answers = (lambda name=f"{number} {what} {group}": dealt.each(name) for what in ("events", "answers"))
     block = min(context.settings.limits.part, MOST)
+    events, answers = (
+        lambda name=f"{number} {what} {group}": dealt.each(name, block) for what in ("events", "answers")
+    )
     for found in compute_large(context.plan.parts[number], events, answers, scratch, block):
         _add_asking(out, found)
     shutil.rmtree(scratch)

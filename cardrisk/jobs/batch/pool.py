@@ -19,6 +19,7 @@ from cardrisk.codes import KeyRing
 from cardrisk.errors import CardriskError
 from cardrisk.jobs.batch import judging, keying, settling, taking
 from cardrisk.jobs.batch.context import Context, Settings
+from cardrisk.jobs.batch.memory import give_back
 
 TASKS: Final[dict[str, Callable[..., None]]] = {
     "take": taking.take_unit,
@@ -68,8 +69,13 @@ def _watch() -> None:
     os._exit(1)
 
 
-def _work(name: str, arguments: tuple[Any, ...]) -> None:
-    TASKS[name](_HERE["job"], *arguments)
+def _work(context: Context, name: str, arguments: tuple[Any, ...]) -> None:
+    TASKS[name](context, *arguments)
+    give_back()
+
+
+def _work_here(name: str, arguments: tuple[Any, ...]) -> None:
+    _work(_HERE["job"], name, arguments)
 
 
 class Pool:
@@ -103,7 +109,7 @@ class Pool:
                 open_tasks.append(i)
         if self._workers == 1:
             for i in open_tasks:
-                TASKS[tasks[i][0]](self._context, *tasks[i][1])
+                _work(self._context, tasks[i][0], tasks[i][1])
                 yield i
             return
         yield from self._spread(tasks, open_tasks)
@@ -114,7 +120,7 @@ class Pool:
         while waiting or running:
             while waiting and len(running) < self._workers + 1:
                 i = waiting.pop()
-                running[self._ready().submit(_work, tasks[i][0], tasks[i][1])] = i
+                running[self._ready().submit(_work_here, tasks[i][0], tasks[i][1])] = i
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 try:
