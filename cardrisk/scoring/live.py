@@ -169,7 +169,8 @@ class Scorer:
         Parameters
         ----------
         cards
-            One mapping of columns, or several.
+            One mapping of columns, or several. Columns go by the names that tables may have, English or Chinese;
+            what is no column is left out.
 
         Returns
         -------

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from cardrisk.tables import id_of
+
 Later = Callable[[], tuple[str, ...]]
 
 
@@ -105,6 +107,6 @@ _LATER: Final[Any] = vars(_Unread)["_later"]
 
 def held(card: Mapping[str, Any], version: str, *, rule: str | None = None, degraded: str | None = None) -> Score:
     """Answer for a card that is held without a probability: quarantined by a rule, or not scored for a reason."""
-    name = card.get("submission_id")
+    name = id_of(card)
     shown = name if isinstance(name, str) and len(name) <= 64 else None
     return Score(shown, None, {}, None, "hold", None, 0.0, (), rule, version, degraded)

@@ -17,9 +17,9 @@ from cardrisk._later import pd
 from cardrisk.errors import InputError, TimeZoneError
 from cardrisk.tables.cells import Fault, safely
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
-from cardrisk.tables.headers import Headers, match_headers
+from cardrisk.tables.headers import Headers, known_header, match_headers
 from cardrisk.tables.instants import DAY_US, EPOCH
-from cardrisk.tables.quick import One, Quick, quick_of, read
+from cardrisk.tables.quick import One, Quick, read
 from cardrisk.tables.rules import MISSING_ENTITY, MISSING_REQUIRED, TOTAL_LINE, says_total
 from cardrisk.tables.times import zone_of
 
@@ -66,6 +66,14 @@ def check_one(card: Mapping[str, Any], *, tz: str | tzinfo | None = None) -> dic
     return _check_one(card, SUBMISSIONS, tz)
 
 
+def id_of(card: Mapping[str, Any]) -> Any:
+    """Return what a card that may break rules gives as its ``submission_id``, under whatever name; None without."""
+    found = card.get("submission_id")
+    if found is None:
+        found = next((card[key] for key in card if known_header(key, SUBMISSIONS) == "submission_id"), None)
+    return found
+
+
 def check_one_outcome(outcome: Mapping[str, Any], *, tz: str | tzinfo | None = None) -> dict[str, Any] | Rejected:
     """Check one answer; parameters and result as in `check_one`.
 
@@ -92,7 +100,7 @@ class _Plan:
 @cache
 def _plan(contract: Contract) -> _Plan:
     readers = tuple((column.name, column.reader.one) for column in contract.columns)
-    return _Plan(readers, contract.required, contract.entities, quick_of(contract.columns))
+    return _Plan(readers, contract.required, contract.entities, Quick.of(contract))
 
 
 def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None) -> dict[str, Any] | Rejected:
@@ -102,7 +110,7 @@ def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | 
 
 
 def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str, Any] | None:
-    """Read a card under canonical names that breaks no rule; None for any other, which `_judged` reads again."""
+    """Read a card that breaks no rule; None for any other, which `_judged` reads again."""
     try:
         checked = read(given, plan.quick, zone)
     except Exception:

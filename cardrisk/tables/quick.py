@@ -4,13 +4,14 @@ Correct means: what `read` takes, it takes as each column's `Reader.one` takes i
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from cardrisk.tables.cells import Fault
 from cardrisk.tables.choices import Choice
-from cardrisk.tables.contracts import Column
+from cardrisk.tables.contracts import Column, Contract
+from cardrisk.tables.headers import known_header, shown_header, zone_of_header
 from cardrisk.tables.instants import EARLIEST, LATEST
 from cardrisk.tables.money import Money
 from cardrisk.tables.numbers import Number
@@ -33,13 +34,33 @@ _clock: Final = re.compile(
 
 
 OTHER, TEXT, WORD, TIME, MONEY, NUMBER = range(6)
-Quick: TypeAlias = Mapping[str, tuple[int, int, Any, Any, One]]
-"""By column: its place in the contract, its quick way, what that needs, and its reader for what that does not take."""
+Way: TypeAlias = tuple[int, int, Any, Any, One]
+"""A column's place in the contract, its quick way, what that needs, and its reader for what that does not take."""
+_MOST_LABELS: Final = 1_024
 
 
-def quick_of(columns: Sequence[Column]) -> Quick:
-    """Lay out the columns of a contract for `read`."""
-    return {column.name: (place, *_way_of(column), column.reader.one) for place, column in enumerate(columns)}
+class Quick(NamedTuple):
+    """A contract laid out for `read`.
+
+    Attributes
+    ----------
+    contract
+        The contract.
+    ways
+        By column.
+    meant
+        The column that a label seen before means, None where it means none.
+    """
+
+    contract: Contract
+    ways: Mapping[Any, Way]
+    meant: dict[str, str | None]
+
+    @classmethod
+    def of(cls, contract: Contract) -> "Quick":
+        """Lay out a contract."""
+        ways = {c.name: (place, *_way_of(c), c.reader.one) for place, c in enumerate(contract.columns)}
+        return cls(contract, ways, {})
 
 
 def _way_of(column: Column) -> tuple[int, Any, Any]:
@@ -57,29 +78,32 @@ def _way_of(column: Column) -> tuple[int, Any, Any]:
     return OTHER, None, None
 
 
-def read(card: Mapping[str, Any], columns: Quick, zone: tzinfo | None) -> dict[str, Any] | None:
-    """Read a card under canonical names.
+def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str, Any] | None:
+    """Read a card.
 
     A service finds the processor's caches full of other things, and then code costs by its size: few functions.
 
     Returns
     -------
     dict or None
-        Its columns in contract order, None for null; None where a name is no column or a cell breaks a rule.
+        Its columns in contract order, None for null; None where a cell breaks a rule, or where two names mean one
+        column.
 
     Raises
     ------
     Exception
         Anything that reading an odd cell raises.
     """
-    checked, before = dict(card), -1
+    checked, before, ways = dict(card), -1, quick.ways
     for name, value in card.items():
-        column = columns.get(name)
-        if column is None:
-            return None
-        place, how, low, high, one = column
-        if place < before:
-            return read(_in_order(card, columns), columns, zone)
+        way = ways.get(name)
+        if way is None and quick.meant.get(name, name) is None:
+            del checked[name]
+            continue
+        if way is None or way[0] < before:
+            arranged = _arranged(card, quick)
+            return None if arranged is None else read(arranged, quick, zone)
+        place, how, low, high, one = way
         before, found = place, None
         if how == TEXT:
             if type(value) is str and len(value) <= low and (_surely_plain(value) or is_plain(value)):
@@ -98,10 +122,38 @@ def read(card: Mapping[str, Any], columns: Quick, zone: tzinfo | None) -> dict[s
     return checked
 
 
-def _in_order(card: Mapping[str, Any], columns: Quick) -> dict[str, Any]:
-    """Return a card with its columns in contract order; what is no column stands first, where it is met at once."""
-    names = sorted(card, key=lambda name: columns[name][0] if name in columns else -1)
-    return {name: card[name] for name in names}
+def _arranged(card: Mapping[str, Any], quick: Quick) -> dict[str, Any] | None:
+    """Return a card under canonical names in contract order; None where two of its names mean one column."""
+    ways, meant = quick.ways, quick.meant
+    found: dict[str, Any] = {}
+    for label, value in card.items():
+        if label in ways:
+            name: str | None = label
+        else:
+            name = meant[label] if label in meant else _meaning(label, quick)
+        if name is not None:
+            if name in found:
+                return None
+            found[name] = value
+    return {name: found[name] for name in sorted(found, key=lambda name: ways[name][0])}
+
+
+def _meaning(label: Any, quick: Quick) -> str | None:
+    """Return the column that a label means; kept for the next card, unless it could be somebody's code.
+
+    Raises
+    ------
+    LookupError
+        It names a time zone as well.
+    """
+    name = known_header(label, quick.contract)
+    if name is not None and zone_of_header(label) is not None:
+        raise LookupError
+    if type(label) is str and shown_header(label) == label:
+        if len(quick.meant) >= _MOST_LABELS:
+            quick.meant.clear()
+        quick.meant[label] = name
+    return name
 
 
 def _quick_amount(value: Any, how: int, low: float, high: float) -> float | None:
@@ -117,7 +169,10 @@ def _quick_time(value: Any) -> datetime | None:
     """Read a time as software writes it; None for any other."""
     if type(value) is str and _clock(value):
         value = datetime.fromisoformat(value).astimezone(UTC)
-    if type(value) is not datetime:
+    elif type(value) is not datetime:
         return None
-    found = value if value.tzinfo is UTC else named_utc(value)
-    return found if found.tzinfo is UTC and _FIRST_YEAR <= found.year < _YEAR_AFTER else None
+    elif value.tzinfo is not UTC:
+        value = named_utc(value)
+        if value.tzinfo is not UTC:
+            return None
+    return value if _FIRST_YEAR <= value.year < _YEAR_AFTER else None

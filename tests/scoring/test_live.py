@@ -118,6 +118,18 @@ def test_a_card_that_breaks_a_rule_is_held_and_not_history(tiny, make) -> None:
     assert scorer.score(row).p_fail is not None
 
 
+def test_a_card_under_chinese_names_is_the_card_under_its_own(tiny, make) -> None:
+    card = {"submission_id": "s", "submitted_at": "2026-01-05T08:00:00Z", "submitter_id": "u", "face_value": 100}
+    names = {"submission_id": "订单号", "submitted_at": "提交时间", "submitter_id": "商户", "face_value": "面值(元)"}
+    chinese = {names[name]: value for name, value in card.items()} | {"备注": "加急", "operator": "x"}
+    with make() as own, make() as other:
+        assert own.score(card) == other.score(chinese)
+        assert own.score([card]) == other.score([chinese])
+        refused = other.score(chinese | {"面值(元)": -1})
+        assert (refused.submission_id, refused.rule) == ("s", "negative_money")
+        assert other.score([chinese | {"面值(元)": -1}])[0] == refused
+
+
 def test_a_card_without_optional_columns_is_scored_as_a_table_of_it(tiny, key, make) -> None:
     card = {"submission_id": "a", "submitted_at": "2026-02-01T00:00:00Z", "submitter_id": "u"}
     assert_same([make().score(card)], cardrisk.score(card, model=str(tiny.bundle), key=key))

@@ -24,6 +24,7 @@ from cardrisk.tables import (
     known_at,
     known_at_one,
 )
+from cardrisk.tables.one import _plan
 
 CARD: dict[str, Any] = {
     "submission_id": "s1",
@@ -96,6 +97,26 @@ def test_a_clean_card_comes_back_as_it_is() -> None:
         "submitter_id": "u1",
         "face_value": 100.0,
     }
+
+
+def test_a_card_under_any_names_in_any_order_is_the_card_under_its_own() -> None:
+    """Aliases, names that are no column and other orders, each met for the first time and then again."""
+    rng = random.Random(2)
+    said = {c.name: [c.name, *c.aliases.split(), c.name.upper() + " *"] for c in SUBMISSIONS.columns}
+    values = CARD | {"channel": "电商", "region_of_use": "广东", "client_ip": "10.0.0.1", "valid_until": "2026-09-01"}
+    for _ in range(300):
+        names = {"submission_id", "submitted_at", *rng.sample(sorted(values), rng.randrange(1, len(values)))}
+        card = {rng.choice(said[name]): values[name] for name in sorted(names)}
+        card |= {rng.choice(["note", "备注1", "x y", "12345678901234567", ""]): rng.choice([None, "合计", 1])}
+        shown = list(card.items())
+        rng.shuffle(shown)
+        own = {name: values[name] for name in SUBMISSIONS.names if name in names}
+        found = [check_one(dict(shown), tz="UTC") for _ in range(2)]
+        assert found == [check_one(own, tz="UTC")] * 2
+        assert not isinstance(found[0], dict) or list(found[0]) == list(own)
+    kept = _plan(SUBMISSIONS).quick.meant
+    assert "note" in kept
+    assert "12345678901234567" not in kept, "what could be a code is not kept"
 
 
 @pytest.mark.parametrize(
