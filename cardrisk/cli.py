@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        return _say("interrupted; nothing was half-written") + 128
+        return _say("interrupted; nothing was half-written. A scoring job in pieces goes on when called again") + 128
     except OSError as error:
         return _say(f"{error.filename or 'input'}: {error.strerror or type(error).__name__}")
 

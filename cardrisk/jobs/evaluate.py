@@ -3,10 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cardrisk.jobs.data import read_data, read_history
 from cardrisk.jobs.progress import Steps
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cardrisk.risk import RiskModel
 
 
 def run(*, model: str, data: str, history: str | None, tz: str | None, out: str | None) -> int:
@@ -35,8 +40,24 @@ def measure(model: str, data: str, history: str | None, tz: str | None) -> Any:
         tables = read_data(data)
         past = read_history(history)
         loaded = load_model(model)
+    _tell_of_seen(loaded, tables.submissions, tz)
     with steps.step(f"evaluate on {len(tables.submissions):,} cards"):
         return evaluate(loaded, tables.submissions, tables.outcomes, history=past, truth=tables.truth, tz=tz)
+
+
+def _tell_of_seen(model: "RiskModel", submissions: "pd.DataFrame", tz: str | None) -> None:
+    """Say it where cards are from before a model had learnt: those that it learnt from flatter it."""
+    from cardrisk.registry.compare import trained_until
+    from cardrisk.tables import check_submissions, known_at
+
+    checked = check_submissions(submissions, tz=tz).valid
+    seen = int((known_at(checked) <= trained_until(model)).sum())
+    if seen:
+        sys.stderr.write(
+            f"warning: {seen:,} of {len(checked):,} cards came in before this model had finished learning; if it "
+            "learnt from them, the figures are better than what it will do: measure on later cards, or with "
+            "`cardrisk rolling`\n"
+        )
 
 
 def save(report: Any, folder: Path) -> None:

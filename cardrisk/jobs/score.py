@@ -80,6 +80,7 @@ def run(
     target = Path(out)
     if target.suffix not in (".parquet", ".csv"):
         raise InputError(f"--out: expected a name ending in .parquet or .csv, got {target.name!r}")
+    _stand_apart(target, cards, history)
     text: dict[str, Any] = {
         "kind": kind,
         "face_value": face_value,
@@ -116,6 +117,24 @@ def run(
 def quarantine_of(target: Path) -> Path:
     """Where the refused rows of an output stand."""
     return target.with_name(f"{target.name}.quarantine")
+
+
+def _stand_apart(target: Path, cards: str, history: str | None) -> None:
+    """Refuse an output that would replace what is read, be read as cards next time, or cannot be written.
+
+    Raises
+    ------
+    InputError
+        It is one of these.
+    """
+    out, given = target.resolve(), Path(cards).resolve()
+    folders = [given] if given.is_dir() else []
+    folders += [Path(history).resolve()] if history is not None else []
+    if out == given or out.parent in folders:
+        raise InputError(f"--out: expected a place outside the cards and their history, got {target}; name another one")
+    above = next(folder for folder in out.parents if folder.exists())  # what is missing is made
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        raise InputError(f"--out: {above} is no folder that can be written to; name another place")
 
 
 def _large(cards: str, history: str | None, encoding: str | None, limits: "Limits") -> bool:

@@ -20,17 +20,17 @@ _EXAMPLE: Final = {
 def signature() -> Any:
     """MLflow's ``ModelSignature``: the submissions contract in, the columns of ``cardrisk.score`` out.
 
-    Every input is ``Any``: the contract accepts more forms than MLflow's types (numbers as text, times with any
-    zone, null in every column), and names by rule what it does not accept; MLflow would refuse a whole table
-    because of one cell's type. Only canonical headers are known at this door.
+    Every input is ``Any`` and none is required: the contract accepts more forms than MLflow's types (numbers as text,
+    times with any zone, null in every column), and names by rule what it does not accept; MLflow would refuse a whole
+    table because of one cell's type, and show the table, codes and all, in its message. Only canonical headers are
+    known at this door.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import schema
 
     anything: Any = schema.AnyType
     ColSpec, Array, DataType = schema.ColSpec, schema.Array, schema.DataType
-    required = SUBMISSIONS.required
-    inputs: list[Any] = [ColSpec(anything(), name, required=name in required) for name in SUBMISSIONS.names]
+    inputs: list[Any] = [ColSpec(anything(), name, required=False) for name in SUBMISSIONS.names]
     outputs: list[Any] = [
         ColSpec("string", "submission_id"),
         ColSpec("double", "p_fail"),

@@ -27,6 +27,9 @@ REASONS: Final = {
 PAUSE: Final = 1.0
 """Seconds for which a store that failed is not asked again."""
 
+MEMORY: Final = 10.0
+"""Seconds after which a failure says nothing any more: who sends no cards while it lasts must learn to try again."""
+
 TIMEOUT: Final = 0.012
 """Seconds to wait for a store whose URL names no timeout: with the rest of a call this stays below 20 ms."""
 
@@ -46,8 +49,10 @@ class Guard:
         self._until = 0.0
 
     def known(self) -> str | None:
-        """What is known to be broken; asking changes nothing."""
-        return CLOCK if self._clock.set_back() else self._reason
+        """What is known to be broken, for ``MEMORY`` seconds after it was last met; asking changes nothing."""
+        if self._clock.set_back():
+            return CLOCK
+        return self._reason if time.monotonic() < self._until + MEMORY else None
 
     def trouble(self) -> str | None:
         """Why this card cannot be scored; None where nothing is known to be broken, or where it is its turn to ask."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import cardrisk
-from cardrisk.errors import InputError, StoreError
+from cardrisk.errors import InputError, StoreError, TimeZoneError
 from cardrisk.tables import SUBMISSIONS, Rejected, check_one_outcome
 
 from . import logs, views
@@ -162,14 +162,21 @@ async def answers(worker: Worker, caller: Caller, payload: Payload) -> tuple[dic
     charge(worker, caller, len(given) - 1)
     accepted, refused = 0, []
     for position, outcome in enumerate(given):
-        checked = check_one_outcome(outcome, tz=worker.settings.tz or None)
-        found = checked if isinstance(checked, Rejected) else _kept(worker, outcome)
+        found = _broken(worker, outcome) or _kept(worker, outcome)
         if found is None:
             accepted += 1
             continue
         worker.count.add("cardrisk_answers_refused_total", "rule", found.rule)
         refused.append({"position": position, "rule": found.rule, "column": found.column})
     return {"accepted": accepted, "refused": refused, **_versions(worker)}, None
+
+
+def _broken(worker: Worker, outcome: Payload) -> Rejected | None:
+    try:
+        checked = check_one_outcome(outcome, tz=worker.settings.tz or None)
+    except TimeZoneError:
+        return Rejected("time_without_zone", "answered_at")
+    return checked if isinstance(checked, Rejected) else None
 
 
 def _kept(worker: Worker, outcome: Payload) -> Rejected | None:

@@ -83,6 +83,7 @@ class Worker:
             if found is None:
                 self.model_version = self.scorer.model.version
                 self.scorer.record(_NOBODY)
+                found = self.scorer.degraded  # a store may still be read that takes no card in
         except StoreError:
             found = "store"
         if found != self.degraded:

@@ -104,8 +104,14 @@ class Consumer:
             if kept < len(run):  # the store is down: what is left is delivered again
                 time.sleep(min(wait, 1.0))
                 self._own = True
+                self._count_anew([name for name, _ in found])
                 break
         return done
+
+    def _count_anew(self, names: list[Any]) -> None:
+        """Let deliveries that met a store that is down not count: only an event that stops its consumer is poison."""
+        s = self._streams
+        self._client.xclaim(s.events, s.group, self._name, 0, names, retrycount=0, justid=True)
 
     def _pending(self) -> list[Any]:
         """Events once delivered and never acknowledged: this consumer's own, then those of consumers that are gone."""

@@ -104,11 +104,13 @@ def test_answers_are_taken_in_or_named(service):
     service.post("/score", card("a1"))
     before = service.metrics().get('cardrisk_answers_total{status="failed"}', 0)
     given = [answer("a1", "2026-01-05T09:00:00Z"), answer("a1", "never"), answer("a1", None)]
+    given.append(answer("a1", "2026-01-05T09:00:00"))
     told = service.post("/answers", {"answers": given}, "reviewer").json()
     assert told["accepted"] == 1
     assert [(one["position"], one["rule"]) for one in told["refused"]] == [
         (1, "unreadable_time"),
         (2, "missing_required"),
+        (3, "time_without_zone"),
     ]
     assert service.metrics()['cardrisk_answers_total{status="failed"}'] == before + 1
 

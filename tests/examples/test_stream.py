@@ -133,6 +133,18 @@ def test_what_kills_consumers_becomes_poison(client, scorer, monkeypatch):
     assert [one["reason"] for one in results(client, "poison")] == ["delivered_too_often"]
 
 
+def test_a_store_that_is_down_for_long_makes_no_poison(client, scorer, monkeypatch):
+    put(client, "card", card("patient"))
+    one = consumer(client, scorer(), "one", deliveries=3)
+    with monkeypatch.context() as down:
+        down.setattr(one, "_take", lambda run: 0)
+        for _ in range(8):
+            assert one.step(0.01) == 0
+    drain(one, client)
+    assert [told["submission_id"] for told in results(client)] == ["patient"]
+    assert results(client, "poison") == []
+
+
 def test_two_consumers_one_killed_and_started_again(zygote, client, redis_server, tiny, store, full_or):
     names = [f"s{i}" for i in range(full_or(20_000, 600))]
     environ = {

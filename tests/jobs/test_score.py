@@ -1,5 +1,6 @@
 """A job's files are those of scoring everything in memory, byte for byte, however it was cut and spread."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,20 @@ def test_input_that_is_no_table_leaves_nothing_behind(job, tmp_path):
         with pytest.raises(UnusableFileError, match=match):
             run(**{**asked, "cards": str(tmp_path / name)}, out=str(out), limits=Limits(40, 400, 0), workers=1)
         assert not out.parent.exists() or not list(out.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    "place", ["cards.parquet", "history/submissions.parquet", "history/x.csv", "cards.parquet/x.csv"]
+)
+def test_an_output_that_would_harm_what_is_read_is_refused_before_the_work(job, tmp_path, place):
+    _, asked, given = job(9, rows=20)
+    shutil.copytree(asked["history"], tmp_path / "here" / "history")
+    cards, history = tmp_path / "here" / "cards.parquet", tmp_path / "here" / "history"
+    given.to_parquet(cards)
+    before = {path: path.read_bytes() for path in cards.parent.rglob("*.parquet")}
+    asked |= {"cards": str(cards), "history": str(history)}
+    with pytest.raises(InputError, match="--out"):
+        run(**asked, out=str(cards.parent / place))
+    with pytest.raises(InputError, match="outside the cards"):
+        run(**asked | {"cards": str(cards.parent)}, out=str(cards.with_name("next.parquet")))
+    assert {path: path.read_bytes() for path in cards.parent.rglob("*.parquet")} == before

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import time
 from datetime import timedelta
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 import cardrisk
 from cardrisk.errors import BundleError, InputError, StoreError
 from cardrisk.scoring.clock import AHEAD, SET_BACK, Clock
-from cardrisk.scoring.degraded import Guard, bounded
+from cardrisk.scoring.degraded import MEMORY, Guard, bounded
 
 from .conftest import serving
 from .events import plain
@@ -50,7 +51,9 @@ def test_a_store_that_fails_holds_the_card_and_a_retry_is_scored(rows, make, mon
     assert json.loads(caplog.records[0].message)["reason"] == "store"
     assert scorer.metrics.value("degraded", "store") == 2
     assert scorer.metrics.value("scores", "hold") >= 2
-    scorer._guard._until = 0.0
+    scorer._guard._until = time.monotonic() - MEMORY
+    assert scorer.degraded is None  # where nobody has asked for long, nothing is known
+    scorer._guard._until = time.monotonic()
     assert scorer.degraded == "store"  # looking is not asking: the next card still may
     assert scorer.score(rows[1]) == expected[1]
     assert scorer.degraded is None

@@ -6,6 +6,7 @@ The token key goes to each through a pipe, never to disk.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -57,6 +58,7 @@ def _bytes(ring: KeyRing | None) -> tuple[bytes, ...]:
 def _begin(folder: str, settings: dict[str, Any], material: Material) -> None:
     """Make a worker ready; it ends when the job does, however that one died."""
     warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the job is interrupted, and ends its workers
     key, shared = (KeyRing(*part) if part else None for part in material)
     _HERE["job"] = Context(Path(folder), Settings.of(settings), key, shared)
     threading.Thread(target=_watch, daemon=True).start()
