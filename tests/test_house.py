@@ -11,7 +11,7 @@ import cardrisk
 
 ROOT = Path(cardrisk.__file__).parent
 FLOORS: list[set[str]] = [
-    {"errors", "facts", "_version", "_compiled", "_later"},
+    {"errors", "facts", "_version", "_compiled", "_later", "_ready"},
     {"kinds"},
     {"tables"},
     {"codes"},

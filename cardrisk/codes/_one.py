@@ -3,13 +3,16 @@
 Correct when each card gets the values the table road gives it; both call the same compiled facts and hashes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from math import comb
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
+from cardrisk._ready import WHOLE, array_of, made_ready
 from cardrisk.codes import entities
 from cardrisk.codes._anomalies import NULL, SCRATCH, facts_of_one
 from cardrisk.codes._sha256 import hmac_many
@@ -44,7 +47,7 @@ from cardrisk.codes.tokens import (
     Hasher,
     base64url_one,
 )
-from cardrisk.codes.uniformity import tail_tables
+from cardrisk.codes.uniformity import ALPHABETS, LONGEST, tail_tables
 from cardrisk.codes.values import as_text
 
 _UPPER: Final = bytes(63 if CLASSES[byte] == MARK else byte - 32 if 97 <= byte < 123 else byte for byte in range(256))
@@ -65,8 +68,8 @@ AS_GIVEN: Final = -1
 """Stands for the cleaning flags of a card that nobody has looked at."""
 _LONGEST_CLEAN: Final = 1_024
 _MARK, _DOT, _ZERO, _SPACE, _A, _Z = b"?.0 AZ"
-_TAILS: Final = tail_tables().shape
-_TAIL_BYTES: Final = tail_tables().nbytes
+_TAILS: Final = len(ALPHABETS), LONGEST + 1, comb(LONGEST, 2) + 2
+_TAIL_BYTES: Final = 8 * _TAILS[0] * _TAILS[1] * _TAILS[2]
 _KIND_BYTES: Final = 16 + 4 + 2 + 2
 
 
@@ -128,6 +131,12 @@ def split_at(length: int, row: int, table: ShapeTable) -> int:
         return -1
     ways = [part for part in range(length) if numbers >> part & 1 and secrets >> (length - part) & 1]
     return ways[0] if len(ways) == 1 else -1
+
+
+@cache
+def _reader() -> Callable[..., int]:
+    """Return `read_card`, made ready at the first card."""
+    return made_ready(read_card, array_of(np.uint8), *[WHOLE] * 7, array_of(np.uint8), array_of(np.uint32, 2))
 
 
 class Desk(Sealed):
@@ -199,7 +208,7 @@ class Desk(Sealed):
         facts = b""
         for states, names, room in self._hashers:
             sheet = bytearray(run + room)
-            known = read_card(
+            known = _reader()(
                 np.frombuffer(sheet, np.uint8), a, b, c, e, flags, row, self._wanted, self._shapes, states(kind)
             )
             if known < 0:

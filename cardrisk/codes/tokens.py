@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
 from cardrisk._later import pa
+from cardrisk._ready import array_of, made_ready
 from cardrisk.codes._sha256 import BLOCK, INITIAL, hmac_many, midstate
 from cardrisk.codes.keys import Key
 from cardrisk.codes.sealed import Codes, Sealed, Texts
@@ -67,6 +69,11 @@ def token(key: Key, field: str, kind: str, code: str) -> str:
     return f"{key.id}.{base64.urlsafe_b64encode(digest).decode()[:TOKEN_TEXT]}"
 
 
+@cache
+def _midstate() -> Callable[..., NDArray[np.uint32]]:
+    return made_ready(midstate, array_of(np.uint32), array_of(np.uint8))
+
+
 class Hasher(Sealed):
     """The hash states of one key, ready for each (field, kind).
 
@@ -85,8 +92,8 @@ class Hasher(Sealed):
 
             material = hashlib.sha256(material).digest()
         pad = np.frombuffer(material.ljust(BLOCK, b"\0"), np.uint8)
-        self._inner = midstate(INITIAL, pad ^ np.uint8(0x36))
-        self.outer = midstate(INITIAL, pad ^ np.uint8(0x5C))
+        self._inner = _midstate()(INITIAL, pad ^ np.uint8(0x36))
+        self.outer = _midstate()(INITIAL, pad ^ np.uint8(0x5C))
         self._states: dict[tuple[str, str], tuple[NDArray[np.uint32], int]] = {}
         self._card: dict[str, NDArray[np.uint32]] = {}
         self.key_id = key.id
@@ -116,10 +123,10 @@ class Hasher(Sealed):
         known = self._states.get((field, kind))
         if known is not None:
             return known
-        blocks = np.frombuffer(prefix(field, kind), np.uint8)
+        blocks = np.frombuffer(prefix(field, kind), np.uint8).copy()
         state = self._inner
         for at in range(0, blocks.size, BLOCK):
-            state = midstate(state, blocks[at : at + BLOCK])
+            state = _midstate()(state, blocks[at : at + BLOCK])
         if len(self._states) > _MOST_STATES:
             self._states.clear()
         self._states[field, kind] = state, BLOCK + blocks.size

@@ -19,6 +19,7 @@ leaves out look-alike characters prints secrets that are less even than all of 0
 
 from functools import cache
 from math import comb, factorial
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -30,6 +31,7 @@ SHORTEST: Final = 6
 LONGEST: Final = 26
 """Characters: a shorter secret holds too little to be surprising, a longer one is no published secret."""
 ALPHABETS: Final = (10, 36)
+_TABLES: Final = Path(__file__).with_name("tails.f8")
 
 
 def upper_tails(symbols: int) -> NDArray[np.float64]:
@@ -63,8 +65,17 @@ def upper_tails(symbols: int) -> NDArray[np.float64]:
 
 @cache
 def tail_tables() -> NDArray[np.float64]:
-    """Return ``upper_tails`` of each of ``ALPHABETS``, as compiled code reads it: (alphabet, length, pairs)."""
-    return np.stack([upper_tails(symbols) for symbols in ALPHABETS])
+    """Return ``upper_tails`` of each of ``ALPHABETS``, as compiled code reads it: (alphabet, length, pairs).
+
+    They stand in a file, as working them out takes as long as reading a model; :func:`write_tables` makes it.
+    """
+    tables: NDArray[np.float64] = np.fromfile(_TABLES, "<f8").astype(np.float64)
+    return tables.reshape(len(ALPHABETS), LONGEST + 1, comb(LONGEST, 2) + 2)
+
+
+def write_tables() -> None:
+    """Work the tables out and write their file."""
+    np.stack([upper_tails(symbols) for symbols in ALPHABETS]).astype("<f8").tofile(_TABLES)
 
 
 def p_value(bits: ArrayLike, cards: ArrayLike) -> NDArray[np.float64]:

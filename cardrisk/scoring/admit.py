@@ -50,6 +50,11 @@ class History(LiveHistory):
     def __init__(self, features: FeatureSet, store: str = "memory://") -> None:
         super().__init__(features, store, ahead=None)
 
+    def take(self, card: Card, at: object = None) -> tuple[Row, int]:
+        """Read a card and let it become history; ``at`` is its moment, in microseconds."""
+        assert type(at) is int  # noqa: S101 - whoever scores has read it already
+        return self._let_in(card, at, self.reader.card(card), reads=True)
+
     def draft(self, cards: Sequence[Card], moment: int) -> Draft:
         """Read cards of one moment as :meth:`admit` does; they are not history yet."""
         ticket = self._asking(cards, moment)

@@ -5,6 +5,7 @@ its defaults, the calibration group by its name.
 """
 
 from collections.abc import Mapping
+from operator import getitem
 from typing import Any, Final
 
 import numpy as np
@@ -42,8 +43,11 @@ class Given:
         self.names = tuple(feature.name for feature in layout_of(model.features).features)
         columns, handed = model.card.columns, plan_of(model.features).handed
         self._handed = [(f.name, f.of or f.name, f.dtype == "str") for f in handed]
-        asked = [f for f in handed if f.name in columns.names]
-        self._codes = [(f.of or f.name, _codes(columns.categories.get(f.name))) for f in asked]
+        asked = sorted((f for f in handed if f.name in columns.names), key=lambda f: f.name not in columns.categories)
+        texts = [f for f in asked if f.name in columns.categories]
+        self._texts = [f.of or f.name for f in texts]
+        self._codes = [_Codes(columns.categories[f.name]) for f in texts]
+        self._numbers = [f.of or f.name for f in asked[len(texts) :]]
         where = {name: i for i, name in enumerate(self.names)}
         where |= {f.name: len(self.names) + GIVEN + i for i, f in enumerate(asked)}
         self.places = np.array([where.get(name, ABSENT) for name in columns.names], np.int32)
@@ -54,7 +58,7 @@ class Given:
         self._face, self._price, self._margin = costs.face_value, costs.price, costs.margin
 
     def __len__(self) -> int:
-        return GIVEN + len(self._codes)
+        return GIVEN + len(self._codes) + len(self._numbers)
 
     def __call__(self, card: Card) -> list[float]:
         """Return the given numbers of a card after intake, as ``scoring.verdict`` takes them."""
@@ -65,13 +69,10 @@ class Given:
         group = tuple([get(column) for column in self._columns])
         slope, offset = self._groups.get(group) or self._group(group)
         found = [slope, offset, price, self._margin * face, get("card_kind") in KINDS_THAT_BIND]
-        for column, codes in self._codes:
+        found += map(getitem, self._codes, map(get, self._texts))
+        for column in self._numbers:
             value = get(column)
-            if codes is None:
-                found.append(_NAN if value is None else value)
-            else:
-                code = codes.get(value)
-                found.append(_other(value, codes) if code is None else code)
+            found.append(_NAN if value is None else value)
         return found
 
     def _group(self, values: tuple[Any, ...]) -> tuple[float, float]:
@@ -90,11 +91,11 @@ class Given:
         return found
 
 
-def _codes(values: tuple[str, ...] | None) -> dict[Any, float] | None:
-    """Return the code of each category a model knows, NaN for null; None for a feature that is a number."""
-    return None if values is None else {None: _NAN} | {value: float(i + 1) for i, value in enumerate(values)}
+class _Codes(dict[Any, float]):
+    """The code of each category that a model knows, NaN for null; asked for another, it says so."""
 
+    def __init__(self, values: tuple[str, ...]) -> None:
+        super().__init__({None: _NAN} | {value: float(i + 1) for i, value in enumerate(values)})
 
-def _other(value: Any, codes: Mapping[Any, float]) -> float:
-    """Return the code of what is no text that the model knows."""
-    return _NAN if value != value else codes.get(str(value), OTHER)
+    def __missing__(self, value: Any) -> float:
+        return _NAN if value != value else self.get(str(value), OTHER)

@@ -21,7 +21,7 @@ from cardrisk.risk import RiskModel
 from cardrisk.risk.explain import Language
 from cardrisk.scoring.given import Given
 from cardrisk.scoring.result import Score, scored
-from cardrisk.scoring.verdict import LOSS, P_FAIL, PRICE, Bench, inputs_of, verdict
+from cardrisk.scoring.verdict import LOSS, P_FAIL, PRICE, Bench, inputs_of
 from cardrisk.scoring.why import Why
 
 Reasons: TypeAlias = Literal["stopped", "all", "none"]
@@ -49,7 +49,8 @@ class Judge:
         self.names = self._given.names
         open_to_it = np.ones((2, len(ACTIONS)), np.bool_)
         open_to_it[0, BIND] = False
-        self._bench = Bench.of(model, costs, self._given.places, open_to_it)
+        bench = Bench.of(model, costs, self._given.places, open_to_it)
+        self._verdict, self._nodes, self._rest = bench.verdict(), bench.nodes, bench.rest
         self._sheet = np.empty(LOSS + 1 + len(self._given))
         self._cells = self._sheet[: LOSS + 1]
         room: Any = self._sheet
@@ -70,7 +71,7 @@ class Judge:
         """
         given = self._given(card)
         self._pack(*given)
-        place, cause = verdict(row, self._sheet, *self._bench)
+        place, cause = self._verdict(row, self._sheet, self._nodes, self._rest)
         values = self._cells.tolist()
         action, propensity = ACTIONS[place], 1.0
         if action in STOPPED:

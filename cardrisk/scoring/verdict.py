@@ -4,12 +4,14 @@ Correct when it gives what the trees, :mod:`cardrisk.risk.chances` and :mod:`car
 that card, to the bit: it only calls the same functions one after the other.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
+from cardrisk._ready import array_of, made_ready
 from cardrisk.facts import CAUSES
 from cardrisk.policy import Costs
 from cardrisk.policy.choose import Terms, choose_one
@@ -62,7 +64,12 @@ class Bench(NamedTuple):
         counts = len(places), model.fail.n_trees, len(trees.roots) - 1, len(trees.columns), len(trees.sets)
         sizes = np.array([*counts, len(classes), open_to_it.shape[1], len(trees.values), len(real), len(whole)])
         parts = sizes.astype(np.int64), trees.values, real, whole, trees.words
-        return cls(trees.nodes, np.frombuffer(b"".join(part.tobytes() for part in parts), np.uint8))
+        return cls(trees.nodes, np.frombuffer(bytearray().join(part.tobytes() for part in parts), np.uint8))
+
+    def verdict(self) -> Callable[..., tuple[int, int]]:
+        """Return `verdict` made ready for the arrays of this bench."""
+        kinds = [array_of(part) for part in (np.float64, np.float64, self.nodes.dtype, np.uint8)]
+        return made_ready(verdict, *kinds)
 
 
 @compiled

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from cardrisk.tables.cells import Fault
+from cardrisk.tables.cells import NULL_WORDS, Fault
 from cardrisk.tables.choices import Choice
 from cardrisk.tables.contracts import Column, Contract
 from cardrisk.tables.headers import known_header, shown_header, zone_of_header
@@ -26,6 +26,7 @@ _surely_plain: Final = re.compile(
     r"[0-9A-Za-z](?:[0-9A-Za-z_:-]{5,}|[0-9A-Za-z]?|\d{0,2}(?:\.\d{1,3}){3})", re.ASCII
 ).fullmatch
 """What most names, regions and addresses are: `is_plain` holds for each of them."""
+_LONGEST_NULL_WORD: Final = max(map(len, NULL_WORDS))
 _EXACT: Final = 2**53
 _clock: Final = re.compile(
     r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
@@ -106,7 +107,15 @@ def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str
         place, how, low, high, one = way
         before, found = place, None
         if how == TEXT:
-            if type(value) is str and len(value) <= low and (_surely_plain(value) or is_plain(value)):
+            if (
+                type(value) is str
+                and len(value) <= low
+                and (
+                    (len(value) > _LONGEST_NULL_WORD and value.isalnum() and value.isascii())
+                    or _surely_plain(value)
+                    or is_plain(value)
+                )
+            ):
                 continue
         elif how == WORD:
             found = low(value) if type(value) is str else None

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cardrisk._compiled import compiled
+from cardrisk._ready import array_of, made_ready
 from cardrisk.risk.trees.ensemble import Ensemble
 from cardrisk.risk.trees.kernels import fill_columns
 from cardrisk.risk.trees.layout import join
@@ -67,7 +68,9 @@ class Single(NamedTuple):
         given = np.empty(len(column), WIDE)
         given["threshold"], given["column"], given["left"] = threshold, column, tables.nodes["left"]
         nodes, values = np.empty_like(given), np.empty(len(given))
-        _place(given, tables.nodes["threshold"].copy(), tables.roots, covers, nodes, values)
+        kinds = [array_of(part) for part in (WIDE, np.float64, np.int32, np.int32, WIDE, np.float64)]
+        leaves = tables.nodes["threshold"].copy()
+        made_ready(_place, *kinds)(given, leaves, tables.roots, covers, nodes, values)
         if max(nodes["left"].max(), nodes["column"].max()) <= np.iinfo(np.uint16).max:
             nodes = nodes.astype(NODE)
         return cls(nodes, values, tables.roots, tables.columns, sets, tables.words)
