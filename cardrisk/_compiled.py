@@ -6,6 +6,7 @@ file belongs to or imports from, so that no process runs machine code of an olde
 """
 
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import Any, Final, TypeVar, cast
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import types
+from numba.core import caching, types
 from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -71,6 +72,25 @@ def _ensure_scipy_is_there() -> None:
     if find_spec("scipy.linalg") is None:
         raise ImportError("SciPy is needed for linear algebra")
 
+
+def _ask_each_folder_once() -> None:
+    """Let numba try once per folder whether its cache may be written there, and not once per function."""
+    locator: Any = getattr(caching, "_CacheLocator", None)
+    ask = getattr(locator, "ensure_cache_path", None)
+    if ask is None or numba.version_info.short not in _QUICK:
+        return
+    writable: set[str] = set()
+
+    def ensure(self: Any) -> None:
+        path = self.get_cache_path()
+        if path not in writable or not os.path.isdir(path):
+            ask(self)
+            writable.add(path)
+
+    locator.ensure_cache_path = ensure
+
+
+_ask_each_folder_once()
 
 carray: Any = numba.carray  # type: ignore[attr-defined]
 F = TypeVar("F", bound=Callable[..., Any])
