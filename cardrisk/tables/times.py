@@ -272,11 +272,14 @@ def _zone_named_utc() -> tzinfo | None:
 
 
 _NAMED_UTC: Final = _zone_named_utc()
+_NAMED_EPOCH: Final = None if _NAMED_UTC is None else datetime(1970, 1, 1, tzinfo=_NAMED_UTC)
 
 
 def named_utc(clock: datetime) -> datetime:
     """Give a reading in the zone database's UTC as one in ``datetime.UTC``; any other as it is."""
-    return clock.replace(tzinfo=UTC) if clock.tzinfo is _NAMED_UTC is not None else clock
+    if _NAMED_EPOCH is None or clock.tzinfo is not _NAMED_EPOCH.tzinfo:
+        return clock
+    return EPOCH + (clock - _NAMED_EPOCH)  # `replace` takes forty times as long
 
 
 def placed(clock: datetime, zone: tzinfo | None) -> datetime | Fault:
