@@ -8,6 +8,7 @@ from cardrisk.errors import FeatureMismatchError, InputError
 from cardrisk.features import FEATURES, FeatureSet, Key, LiveHistory, compute, feature
 from cardrisk.features.arrays import DAY
 from cardrisk.features.live import book
+from cardrisk.features.live.layout import STATE
 from cardrisk.features.stores.tables import entries_of
 
 from .worlds import tables
@@ -225,6 +226,17 @@ def test_memory_is_bounded():
     assert counts[book.PAIRS_USED] <= held
     assert len(state._tables[book.CARDS]) <= 2 * 2048
     assert counts[book.M_USED] <= held * state.layout.slot_size.sum()
+
+
+def test_what_left_a_window_before_a_card_came_is_counted_out_for_good():
+    features = FEATURES.select(["submitter_failed_7d"])
+    history = LiveHistory(features)
+    history.observe({"submission_id": "a", "submitter_id": "u"}, at=DAY)
+    history.answer({"submission_id": "a", "status": "failed"}, at=2 * DAY)
+    stream, table = history.layout.streams[0], history.state._tables[book.M]
+    for day, oldest in ((3, 0), (30, -1)):  # or every read until the next answer would begin at the one of day 2
+        history.observe({"submission_id": day, "submitter_id": "u"}, at=day * DAY)
+        assert table[stream[STATE]] == oldest
 
 
 def test_declarations_are_told_apart_and_refused_by_name():

@@ -52,13 +52,11 @@ class Coding:
 
     def _with_new(self, codes: list[int | None], values: Sequence[Any]) -> list[int]:
         """Return the codes of values of which some have none yet; one may come twice."""
-        found = cast("list[int]", codes)
-        for place, code in enumerate(codes):
-            if code is None:
-                value = values[place]
-                again = self.codes.get(value)
-                found[place] = self._new(value) if again is None else again
-        return found
+        for _ in range(codes.count(None)):
+            place = codes.index(None)
+            again = self.codes.get(values[place])
+            codes[place] = self._new(values[place]) if again is None else again
+        return cast("list[int]", codes)
 
     def _new(self, value: Any) -> int:
         if self._free:

@@ -6,7 +6,7 @@ Correct when an event that cannot be read is refused here, whole, with the colum
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from cardrisk.errors import InputError
@@ -18,6 +18,8 @@ from cardrisk.features.live.values import SCALED, TIMES, Row, micros, number_of,
 
 FAILURE: Final = GRAVITY["partial"]
 """The grade from which an answer is a failure: only failures are told apart by cause and message."""
+_PLAIN: Final = frozenset({str, type(None)})
+"""Kinds of values that are coded as they are."""
 
 
 Card: TypeAlias = tuple[Any, list[Any], list[int]]
@@ -37,9 +39,8 @@ class Reader:
 
     def __init__(self, handed: Handed) -> None:
         self._texts = [column for column in handed.columns if column not in TIMES]
-        self._times = [column for column in handed.columns if column in TIMES]
-        names = [f"time {column}" for column in self._times]  # most are numbers too, and need not be read twice
-        self._moments = [handed.numbers.index(name) if name in handed.numbers else -1 for name in names]
+        place = {name: i for i, name in enumerate(handed.numbers)}  # most moments are numbers too: read once
+        self._times = [(column, place.get(f"time {column}", -1)) for column in handed.columns if column in TIMES]
         self._numbers = [number_of(name) for name in handed.numbers]
         self._scaled = [(name.split(" ", 1)[1], scale_of(name)) for name in handed.numbers if name.startswith(SCALED)]
         self._others = self._numbers[len(self._scaled) :]
@@ -62,28 +63,23 @@ class Reader:
                 name = plain(name)
                 hash(name)
             get = card.get
-            values = [
-                value if type(value := get(column)) is str or value is None else part_of(value)
-                for column in self._texts
-            ]
-            numbers = [  # what `scaled` does, without a call for what most numbers are
-                round(times)
-                if type(value := get(column)) is float and -LARGEST < (times := value * scale) < LARGEST
-                else scaled(value, scale)
-                for column, scale in self._scaled
-            ]
-            if self._others:
-                numbers += [number(card) for number in self._others]
-            if self._times:
-                values += self._read_moments(card, numbers)
+            values = list(map(get, self._texts))
+            if not _PLAIN.issuperset(map(type, values)):
+                values = [value if type(value) in _PLAIN else part_of(value) for value in values]
+            numbers = []
+            for column, scale in self._scaled:  # what `scaled` does, without a call for what most numbers are
+                value = get(column)
+                if type(value) is float and -LARGEST < (times := value * scale) < LARGEST:
+                    numbers.append(round(times))
+                else:
+                    numbers.append(NULL if value is None else scaled(value, scale))
+            numbers += [number(card) for number in self._others]
+            for column, place in self._times:
+                moment = micros(get(column)) if place < 0 else numbers[place]
+                values.append(None if moment == NULL else moment)
             return name, values, numbers
         except (TypeError, ValueError, OverflowError, AttributeError) as reason:
             raise self._told(card) from reason
-
-    def _read_moments(self, card: Row, numbers: Sequence[int]) -> Iterator[int | None]:
-        for column, place in zip(self._times, self._moments, strict=True):
-            moment = micros(card.get(column)) if place < 0 else numbers[place]
-            yield None if moment == NULL else moment
 
     def answer(self, answer: Row) -> Answer:
         """Take out of an answer what is needed; raises InputError as :meth:`card` does."""
@@ -92,8 +88,8 @@ class Reader:
             if type(name) is not str and type(name) is not int:
                 name = plain(name)
                 hash(name)
-            status = answer.get("status")
-            grade = GRAVITY.get(status) if type(status) is str else None
+            status: Any = answer.get("status")
+            grade = GRAVITY.get(status)
             if grade is None:
                 grade = GRAVITY.get(plain(status) or "unknown", 0)
             said = micros(answer.get("answered_at"))
@@ -110,7 +106,7 @@ class Reader:
         readers: list[tuple[str, Callable[[Any], Any]]] = [("submission_id", hash), ("answered_at", micros)]
         readers += [(name, hash) for name in ("status", "cause", *self._said)]
         readers += [(column, part_of) for column in self._texts]
-        readers += [(column, micros) for column in self._times]
+        readers += [(column, micros) for column, _ in self._times]
         for name, number in zip(self._of_number, self._numbers, strict=True):
             readers.append((name, lambda value, name=name, number=number: number({name: value})))  # type: ignore[misc]
         for column, read in readers:

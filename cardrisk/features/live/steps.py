@@ -285,8 +285,9 @@ def _chain_card(book: Cells, index: int, row: Cells, moved: bool, tables: Tables
             drop_nodes(book, slot)
             open_slot(slot, key, tables)
             last = NULL
-        elif last != NULL and not moved:
+        elif last != NULL and not moved:  # answers too, or every read until the next one would begin where they stand
             advance_cards(book, slot, key, t, tables)
+            answers_up_to(book, slot, key, t, at_.NODES, tables)
         gap = of_key(keys, key, GAP)
         if gap >= 0 and last != NULL and t - last <= LONGEST_GAP:
             weight = sizes[CARD_WEIGHTS] + gap

@@ -48,6 +48,8 @@ def micros(value: Any) -> int:
         if NULL <= value < NEVER:
             return value
         raise InputError("expected a moment in microseconds since 1970, got a whole number out of reach; convert it")
+    if value is None:
+        return NULL
     value = plain(value)
     if value is None:
         return NULL
@@ -93,6 +95,8 @@ def flag(value: Any) -> int:
     """Return 1 where true or not zero, 0 where false or zero, ``NULL`` where unknown."""
     if type(value) is bool:
         return int(value)
+    if value is None:
+        return NULL
     value = plain(value)
     return NULL if value is None else int(float(value) != 0.0)
 
