@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from cardrisk.jobs.spark.session import PACKED
+from tests.conftest import TEST_ALL
 
 ROOT = Path(__file__).parents[2]
 LIGHT = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:CICompilerCount=1"
 """Java moves few large rows here: optimising its own code and collecting beside it costs more than all else."""
+PLAIN = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""For the same reason, in `make test`: planning every stage anew and compiling code for it costs a quarter of a test."""
 PATIENT = "900s"
 """A paused machine is no lost executor."""
 
@@ -73,7 +80,7 @@ def cluster(folder: Path, master: str = "local-cluster[2,1,1024]") -> Iterator[A
         "spark.eventLog.dir": places["events"].as_uri(),
         "spark.log.level": "ERROR",
     }
-    for name, value in options.items():
+    for name, value in (options if TEST_ALL else options | PLAIN).items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("OFF")

@@ -29,7 +29,7 @@ from cardrisk.tables.check import Checked, check_outcomes, check_submissions
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Contract
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
 
 SPREAD: Final = 4
 """Places are hashed to so many partitions a task that works beside others: few would leave some with most places."""
@@ -172,8 +172,9 @@ def _travel(tables: Tables, work: Work, groups: int, schema: str, last: Callable
         grouped = final.repartition(groups * SPREAD, "place").groupBy("place")
         table = grouped.applyInArrow(last, schema).persist(StorageLevel.DISK_ONLY)
         table.count()
-        _tell_left_out(_union([taken, settled]))
-        return Result(table, _load(_union([taken, settled, facts, features])))
+        told = _told(_union([taken, settled, facts, features]))
+        _tell_left_out(told)
+        return Result(table, _load(told))
 
 
 def _taken(start: Taking, keep: "Callable[[DataFrame], DataFrame]") -> "tuple[DataFrame, pd.DataFrame]":
@@ -200,10 +201,19 @@ def _notes(taken: "DataFrame") -> tuple[pd.DataFrame, pd.DataFrame]:
     return rounding, counted
 
 
-def _tell_left_out(parcels: "DataFrame") -> None:
+def _told(parcels: "DataFrame") -> "list[Row]":
+    """What the tasks tell of themselves and of rows left out, in one reading of everything that travelled."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    rows = parcels.where(parcels["name"].startswith(LOAD) | parcels["name"].isin("events", LEFT_OUT))
+    data = F.when(rows["name"] == LEFT_OUT, rows["data"]).alias("data")
+    return rows.select("name", "place", "pid", "rows", data).collect()
+
+
+def _tell_left_out(found: "list[Row]") -> None:
     """Warn of rows of tables that only feed something else, where they broke a rule."""
-    found = [unpacked(bytes(row["data"])) for row in _of(parcels, LEFT_OUT).select("data").collect()]
-    for name, told in pd.concat(found).groupby("table") if found else ():
+    frames = [unpacked(bytes(row["data"])) for row in found if row["name"] == LEFT_OUT]
+    for name, told in pd.concat(frames).groupby("table") if frames else ():
         counts = told.groupby("rule")["rows"].sum()
         broken = {str(rule): int(rows) for rule, rows in counts.items() if rule}
         if broken:
@@ -241,10 +251,9 @@ def _deal(counted: pd.DataFrame, work: Work, groups: int) -> Deal:
     return deal(part_plan(work.features), summed, groups)
 
 
-def _load(parcels: "DataFrame") -> pd.DataFrame:
+def _load(found: "list[Row]") -> pd.DataFrame:
     """How many rows each task worked on, and in which process."""
-    rows = parcels.where(parcels["name"].startswith(LOAD) | (parcels["name"] == "events"))
-    found = [tuple(row) for row in rows.select("name", "place", "pid", "rows").collect()]
-    table = pd.DataFrame(found, columns=["stage", "task", "pid", "rows"])
+    rows = [tuple(row)[:4] for row in found if row["name"] != LEFT_OUT]
+    table = pd.DataFrame(rows, columns=["stage", "task", "pid", "rows"])
     table["stage"] = table["stage"].str.removeprefix(f"{LOAD} ").replace("events", "intake")
     return table
