@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from cardrisk.jobs.spark.session import PACKED
-from tests.conftest import TEST_ALL
 
 ROOT = Path(__file__).parents[2]
 LIGHT = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:CICompilerCount=1"
@@ -22,7 +21,7 @@ PLAIN = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-"""For the same reason, in `make test`: planning every stage anew and compiling code for it costs a quarter of a test."""
+"""For the same reason: planning every stage anew, and compiling code for it, costs a quarter of a small test."""
 PATIENT = "900s"
 """A paused machine is no lost executor."""
 
@@ -37,8 +36,8 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def cluster(folder: Path, master: str = "local-cluster[2,1,1024]") -> Iterator[Any]:
-    """Start a session with two Python workers; its files go to ``folder``."""
+def cluster(folder: Path, master: str = "local-cluster[2,1,1024]", *, plain: bool = False) -> Iterator[Any]:
+    """Start a session with two Python workers; its files go to ``folder``; ``plain`` for few rows."""
     import pyspark
     from pyspark.sql import SparkSession
 
@@ -80,7 +79,7 @@ def cluster(folder: Path, master: str = "local-cluster[2,1,1024]") -> Iterator[A
         "spark.eventLog.dir": places["events"].as_uri(),
         "spark.log.level": "ERROR",
     }
-    for name, value in (options if TEST_ALL else options | PLAIN).items():
+    for name, value in {**options, **(PLAIN if plain else {})}.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("OFF")

@@ -45,7 +45,8 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def spark(folder) -> Any:
-    with cluster(folder / "spark", "local-cluster[2,1,1024]" if TEST_ALL else "local[2]") as session:
+    master = "local-cluster[2,1,1024]" if TEST_ALL else "local[2]"
+    with cluster(folder / "spark", master, plain=not TEST_ALL) as session:
         yield session
 
 
