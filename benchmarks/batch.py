@@ -149,10 +149,11 @@ def main() -> None:
     asked = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     import cardrisk
+    from cardrisk.jobs.batch.context import Limits
 
     days, scale = (10, 0.01) if asked.small else (30, 0.044)
     copies = asked.copies or ([1, 4] if asked.small else [4, 16, 80])
-    limits = [4_096, 15_000, 0] if asked.small else [1 << 16, 400_000, 0]
+    limits = [4_096, 15_000, 0] if asked.small else [Limits().piece, Limits().part, 0]
     world = cardrisk.generate(days=days, scale=scale, seed=3)
     folder = Path(tempfile.mkdtemp(prefix="cardrisk-batch-"))
     try:

@@ -44,7 +44,7 @@ class Limits:
     """
 
     piece: int = 1 << 16
-    part: int = 400_000
+    part: int = 300_000
     small: int = 50_000
 
 
