@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from cardrisk.errors import FeatureMismatchError
 from cardrisk.risk.trees import kernels
-from cardrisk.risk.trees.contributions import Paths, contribution_rows, trace
 from cardrisk.risk.trees.layout import Builder, Tables
 from cardrisk.risk.trees.text import read_header, read_tree, refuse
 
 if TYPE_CHECKING:
     from lightgbm import Booster
+
+    from cardrisk.risk.trees.contributions import Paths
 
 Array = npt.NDArray[np.float64]
 
@@ -145,7 +146,7 @@ class Ensemble:
         return out
 
     @property
-    def paths(self) -> Paths:
+    def paths(self) -> "Paths":
         """What contributions need beyond ``tables``; made at the first use.
 
         Raises
@@ -153,6 +154,8 @@ class Ensemble:
         ModelError
             If the model lacks training counts, or asks for more than 256 features on one path.
         """
+        from cardrisk.risk.trees.contributions import trace
+
         if self._paths is None:  # two threads may both make it, with the same result
             self._paths = trace(self.tables, self.covers, self.num_class)
         return self._paths
@@ -178,6 +181,8 @@ class Ensemble:
         ModelError
             As `paths`.
         """
+        from cardrisk.risk.trees.contributions import contribution_rows
+
         paths = self.paths
         width = self.num_class * (self.n_features + 1)
 
