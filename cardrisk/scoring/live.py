@@ -175,7 +175,8 @@ class Scorer:
         Returns
         -------
         Score or list of Score
-            In order. A ``submission_id`` scored before gets the answer it got and does not count again. Where a card
+            In order. A ``submission_id`` scored before gets the answer it got and does not count again; where the card
+            is not the same, the counter ``retries_changed`` and the log say so. Where a card
             cannot be scored (store down, disk full, no model, clock set back) its decision is ``hold`` and
             ``degraded`` names the reason; so it is held once the scorer is closed.
 
@@ -264,13 +265,17 @@ class Scorer:
             done[str(score.submission_id)] = score
             log.score(score)
 
-    def _known(self, card: Card) -> Score | None:
-        """Answer again what was answered before."""
+    def _known(self, card: dict[str, Any]) -> Score | None:
+        """Answer again what was answered before; another card under the same name is told of."""
         name = card["submission_id"]
         if not self._road.knows(name):
             return None
         self.metrics.count("retries")
-        return self._road.again(name)
+        score, changed = self._road.again(card)
+        if changed:
+            self.metrics.count("retries_changed")
+            log.event("retry_changed", submission_id=name, columns=changed)
+        return score
 
     def _failed(self, error: StoreError) -> str:
         reason = self._guard.failed(error)
@@ -283,7 +288,7 @@ class Scorer:
         return score
 
     def answer(self, outcome: Mapping[str, Any]) -> None:
-        """Let an answer become known.
+        """Let an answer become known; one without its card waits for it, 90 days (``answers_waiting`` counts those).
 
         Parameters
         ----------
@@ -308,6 +313,8 @@ class Scorer:
                 )
             history.answer(checked)
             self.metrics.count("answers", str(checked["status"]))
+            if not history.knows(checked["submission_id"]):
+                self.metrics.count("answers_waiting")
 
     def _up(self) -> Road:
         if self._down is not None:

@@ -18,8 +18,10 @@ _HELP: Final = {
     "scores": "answers given, by decision",
     "quarantined": "cards refused, by rule",
     "retries": "cards handed in again and answered as before",
+    "retries_changed": "cards handed in again that were not the same",
     "degraded": "cards held without a score, by reason",
     "answers": "answers taken in, by status",
+    "answers_waiting": "answers taken in whose card was not known",
     "forgotten": "events removed on a person's request",
 }
 
@@ -44,7 +46,7 @@ class Metrics:
         self._seconds = 0.0
 
     def count(self, name: str, label: str = "", by: int = 1) -> None:
-        """Add to a counter: one of ``scores, quarantined, retries, degraded, answers, forgotten``."""
+        """Add to a counter: ``scores``, ``quarantined``, ``retries`` or another that :meth:`text` gives."""
         with self._lock:
             self._add(name, label, by)
 

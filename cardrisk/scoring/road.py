@@ -21,6 +21,7 @@ from cardrisk.scoring.judge import Judge, Reasons
 from cardrisk.scoring.ledger import Ledger, open_ledger
 from cardrisk.scoring.record import Context, Record
 from cardrisk.scoring.result import Score
+from cardrisk.scoring.retry import changed
 from cardrisk.tables import known_at_one
 
 Card = Mapping[str, Any]
@@ -72,15 +73,17 @@ class Road:
         """Whether a card of this ``submission_id`` is history."""
         return self.history.knows(name)
 
-    def again(self, name: str) -> Score:
-        """Return the answer of a card that is history.
+    def again(self, card: dict[str, Any]) -> tuple[Score, list[str]]:
+        """Return the answer of a card that is history, and the columns in which it was another one then.
 
         Raises
         ------
         StoreError
             The store cannot be read, or forgot the card meanwhile.
         """
-        return (self.ledger.find(name) or self._recovered(name)).score
+        name = card["submission_id"]
+        record = self.ledger.find(name) or self._recovered(name)
+        return record.score, changed(self._intake.one(card), record.card)
 
     def alone(self, card: dict[str, Any], moment: int) -> Score:
         """Read a card that is not history, let it become history, and keep what was decided.

@@ -32,7 +32,9 @@ _HELP: Final = {
     "cardrisk_quarantined_total": "cards refused, by rule",
     "cardrisk_degraded_total": "cards held without a score, by reason",
     "cardrisk_retries_total": "cards handed in again and answered as before",
+    "cardrisk_retries_changed_total": "cards handed in again that were not the same",
     "cardrisk_answers_total": "answers taken in, by status",
+    "cardrisk_answers_waiting_total": "answers taken in whose card was not known",
     "cardrisk_answers_refused_total": "answers refused, by rule",
     "cardrisk_forgotten_total": "events removed on a person's request",
 }
@@ -56,6 +58,8 @@ def _names() -> Iterator[str]:
     ):
         yield from (f'{metric}{{{label}="{value}"}}' for value in values)
     yield "cardrisk_retries_total"
+    yield "cardrisk_retries_changed_total"
+    yield "cardrisk_answers_waiting_total"
     yield "cardrisk_forgotten_total"
 
 
@@ -105,11 +109,13 @@ class Count:
             elif score.degraded is not None:
                 self.add("cardrisk_degraded_total", "reason", score.degraded)
         self._more(scorer, "retries", "", "cardrisk_retries_total")
+        self._more(scorer, "retries_changed", "", "cardrisk_retries_changed_total")
 
     def answers(self, scorer: Scorer) -> None:
         """Count answers taken in since the last time; one that stood already is none."""
         for status in _ANSWERS:
             self._more(scorer, "answers", status, f'cardrisk_answers_total{{status="{status}"}}')
+        self._more(scorer, "answers_waiting", "", "cardrisk_answers_waiting_total")
 
     def _more(self, scorer: Scorer, name: str, label: str, metric: str) -> None:
         """Add what the scorer counted since the last time; its own counts begin anew when it opens again."""

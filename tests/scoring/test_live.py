@@ -1,5 +1,6 @@
 """``Scorer``: one by one, together and as a table are the same bits; a card counts once; a person can be forgotten."""
 
+import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -61,6 +62,34 @@ def test_a_retry_gets_the_same_answer_and_counts_once(tiny, make, url) -> None:
     assert mixed == [first, mixed[1], mixed[1], first]
     assert len(scorer._road.history.tables()[0]) == 2
     assert scorer.metrics.value("retries") == 2
+
+
+def test_another_card_under_a_known_name_is_told_of(tiny, make, url, caplog) -> None:
+    scorer = make(url)
+    card = plain(tiny.late.iloc[0].to_dict())
+    first = scorer.score(card)
+    later = card | {"received_at": card["submitted_at"] + pd.Timedelta(seconds=9)}
+    assert scorer.score([card, later]) == [first, first]
+    assert scorer.metrics.value("retries_changed") == 0
+    other = card | {"face_value": 1.0 + (card.get("face_value") or 0.0), "card_secret": "A1" * 8}
+    with caplog.at_level("WARNING", "cardrisk.scoring"):
+        assert scorer.score(other) == first
+    assert scorer.metrics.value("retries_changed") == 1
+    told = json.loads(caplog.records[-1].getMessage())
+    assert told["event"] == "retry_changed"
+    assert {"face_value", "secret_token"} <= set(told["columns"])
+    assert "A1A1" not in caplog.text
+
+
+def test_an_answer_without_its_card_is_counted(tiny, make) -> None:
+    scorer = make()
+    card = plain(tiny.late.iloc[0].to_dict())
+    answer = {"answered_at": card["submitted_at"], "status": "failed"}
+    scorer.answer(answer | {"submission_id": "never seen"})
+    assert scorer.metrics.value("answers_waiting") == 1
+    scorer.score(card)
+    scorer.answer(answer | {"submission_id": card["submission_id"]})
+    assert scorer.metrics.value("answers_waiting") == 1
 
 
 def test_a_retry_after_a_restart_gets_the_same_answer(tiny, make, durable) -> None:
