@@ -109,7 +109,7 @@ def _matrix(rows: Sequence[Row], times: Sequence[int], handed: Handed, coding: C
     values = [_values(column, rows) for column in handed.columns]  # nothing is coded before all of it could be read
     out[:, 0] = times
     for place, column in enumerate(values, 1):
-        out[:, place] = coding.of(column)
+        out[:, place] = np.fromiter(coding.of(column), np.int64, len(column))
     for place, found in enumerate(numbers, 1 + len(values)):
         out[:, place] = found
     return out

@@ -5,14 +5,15 @@ The tables count who holds a code; what they report dead is forgotten here, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
 
 from cardrisk.features.arrays import I64
 from cardrisk.features.live import book as at_
 from cardrisk.features.live.kernel import UNKNOWN, UNSEEN
+from cardrisk.features.live.values import plain
 
 SMALLEST: Final = 1_024
 
@@ -28,10 +29,11 @@ class Coding:
 
     def __init__(self, book: I64) -> None:
         self._book = book
-        self.codes: dict[Any, int] = {None: UNKNOWN}
+        self.codes: dict[Any, int] = _Codes(self._new)
         self._values: list[Any] = []
         self._free: list[int] = []
         self.holders = self.dead = np.zeros(0, np.int64)
+        self._code = self.codes.__getitem__
         self._room(SMALLEST)
 
     def _room(self, size: int) -> None:
@@ -42,23 +44,20 @@ class Coding:
 
     def seen(self, values: Sequence[Any]) -> list[int]:
         """Return codes for reading: ``UNSEEN`` where nobody carries the value, ``UNKNOWN`` for None."""
-        get = self.codes.get
-        return [get(value, UNSEEN) for value in values]
+        codes: list[Any] = list(map(self.codes.get, values))
+        if None in codes:
+            for place, code in enumerate(codes):
+                if code is None:
+                    codes[place] = UNKNOWN if plain(values[place]) is None else UNSEEN
+        return codes
 
-    def of(self, values: Sequence[Any]) -> Sequence[int]:
+    def of(self, values: Sequence[Any]) -> Iterator[int]:
         """Return codes for writing; values not seen before get one."""
-        codes = list(map(self.codes.get, values))
-        return self._with_new(codes, values) if None in codes else cast("list[int]", codes)
-
-    def _with_new(self, codes: list[int | None], values: Sequence[Any]) -> list[int]:
-        """Return the codes of values of which some have none yet; one may come twice."""
-        for _ in range(codes.count(None)):
-            place = codes.index(None)
-            again = self.codes.get(values[place])
-            codes[place] = self._new(values[place]) if again is None else again
-        return cast("list[int]", codes)
+        return map(self._code, values)
 
     def _new(self, value: Any) -> int:
+        if type(value) is not str and plain(value) is None:
+            return UNKNOWN
         if self._free:
             code = self._free.pop()
             self._values[code] = value
@@ -76,3 +75,14 @@ class Coding:
             del self.codes[self._values[code]]
             self._values[code] = None
             self._free.append(code)
+
+
+class _Codes(dict[Any, int]):
+    """Codes by value; a value that has none is given one where it is asked for as ``codes[value]``."""
+
+    def __init__(self, made: Callable[[Any], int]) -> None:
+        super().__init__({None: UNKNOWN})
+        self._made = made
+
+    def __missing__(self, value: Any) -> int:
+        return self._made(value)

@@ -85,7 +85,7 @@ def together(cards: Sequence[Card], facts: I64) -> I64:
         if op == ONE:
             over[f] = len(cards)
         elif op in (CODED, DISTINCT_CODE):
-            values = [value for _, found, _ in cards if (value := found[i]) is not None]
+            values = [value for _, found, _ in cards if (value := plain(found[i])) is not None]
             over[f] = len(values) if op == CODED else len(set(values)) if values else NULL
         elif op in (HAS, SUM):
             numbers = [number for *_, found in cards if (number := found[i]) != NULL]

@@ -20,6 +20,7 @@ from cardrisk.features.live.layout import layout_of
 from cardrisk.features.live.orphans import Orphans
 from cardrisk.features.live.state import ALONE, LiveState
 from cardrisk.features.stores.base import AGAIN, CARD, Entry, Store, open_store
+from cardrisk.features.stores.memory import MemoryStore
 
 
 class Following:
@@ -36,7 +37,7 @@ class Following:
         self.layout = layout_of(features)
         self.store = open_store(store) if isinstance(store, str) else store
         self.reader = Reader(self.layout.handed)
-        self._lock = RLock()
+        self._lock = self.store.lock if isinstance(self.store, MemoryStore) else RLock()
         self._begin()
 
     def _begin(self) -> None:
@@ -68,7 +69,7 @@ class Following:
                     self.state.take(card, self.now, reads=False)
                     self._adopt(name)
             elif entry.kind != AGAIN:
-                self._answered(self.reader.stored_answer(entry.row), entry.moment)
+                self._take_answer(entry.moment, self.reader.stored_answer(entry.row))
 
     def _apply_all(self, entries: Sequence[Entry]) -> None:
         """Take stored events in; the same events in the same order give the same state everywhere."""
@@ -96,17 +97,14 @@ class Following:
         """Take in an answer that is stored."""
         if moment > self.now:
             self.now = moment
-        self._answered(answer, moment)
-
-    def _answered(self, answer: Answer, handed: int) -> None:
         name, state = answer[0], self.state
         if name is None:
             return
         number = state.by_id.get(name)
-        if number is not None and state.time_of(number) >= handed - HORIZON:
-            state.answer(number, answer, handed)
+        if number is not None and state.time_of(number) >= moment - HORIZON:
+            state.answer(number, answer, moment)
         else:
-            self.orphans.add(handed, answer)
+            self.orphans.add(moment, answer)
 
     def _adopt(self, name: Any) -> None:
         """Let a card that has come have the answers that waited for it."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from cardrisk.errors import InputError
-from cardrisk.features.arrays import NULL
+from cardrisk.features.arrays import NEVER, NULL
 from cardrisk.features.columns import LARGEST
 from cardrisk.features.events import GRAVITY
 from cardrisk.features.live.facts import Handed
@@ -18,12 +19,9 @@ from cardrisk.features.live.values import SCALED, TIMES, Row, micros, number_of,
 
 FAILURE: Final = GRAVITY["partial"]
 """The grade from which an answer is a failure: only failures are told apart by cause and message."""
-_PLAIN: Final = frozenset({str, type(None)})
-"""Kinds of values that are coded as they are."""
 
-
-Card: TypeAlias = tuple[Any, list[Any], list[int]]
-"""A card: its ``submission_id`` (None: unknown), values to be coded, whole numbers."""
+Card: TypeAlias = tuple[Any, Sequence[Any], list[int]]
+"""A card: its ``submission_id`` (None: unknown), values to be coded (an unknown one as it came), whole numbers."""
 Answer: TypeAlias = tuple[Any, int, int, int, Sequence[Any]]
 """An answer: whose, the moment that it says, how grave it is, which cause (-1: another), values to be coded."""
 
@@ -39,6 +37,7 @@ class Reader:
 
     def __init__(self, handed: Handed) -> None:
         self._texts = [column for column in handed.columns if column not in TIMES]
+        self._all_texts = itemgetter(*self._texts) if len(self._texts) > 1 else None
         place = {name: i for i, name in enumerate(handed.numbers)}  # most moments are numbers too: read once
         self._times = [(column, place.get(f"time {column}", -1)) for column in handed.columns if column in TIMES]
         self._numbers = [number_of(name) for name in handed.numbers]
@@ -63,9 +62,7 @@ class Reader:
                 name = plain(name)
                 hash(name)
             get = card.get
-            values = list(map(get, self._texts))
-            if not _PLAIN.issuperset(map(type, values)):
-                values = [value if type(value) in _PLAIN else part_of(value) for value in values]
+            values = self._values(card)
             numbers = []
             for column, scale in self._scaled:  # what `scaled` does, without a call for what most numbers are
                 value = get(column)
@@ -73,13 +70,27 @@ class Reader:
                     numbers.append(round(times))
                 else:
                     numbers.append(NULL if value is None else scaled(value, scale))
-            numbers += [number(card) for number in self._others]
+            if self._others:
+                numbers += [number(card) for number in self._others]
             for column, place in self._times:
-                moment = micros(get(column)) if place < 0 else numbers[place]
-                values.append(None if moment == NULL else moment)
+                moment = numbers[place] if place >= 0 else micros(get(column))
+                values += (None if moment == NULL else moment,)
             return name, values, numbers
         except (TypeError, ValueError, OverflowError, AttributeError) as reason:
             raise self._told(card) from reason
+
+    def _values(self, card: Row) -> tuple[Any, ...]:
+        """Return the values of a card that are coded, moments left out; TypeError where one cannot be compared."""
+        if type(card) is dict and self._all_texts is not None:
+            try:  # half the time, where no column is missing
+                values: tuple[Any, ...] = self._all_texts(card)
+                hash(values)
+                return values
+            except KeyError:
+                self._all_texts = None  # whoever leaves a column out will do so again
+        values = tuple(map(card.get, self._texts))
+        hash(values)
+        return values
 
     def answer(self, answer: Row) -> Answer:
         """Take out of an answer what is needed; raises InputError as :meth:`card` does."""
@@ -92,7 +103,9 @@ class Reader:
             grade = GRAVITY.get(status)
             if grade is None:
                 grade = GRAVITY.get(plain(status) or "unknown", 0)
-            said = micros(answer.get("answered_at"))
+            said: Any = answer.get("answered_at")
+            if type(said) is not int or not NULL <= said < NEVER:
+                said = micros(said)
             if grade < FAILURE:
                 return name, said, grade, -1, self._unknown
             values = [part_of(answer.get(column)) for column in self._said]

@@ -90,7 +90,7 @@ class LiveHistory(Following):
         moment = known_at(card) if at is None else micros(at)
         if moment == NULL:
             raise MissingColumnError("expected 'submitted_at' or a moment to observe a card at, got neither")
-        if self.ahead is not None and self.too_early(moment):
+        if self.ahead is not None and moment > time.time_ns() // 1_000 + self.ahead:
             raise too_far(moment, self.ahead)
         return moment, self.reader.card(card)
 
@@ -114,7 +114,7 @@ class LiveHistory(Following):
             moment = max(moment, micros(at))
         if moment == NULL:
             raise MissingColumnError("expected 'answered_at' or a moment at which the answer came, got neither")
-        if self.ahead is not None and self.too_early(moment):
+        if self.ahead is not None and moment > time.time_ns() // 1_000 + self.ahead:
             raise too_far(moment, self.ahead)
         if self._waiting or not self._lock.acquire(False):
             self._submit(Ticket.of_answer(new(Entry, (moment, ANSWER, outcome, 0)), answer))

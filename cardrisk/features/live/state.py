@@ -49,6 +49,7 @@ class LiveState:
         self.first_card = self.next_card = self.events = 0
         self.now = NULL
         self._tables: dict[int, Any] = {}
+        self._card_width, self._answer_width = layout.card_width, layout.answer_width
         self._declare()
         self._begin()
         codes, numbers = len(layout.handed.columns), len(layout.handed.numbers)
@@ -62,7 +63,7 @@ class LiveState:
             (at_.OUT, self._out),
         ):
             self._put(page, row)
-        self._step = made_ready(steps.step)
+        self._step, self._answered = made_ready(steps.step), self._out.copy
         self._pack_card: Callable[..., None] = partial(Struct(f"{card.size}q").pack_into, card, 0)
         self._pack_answer: Callable[..., None] = partial(Struct(f"{answer.size}q").pack_into, answer, 0)
         self._ring: tuple[int, int] = (NULL, 0)
@@ -73,9 +74,9 @@ class LiveState:
         self._tables[page] = made
         at_.write(self.book, page, made)
         if page == at_.CARDS:  # single cells are read faster through these
-            self._card_cells, self._card_mask = memoryview(made), len(made) - 1
+            self._card_cells, self._card_mask = memoryview(made.reshape(-1)), len(made) - 1
         elif page == at_.ANSWERS:
-            self._answer_cells = memoryview(made)
+            self._answer_cells, self._answer_mask = memoryview(made.reshape(-1)), len(made) - 1
 
     def _declare(self) -> None:
         layout, handed = self.layout, self.layout.handed
@@ -144,7 +145,7 @@ class LiveState:
         _, values, numbers = card
         self._pack_card(t, *self.coding.seen(values), *numbers)
         self._take_step(steps.READ, over)
-        return self._out.copy()
+        return self._answered()
 
     def _take_step(self, what: int, over: I64) -> int:
         """Take a step with the card on its page, handed in with others; returns what is left to do."""
@@ -171,7 +172,7 @@ class LiveState:
         self.now = t
         if status:
             self._settle()
-        return self._out.copy() if reads else NOTHING
+        return self._answered() if reads else NOTHING
 
     def answer(self, number: int, answer: Answer, handed: int) -> None:
         """Let an answer of a card, handed over at ``handed``, become known."""
@@ -222,16 +223,17 @@ class LiveState:
 
     def time_of(self, number: int) -> int:
         """Return the moment from which a card counts."""
-        return self._card_cells[number & self._card_mask, in_.TIME]
+        moment: int = self._card_cells[(number & self._card_mask) * self._card_width + in_.TIME]
+        return moment
 
     def stands(self, number: int, grade: int, said: int) -> bool:
         """Whether a card's last answer has this grade and says this moment."""
-        answer = self._card_cells[number & self._card_mask, in_.ANSWER]
+        answer: int = self._card_cells[(number & self._card_mask) * self._card_width + in_.ANSWER]
         if answer < 0:
             return False
-        cells = self._answer_cells
-        place = answer & (len(cells) - 1)
-        return cells[place, in_.GRADE] == grade and cells[place, in_.SAID] == said
+        place, cells = (answer & self._answer_mask) * self._answer_width, self._answer_cells
+        found: bool = cells[place + in_.GRADE] == grade and cells[place + in_.SAID] == said
+        return found
 
     def _settle(self) -> None:
         """See to what a step left to do: forget names and values that are gone, and make room."""

@@ -28,9 +28,9 @@ _DAY: Final = 86_400_000_000
 
 def plain(value: Any) -> Any:
     """Return a value, None where it is unknown (None, NaN, NaT, NA)."""
-    if value is None or value is pd.NA or value != value:
-        return None
-    return value
+    if value is None or type(value) is str:  # neither loads pandas
+        return value
+    return None if value is pd.NA or value != value else value
 
 
 def micros(value: Any) -> int:
@@ -41,13 +41,13 @@ def micros(value: Any) -> int:
     InputError
         If the value is no moment.
     """
-    if type(value) is _DATETIME and value.tzinfo is not None:
-        gone = value - _EPOCH
-        return gone.days * _DAY + gone.seconds * 1_000_000 + gone.microseconds
     if type(value) is int:
         if NULL <= value < NEVER:
             return value
         raise InputError("expected a moment in microseconds since 1970, got a whole number out of reach; convert it")
+    if type(value) is _DATETIME and value.tzinfo is not None:
+        gone = value - _EPOCH
+        return gone.days * _DAY + gone.seconds * 1_000_000 + gone.microseconds
     if value is None:
         return NULL
     value = plain(value)
@@ -67,9 +67,10 @@ def micros(value: Any) -> int:
 
 def known_at(card: Row) -> int:
     """Return when a card became known: ``received_at`` where given, else ``submitted_at``."""
-    received = card.get("received_at")
-    moment = NULL if received is None else micros(received)
-    return micros(card.get("submitted_at")) if moment == NULL else moment
+    moment = card.get("received_at")
+    if moment is None or (moment := micros(moment)) == NULL:
+        moment = card.get("submitted_at")
+    return moment if type(moment) is int and NULL <= moment < NEVER else micros(moment)
 
 
 def too_far(moment: int, ahead: int | None) -> FutureEventError:
@@ -104,6 +105,8 @@ def flag(value: Any) -> int:
 def region_mismatch(card: Row) -> int:
     """Return 1 where used outside its region, 0 where inside, ``NULL`` where either is unknown."""
     issued, used = card.get("region_issued"), card.get("region_of_use")
+    if issued is None or used is None:
+        return NULL
     if not type(issued) is type(used) is str:
         issued, used = plain(issued), plain(used)
     return NULL if issued is None or used is None else int(issued != used)

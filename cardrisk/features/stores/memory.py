@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from cardrisk.features.arrays import HORIZON, NULL
@@ -18,6 +18,8 @@ class MemoryStore:
 
     They stand in three columns and not in one of tuples: the garbage collector looks again and again at every tuple
     that names a row, and at no row of texts and numbers by itself. Their numbers follow each other up to ``count``.
+
+    A history over it takes ``lock`` as its own: taking two locks at every event costs as much as storing it.
     """
 
     def __init__(self) -> None:
@@ -27,11 +29,11 @@ class MemoryStore:
         self.count = 0
         self.moment = NULL
         self.names: set[Any] = set()
-        self._lock = Lock()
+        self.lock = RLock()
 
     def write(self, entries: Sequence[Entry], seen: int) -> Sequence[Entry]:
         """Store events; see :class:`~cardrisk.features.stores.base.Store`."""
-        with self._lock:
+        with self.lock:
             for moment, kind, row, _ in entries:
                 self._keep(moment, kind, row)
             self._trim(self.moment - HORIZON)
@@ -42,20 +44,32 @@ class MemoryStore:
         return self.write((entry,), seen)
 
     def add(self, moment: int, kind: str, row: Mapping[str, Any], seen: int) -> int | Sequence[Entry]:
-        """Store one event as :meth:`append` does.
+        """Store one event as :meth:`append` does; whoever calls it holds ``lock``.
 
         Returns
         -------
         int or entries
             The moment from which it counts where it is the first after ``seen``; what ``append`` returns otherwise.
         """
-        with self._lock:
-            if not self._keep(moment, kind, row) or self.count != seen + 1:
-                return self._since(seen)
+        if self.count != seen:
+            return self.write((Entry(moment, kind, row),), seen)
+        if kind == CARD:  # from here on what `_keep` does, without a call
+            name = row.get("submission_id")
+            if name is not None and name == name:
+                if name in self.names:
+                    return ()
+                self.names.add(name)
+        if moment > self.moment:
+            self.moment = moment
+        else:
             moment = self.moment
-            if self.moments[0] < moment - HORIZON:
-                self._trim(moment - HORIZON)
-            return moment
+        self.count = seen + 1
+        self.moments.append(moment)
+        self.kinds.append(kind)
+        self.rows.append({**row})
+        if self.moments[0] < moment - HORIZON:
+            self._trim(moment - HORIZON)
+        return moment
 
     def _keep(self, moment: int, kind: str, row: Mapping[str, Any]) -> bool:
         """Store an event; returns False where it is a card whose name is known."""
@@ -75,13 +89,13 @@ class MemoryStore:
 
     def extend(self, entries: Sequence[Entry]) -> None:
         """Store many events in their order."""
-        with self._lock:
+        with self.lock:
             for moment, kind, row, _ in entries:
                 self._keep(moment, kind, row)
 
     def since(self, seen: int) -> Iterator[Entry]:
         """Return entries numbered above ``seen``, in order."""
-        with self._lock:
+        with self.lock:
             return iter(self._since(seen))
 
     def _since(self, seen: int) -> list[Entry]:
@@ -93,7 +107,7 @@ class MemoryStore:
 
     def trim(self, before: int) -> int:
         """Forget every entry of a moment before ``before``; returns how many."""
-        with self._lock:
+        with self.lock:
             return self._trim(before)
 
     def _trim(self, before: int) -> int:
@@ -108,7 +122,7 @@ class MemoryStore:
 
     def forget(self, column: str, value: str) -> int:
         """Remove every card with ``value`` in ``column``, and its answers; returns how many entries went."""
-        with self._lock:
+        with self.lock:
             both = zip(self.kinds, self.rows, strict=True)
             cards = [row for kind, row in both if kind == CARD and row.get(column) == value]
             names = {name for row in cards if (name := row.get("submission_id")) is not None}
@@ -124,7 +138,7 @@ class MemoryStore:
 
     def rekey(self, translation: Mapping[str, str]) -> int:
         """Take tokens to the next key; see :class:`~cardrisk.features.stores.base.Store`."""
-        with self._lock:
+        with self.lock:
             words = dict(translation)
             for row in self.rows:
                 words |= said_by(row)
