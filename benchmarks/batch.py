@@ -29,7 +29,8 @@ from cardrisk.jobs.score import run
 if __name__ == "__main__":
     cards, history, out, piece, part, small, workers = sys.argv[1:]
     limits = Limits(int(piece), int(part), int(small))
-    run(cards=cards, model=None, history=history, out=out, reasons="none", limits=limits, workers=int(workers))
+    asked = {"cards": cards, "history": history, "out": out, "workers": int(workers), "limits": limits}
+    run(**asked, model=None, reasons="none", alone=True)
 """
 
 

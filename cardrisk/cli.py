@@ -20,6 +20,9 @@ Add = Callable[..., Any]
 _TABLES_IN = {"train", "evaluate", "rolling", "report"}
 """Jobs that learn from tables or measure on them: rows left out are named in ``OUT.quarantine``, exit 1."""
 
+_ALONE = {"score"}
+"""Jobs that are told that their process runs nothing else: they may fork workers from it."""
+
 _PROPENSITY = "scores given at the time: cards weigh the inverse of the chance with which they were let through"
 
 
@@ -66,6 +69,7 @@ def _job(module: str) -> Callable[..., int]:
 
         from cardrisk.jobs.leftout import left_out
 
+        args |= {"alone": True} if module in _ALONE else {}
         with left_out() as told:
             code = int(import_module(f"cardrisk.jobs.{module}").run(**args))
         return max(code, told.write(args.get("out"))) if module in _TABLES_IN else code

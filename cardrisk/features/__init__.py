@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import WINDOWS, Feature, FeatureSet, Key
-from cardrisk.features.live.history import LiveHistory
 from cardrisk.features.statistics import STATISTICS, feature
 
 if TYPE_CHECKING:
     from cardrisk.features.batch import compute
     from cardrisk.features.filling import backfill
+    from cardrisk.features.live.history import LiveHistory
     from cardrisk.features.transformer import HistoryFeatures
 
 __all__ = [
@@ -27,11 +27,16 @@ __all__ = [
     "feature",
 ]
 
-_LATER = {"HistoryFeatures": "transformer", "backfill": "filling", "compute": "batch"}
+_LATER = {
+    "HistoryFeatures": "transformer",
+    "LiveHistory": "live.history",
+    "backfill": "filling",
+    "compute": "batch",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Load what works on tables only when it is asked for."""
+    """Load what works on tables, and what works on single cards, only when it is asked for."""
     if name in _LATER:
         return getattr(import_module(f"cardrisk.features.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,6 +43,7 @@ def run(
     workers: int | None = None,
     limits: "Limits | None" = None,
     key: "KeySource | None" = None,
+    alone: bool = False,
 ) -> int:
     """Score ``cards`` against ``history`` and write ``out`` and ``out.quarantine``.
 
@@ -64,6 +65,9 @@ def run(
         Processes; None: one a core. The bytes do not depend on it.
     limits
         How much is held in memory; neither do they on this.
+    alone
+        The process runs nothing but this job, as the command line does: workers are forked from it, which saves
+        them loading everything again.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def run(
     if any(value is not None for value in text.values()) or not _large(cards, history, encoding, limits):
         told = _in_memory(cards, model, history, target, tz, encoding, text, reasons, language, key)
     else:
-        told = _streamed(cards, model, history, target, tz, encoding, reasons, language, limits, workers, key)
+        told = _streamed(cards, model, history, target, tz, encoding, reasons, language, limits, workers, key, alone)
     say(told, target)
     return 1 if told.rows > told.scored else 0
 
@@ -214,6 +218,7 @@ def _streamed(
     limits: "Limits",
     workers: int | None,
     key: "KeySource | None",
+    alone: bool,
 ) -> "Told":
     from cardrisk.jobs.batch.inputs import inputs_of
     from cardrisk.jobs.batch.run import STAGES, Asked, stream
@@ -230,6 +235,7 @@ def _streamed(
         language,
         limits,
         workers or len(os.sched_getaffinity(0)),
+        alone,
     )
     return stream(asked, Steps(STAGES))
 

@@ -26,7 +26,7 @@ from cardrisk.jobs.score import run
 if __name__ == "__main__":
     cards, model, history, out, workers = sys.argv[1:]
     limits = Limits(piece=40, part=700, small=0)
-    sys.exit(run(cards=cards, model=model, history=history, out=out, workers=int(workers), limits=limits))
+    sys.exit(run(cards=cards, model=model, history=history, out=out, workers=int(workers), limits=limits, alone=True))
 """
 
 

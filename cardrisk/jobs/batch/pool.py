@@ -1,12 +1,15 @@
 """Tasks on all cores, in processes forked from one that has loaded this library and done nothing else.
 
-The token key goes to each through a pipe, never to disk.
+That one is the job's own process where it runs nothing but the job, as the command line does; else one is started
+for it. The token key goes to workers through a pipe, never to disk.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from cardrisk.codes import KeyRing
 from cardrisk.errors import CardriskError
@@ -39,7 +42,8 @@ Task = tuple[str, tuple[Any, ...], Path]
 Material = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 """The key and the next one, where there are any; else the random one of this run."""
 
-_HERE: dict[str, Context] = {}
+_HERE: dict[bytes, Context] = {}
+"""The job that this worker works at, by what was told of it."""
 
 
 class LostWorkerError(CardriskError, RuntimeError):
@@ -55,12 +59,10 @@ def _bytes(ring: KeyRing | None) -> tuple[bytes, ...]:
     return () if ring is None else tuple(key.reveal() for key in (ring.current, ring.next) if key is not None)
 
 
-def _begin(folder: str, settings: dict[str, Any], material: Material) -> None:
+def _begin() -> None:
     """Make a worker ready; it ends when the job does, however that one died."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the job is interrupted, and ends its workers
-    key, shared = (KeyRing(*part) if part else None for part in material)
-    _HERE["job"] = Context(Path(folder), Settings.of(settings), key, shared)
     threading.Thread(target=_watch, daemon=True).start()
 
 
@@ -76,8 +78,16 @@ def _work(context: Context, name: str, arguments: tuple[Any, ...]) -> None:
     give_back()
 
 
-def _work_here(name: str, arguments: tuple[Any, ...]) -> None:
-    _work(_HERE["job"], name, arguments)
+def _work_here(job: bytes, name: str, arguments: tuple[Any, ...]) -> None:
+    if job not in _HERE:
+        folder, settings, material = pickle.loads(job)  # noqa: S301 - from this job's own process, through a pipe
+        _HERE.clear()
+        _HERE[job] = Context(folder, Settings.of(settings), *(KeyRing(*part) if part else None for part in material))
+    _work(_HERE[job], name, arguments)
+
+
+def _nothing() -> None:
+    """Start the workers."""
 
 
 class Pool:
@@ -85,18 +95,22 @@ class Pool:
 
     Parameters
     ----------
-    context
-        The job.
     workers
         Processes.
+    alone
+        This process runs nothing but the job: workers are forked from it, at once.
     """
 
-    def __init__(self, context: Context, workers: int) -> None:
-        self._context, self._workers = context, workers
+    def __init__(self, workers: int, *, alone: bool) -> None:
+        self._workers = workers
         self._executor: ProcessPoolExecutor | None = None
+        if workers > 1 and alone and sys.platform == "linux" and threading.active_count() == 1:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # threads of libraries that can be forked
+                self._start("fork").submit(_nothing).result()
 
-    def run(self, tasks: list[Task]) -> Iterator[int]:
-        """Run tasks whose files do not stand yet; gives the place of each one done, those done before first.
+    def run(self, context: Context, tasks: list[Task]) -> Iterator[int]:
+        """Run tasks of a job whose files do not stand yet; gives the place of each one done, those done before first.
 
         Raises
         ------
@@ -111,18 +125,20 @@ class Pool:
                 open_tasks.append(i)
         if self._workers == 1:
             for i in open_tasks:
-                _work(self._context, tasks[i][0], tasks[i][1])
+                _work(context, tasks[i][0], tasks[i][1])
                 yield i
             return
-        yield from self._spread(tasks, open_tasks)
+        yield from self._spread(context, tasks, open_tasks)
 
-    def _spread(self, tasks: list[Task], places: list[int]) -> Iterator[int]:
+    def _spread(self, context: Context, tasks: list[Task], places: list[int]) -> Iterator[int]:
+        told = (context.folder, context.settings.document(), material_of(context.key, context.shared))
+        job = pickle.dumps(told)
         waiting = list(reversed(places))
         running: dict[Future[None], int] = {}
         while waiting or running:
             while waiting and len(running) < self._workers + 1:
                 i = waiting.pop()
-                running[self._ready().submit(_work_here, tasks[i][0], tasks[i][1])] = i
+                running[(self._executor or self._start("forkserver")).submit(_work_here, job, *tasks[i][:2])] = i
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 try:
@@ -133,17 +149,11 @@ class Pool:
                     ) from None
                 yield running.pop(future)
 
-    def _ready(self) -> ProcessPoolExecutor:
-        if self._executor is None:
-            job = self._context
-            given = (
-                str(job.folder),
-                job.settings.document(),
-                material_of(job.key, job.shared),
-            )
-            server = get_context("forkserver")
-            server.set_forkserver_preload([__name__])
-            self._executor = ProcessPoolExecutor(self._workers, server, _begin, given)
+    def _start(self, how: Literal["fork", "forkserver"]) -> ProcessPoolExecutor:
+        of = get_context(how)
+        if how == "forkserver":
+            of.set_forkserver_preload([__name__])
+        self._executor = ProcessPoolExecutor(self._workers, of, _begin)
         return self._executor
 
     def close(self) -> None:

@@ -52,6 +52,8 @@ class Asked:
         What is held in memory.
     workers
         Processes; the bytes do not depend on it.
+    alone
+        This process runs nothing but the job: workers may be forked from it.
     """
 
     inputs: Inputs
@@ -64,6 +66,7 @@ class Asked:
     language: str
     limits: Limits
     workers: int
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,15 +88,21 @@ def stream(asked: Asked, steps: Steps) -> Told:
         What was asked cannot be done; nothing is left behind then, unless a worker died: then the same command goes
         on from where it was.
     """
-    journal = Journal(asked.target)
+    pool = Pool(asked.workers, alone=asked.alone)  # before the journal's lock, which no worker may hold
     over = False
     try:
-        told = _Job(asked, journal, steps).run()
+        journal = Journal(asked.target)
+    except BaseException:
+        pool.close()
+        raise
+    try:
+        told = _Job(asked, journal, pool, steps).run()
         over = True
     except CardriskError as error:
         over = not isinstance(error, RuntimeError)
         raise
     finally:
+        pool.close()
         if over:
             journal.remove()
         else:
@@ -104,8 +113,8 @@ def stream(asked: Asked, steps: Steps) -> Told:
 class _Job:
     """One run over the job's folder."""
 
-    def __init__(self, asked: Asked, journal: Journal, steps: Steps) -> None:
-        self.asked, self.journal, self.steps = asked, journal, steps
+    def __init__(self, asked: Asked, journal: Journal, pool: Pool, steps: Steps) -> None:
+        self.asked, self.journal, self.pool, self.steps = asked, journal, pool, steps
         units = asked.inputs.units(asked.limits.piece)
         told = sum(unit.rows for unit in units if unit.table == "outcomes")
         rows = max(sum(unit.rows for unit in units) - told, told)
@@ -127,7 +136,6 @@ class _Job:
         rounded = journal.get("rounded.json")
         settings = replace(settings, rounded=tuple(rounded["columns"]) if rounded else ())
         self.context = Context(journal.folder, settings, asked.key, shared)
-        self.pool = Pool(self.context, asked.workers)
 
     def _manifest(self, settings: Settings, shared: KeyRing | None) -> dict[str, Any]:
         """Everything that the bytes of the job's files depend on; keys by their public names.
@@ -170,7 +178,6 @@ class _Job:
             (self.journal.folder / f"{taking.STAGE}.done").unlink()  # first: a stage that stands done has its files
             self._drop(taking.STAGE)
             self.journal.put("rounded.json", {"columns": rounded})
-            self.pool.close()
             self.context.settings = replace(self.context.settings, rounded=tuple(rounded))
             self.steps.total += 1
             self._take_once()
@@ -264,7 +271,7 @@ class _Job:
     def _tasks(self, stage: str, tasks: list[tuple[str, tuple[Any, ...], object]], done: Callable[[int], None]) -> None:
         (self.journal.folder / stage).mkdir(mode=0o700, exist_ok=True)
         ready: list[Task] = [(name, given, self.context.path(stage, file)) for name, given, file in tasks]
-        for i in self.pool.run(ready):
+        for i in self.pool.run(self.context, ready):
             done(i)
 
     def _drop(self, *stages: str) -> None:
