@@ -14,7 +14,7 @@ from cardrisk.errors import StoreError
 from cardrisk.features import FeatureSet, LiveHistory
 from cardrisk.features.live.context import batches_of
 from cardrisk.features.live.ticket import Ticket
-from cardrisk.features.stores.base import CARD, Entry, Store
+from cardrisk.features.stores.base import CARD, Entry, Store, new
 
 Card: TypeAlias = Mapping[str, Any]
 Row: TypeAlias = NDArray[np.float64]
@@ -87,7 +87,9 @@ class History(LiveHistory):
         with self._lock:
             if draft.seen != self.seen:
                 return False
-            done, stored = put([entry._replace(moment=draft.moment) for entry in draft.ticket.entries], self.seen)
+            done, stored = put(
+                [new(Entry, (draft.moment, CARD, row, 0)) for _, _, row, _ in draft.ticket.entries], self.seen
+            )
             if not done:
                 self._take_in((), stored)
                 return False

@@ -20,6 +20,24 @@ _OLD: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'deci
 _MOVE: Final = "INSERT OR IGNORE INTO decided SELECT name, moment, body FROM decision; DROP TABLE decision"
 """Earlier versions kept whole records in the tree of names, where each write moved others aside."""
 _KEEP: Final = "INSERT INTO decided (name, moment, body) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"
+_BOTH: Final = (
+    """
+CREATE TEMP VIEW card_and_decision (seen, moment, name, row, decided_name, decided_moment, body)
+AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL
+""",
+    """
+CREATE TEMP TRIGGER both INSTEAD OF INSERT ON card_and_decision BEGIN
+    SELECT RAISE(ABORT, 'other events came first')
+    WHERE ifnull((SELECT number FROM journal ORDER BY number DESC LIMIT 1), 0) <> new.seen
+    OR (SELECT moment FROM journal WHERE number = new.seen) > new.moment;
+    INSERT INTO journal (number, moment, kind, name, row) VALUES (new.seen + 1, new.moment, 1, new.name, new.row);
+    INSERT INTO decided (name, moment, body) VALUES (new.decided_name, new.decided_moment, new.body);
+END
+""",
+)
+"""A card's event and its record by one statement: each statement of its own, and the transaction around them, takes
+as long as writing. They belong to a connection, not to the file."""
+_PUT: Final = "INSERT INTO card_and_decision VALUES (?, ?, ?, ?, ?, ?, ?)"
 _FIND: Final = "SELECT body FROM decided WHERE name = ?"
 
 
@@ -45,6 +63,7 @@ class SqliteLedger:
             if db.execute(_OLD).fetchone():
                 for statement in _MOVE.split(";"):
                     db.execute(statement)
+        store.at_opening(_BOTH)
 
     def enter(self, context: Context) -> str:
         """Keep a context; see :class:`~cardrisk.scoring.ledger.Ledger`."""
@@ -64,6 +83,10 @@ class SqliteLedger:
 
     def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Store cards and keep their records in one step; see :class:`~cardrisk.scoring.ledger.Ledger`."""
+        if len(records) == 1:
+            record = records[0]
+            more = _key(record.card["submission_id"]), record.moment, record.dump()
+            return self._store.put_one(entries[0], seen, _PUT, more)
         rows = [(_key(record.card["submission_id"]), record.moment, record.dump()) for record in records]
         return self._store.put(entries, seen, lambda db: all(db.execute(_KEEP, row).rowcount for row in rows))
 

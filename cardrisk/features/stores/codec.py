@@ -38,7 +38,15 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _SHAPES: Final = 4_096
 """How many different sets of columns are kept at hand; rows of one service have a few."""
 
-_text_of = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+_encoder: Any = json.encoder
+_made: Any = getattr(_encoder, "c_make_encoder", None)  # other Pythons than CPython have none
+_parts_of: Final[Any] = (
+    _made(None, _json.default, _encoder.encode_basestring, None, ":", ",", False, False, True)
+    if _made
+    else _json.iterencode
+)
+"""What `JSONEncoder` makes anew at every text, which takes as long as writing it; called with a value and 0."""
 _Shape: TypeAlias = tuple[bytes, tuple[int, ...]]
 """The head, and where moments stand."""
 _encoded: dict[tuple[tuple[str, ...], tuple[type, ...]], _Shape | None] = {}
@@ -72,7 +80,7 @@ def encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
 
 def text_of(values: Any) -> bytes:
     """Return texts, numbers, booleans and unknowns, or sequences of them, as JSON in UTF-8; no byte of it is 0."""
-    return _text_of(values).encode("utf-8", "surrogatepass")
+    return "".join(_parts_of(values, 0)).encode("utf-8", "surrogatepass")
 
 
 def _encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
@@ -121,7 +129,7 @@ def name_of(row: Mapping[str, Any]) -> bytes | None:
     if type(name) is str:
         return name.encode("utf-8", "surrogatepass")
     name = plain(name)
-    return None if name is None else b"\0" + _text_of(_simple("submission_id", name)).encode()
+    return None if name is None else b"\0" + _json.encode(_simple("submission_id", name)).encode()
 
 
 def trace_of(value: str) -> bytes:

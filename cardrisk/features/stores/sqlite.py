@@ -22,7 +22,7 @@ from cardrisk.features.arrays import NULL
 from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, new
 from cardrisk.features.stores.codec import decode, encode, name_of, trace_of
 from cardrisk.features.stores.rekeying import NEXT, rekeyed, said_by
-from cardrisk.features.stores.sqlite_file import connect, told
+from cardrisk.features.stores.sqlite_file import connect, seconds, stored_of, told
 
 PAGE: Final = 2_000
 """Entries read at a time: no read holds the file for longer than that."""
@@ -43,9 +43,6 @@ _SINCE: Final = (
     "SELECT number, moment, kind, row FROM journal WHERE number > ? AND number <= ? AND kind <> 2 "
     "ORDER BY number LIMIT ?"
 )
-_OF_NAMES: Final = "SELECT name FROM journal WHERE kind = 1 AND name IN"
-_NAMES_AT_ONCE: Final = 500
-"""Names asked for in one statement; SQLite before 3.32 takes 999."""
 _END: Final = 2**62
 
 
@@ -57,7 +54,7 @@ def _line(entry: Entry) -> _Line:
     if not NULL <= entry.moment < _END:
         raise StoreError(f"expected a moment in microseconds since 1970, got {entry.moment}")
     data, row = encode(entry.row)
-    return entry.moment, _KINDS[entry.kind], name_of(entry.row), data, entry._replace(row=row)
+    return entry.moment, _KINDS[entry.kind], name_of(entry.row), data, new(Entry, (entry.moment, entry.kind, row, 0))
 
 
 class _Ticket:
@@ -100,13 +97,14 @@ class SqliteStore:
         self._given = path
         name, _, query = path.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
-        self._timeout = _seconds(options.pop("timeout", "5"))
+        self._timeout = seconds(options.pop("timeout", "5"))
         sync = options.pop("sync", "normal")
         if options or sync not in ("normal", "full") or not name:
             raise StoreError(f"expected sqlite:///PATH?timeout=SECONDS&sync=normal|full, got {path!r}")
         self._power_safe = sync == "full"
         self.path = Path(name).absolute()
         self._open: sqlite3.Connection | None = None
+        self._once_open: tuple[str, ...] = ()
         self._lock = Lock()
         self._waiting: list[_Ticket] = []
         _STORES.add(self)
@@ -119,8 +117,18 @@ class SqliteStore:
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
-            self._open = connect(self.path, self._timeout, self._power_safe)
+            db = connect(self.path, self._timeout, self._power_safe)
+            for statement in self._once_open:
+                db.execute(statement)
+            self._open = db
         return self._open
+
+    def at_opening(self, statements: tuple[str, ...]) -> None:
+        """Run statements on this connection, and on each that follows it: for what no file holds."""
+        with self.reading() as db:
+            for statement in statements:
+                db.execute(statement)
+            self._once_open += statements
 
     def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
         """Store one event: as :meth:`write`."""
@@ -182,6 +190,29 @@ class SqliteStore:
         ]
         return True, stored
 
+    def put_one(
+        self, entry: Entry, seen: int, statement: str, more: Sequence[bytes | int]
+    ) -> tuple[bool, Sequence[Entry]]:
+        """Do what :meth:`put` does with one card by one statement, which is its own transaction.
+
+        Parameters
+        ----------
+        entry, seen
+            As :meth:`put` takes them.
+        statement, more
+            Stores it all or fails on a constraint; takes ``seen``, moment, name and row of the event, and ``more``.
+        """
+        at, _, name, data, entry = _line(entry)
+        done = True
+        with self._lock, told(self.path):
+            try:
+                self._connection().execute(statement, (seen, at, name, data, *more))
+            except sqlite3.IntegrityError:
+                done = False
+        if not done:
+            return False, tuple(self.since(seen))
+        return True, (new(Entry, (at, entry.kind, entry.row, seen + 1)),)
+
     def _commit_waiting(self) -> None:
         """Commit every waiting event in one transaction; the lock is held."""
         tickets, self._waiting = self._waiting, []
@@ -238,7 +269,8 @@ class SqliteStore:
         while lines := [_line(entry) for entry in islice(left, BULK)]:
             with self.writing() as db:
                 number, moment = db.execute(_HEAD).fetchone() or (0, NULL)
-                db.executemany(_INSERT, _numbered(lines, _stored(db, lines), number, moment))
+                known = stored_of(db, [name for _, kind, name, *_ in lines if kind == 1 and name is not None])
+                db.executemany(_INSERT, _numbered(lines, known, number, moment))
 
     def since(self, seen: int) -> Iterator[Entry]:
         """Return entries numbered above ``seen``, in order."""
@@ -347,17 +379,6 @@ class SqliteStore:
             db.close()
 
 
-def _stored(db: sqlite3.Connection, lines: Sequence[_Line]) -> set[bytes]:
-    """Return the names of those cards that are stored already."""
-    names = [name for _, kind, name, *_ in lines if kind == 1 and name is not None]
-    found: set[bytes] = set()
-    for first in range(0, len(names), _NAMES_AT_ONCE):
-        part = names[first : first + _NAMES_AT_ONCE]
-        marks = ",".join("?" * len(part))
-        found.update(name for (name,) in db.execute(f"{_OF_NAMES} ({marks})", part))
-    return found
-
-
 def _numbered(
     lines: Iterable[_Line], known: set[bytes], number: int, moment: int
 ) -> Iterator[tuple[int, int, int, bytes | None, bytes]]:
@@ -387,16 +408,6 @@ def _remove(db: sqlite3.Connection, which: str, arguments: Sequence[tuple[int, .
         arguments,
     )
     db.executemany(f"DELETE FROM journal WHERE number <> {last} AND {which}", arguments)  # noqa: S608
-
-
-def _seconds(text: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = -1.0
-    if not 0 <= found < 1e6:
-        raise StoreError(f"expected a timeout in seconds, got {text!r}")
-    return found
 
 
 _STORES: Final[weakref.WeakSet[SqliteStore]] = weakref.WeakSet()

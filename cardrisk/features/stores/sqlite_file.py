@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,10 @@ CREATE TABLE journal (
 );
 CREATE UNIQUE INDEX journal_card ON journal (name) WHERE kind = 1;
 """
+
+_OF_NAMES: Final = "SELECT name FROM journal WHERE kind = 1 AND name IN"
+_NAMES_AT_ONCE: Final = 500
+"""Names asked for in one statement; SQLite before 3.32 takes 999."""
 
 _ADVICE: Final = {
     "NOTADB": "the file is no SQLite database: give another path",
@@ -142,3 +146,24 @@ def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:
             if mode != "wal":
                 raise StoreError(f"expected a disk with shared memory for a write-ahead log, got mode {mode!r}")
             return
+
+
+def stored_of(db: sqlite3.Connection, names: Sequence[bytes]) -> set[bytes]:
+    """Return those names whose cards are stored already."""
+    found: set[bytes] = set()
+    for first in range(0, len(names), _NAMES_AT_ONCE):
+        part = names[first : first + _NAMES_AT_ONCE]
+        marks = ",".join("?" * len(part))
+        found.update(name for (name,) in db.execute(f"{_OF_NAMES} ({marks})", part))
+    return found
+
+
+def seconds(text: str) -> float:
+    """Return a timeout that an option gives; StoreError where it is none."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1e6:
+        raise StoreError(f"expected a timeout in seconds, got {text!r}")
+    return found
