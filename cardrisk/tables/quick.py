@@ -6,6 +6,7 @@ Correct means: what `read` takes, it takes as each column's `Reader.one` takes i
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from cardrisk.tables.cells import NULL_WORDS, Fault
@@ -35,8 +36,9 @@ _clock: Final = re.compile(
 
 
 OTHER, TEXT, WORD, TIME, MONEY, NUMBER = range(6)
-Way: TypeAlias = tuple[int, int, Any, Any, One]
-"""A column's place in the contract, its quick way, what that needs, and its reader for what that does not take."""
+Way: TypeAlias = tuple[int, str, int, Any, Any, One]
+"""A column's place in the contract, its name, its quick way, what that needs, and its reader for what the way
+does not take."""
 _MOST_LABELS: Final = 1_024
 
 
@@ -51,17 +53,20 @@ class Quick(NamedTuple):
         By column.
     meant
         The column that a label seen before means, None where it means none.
+    shapes
+        By the labels of a card seen before, all of them columns in their order: the columns' ways.
     """
 
     contract: Contract
     ways: Mapping[Any, Way]
     meant: dict[str, str | None]
+    shapes: dict[tuple[Any, ...], tuple[Way, ...]]
 
     @classmethod
     def of(cls, contract: Contract) -> "Quick":
         """Lay out a contract."""
-        ways = {c.name: (place, *_way_of(c), c.reader.one) for place, c in enumerate(contract.columns)}
-        return cls(contract, ways, {})
+        ways = {c.name: (place, c.name, *_way_of(c), c.reader.one) for place, c in enumerate(contract.columns)}
+        return cls(contract, ways, {}, {})
 
 
 def _way_of(column: Column) -> tuple[int, Any, Any]:
@@ -95,17 +100,13 @@ def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str
     Exception
         Anything that reading an odd cell raises.
     """
-    checked, before, ways = dict(card), -1, quick.ways
-    for name, value in card.items():
-        way = ways.get(name)
-        if way is None and quick.meant.get(name, name) is None:
-            del checked[name]
-            continue
-        if way is None or way[0] < before:
-            arranged = _arranged(card, quick)
-            return None if arranged is None else read(arranged, quick, zone)
-        place, how, low, high, one = way
-        before, found = place, None
+    checked = dict(card)
+    ways = quick.shapes.get(tuple(checked))
+    if ways is None and (ways := _shape(checked, quick)) is None:
+        arranged = _arranged(card, quick)
+        return None if arranged is None else read(arranged, quick, zone)
+    for (_, name, how, low, high, one), value in zip(ways, checked.values(), strict=True):
+        found = None
         if how == TEXT:
             if (
                 type(value) is str
@@ -129,6 +130,23 @@ def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str
                 return None
         checked[name] = found
     return checked
+
+
+def _shape(card: dict[str, Any], quick: Quick) -> tuple[Way, ...] | None:
+    """Take what is no column out of a card, and return its columns' ways; None where they are not in their order."""
+    for label in [label for label in card if label not in quick.ways and quick.meant.get(label, label) is None]:
+        del card[label]
+    labels = tuple(card)
+    known = quick.shapes.get(labels)
+    if known is not None:
+        return known
+    found = [way for label in labels if (way := quick.ways.get(label)) is not None]
+    if len(found) < len(labels) or any(way[0] < before[0] for before, way in pairwise(found)):
+        return None
+    if len(quick.shapes) >= _MOST_LABELS:
+        quick.shapes.clear()
+    quick.shapes[labels] = tuple(found)
+    return quick.shapes[labels]
 
 
 def _arranged(card: Mapping[str, Any], quick: Quick) -> dict[str, Any] | None:
