@@ -23,6 +23,11 @@ _TABLES_IN = {"train", "evaluate", "rolling", "report"}
 _ALONE = {"score"}
 """Jobs that are told that their process runs nothing else: they may fork workers from it."""
 
+_EXITS = (
+    "Exit 0 done; 1 done, but somebody should look: rows quarantined, hints given, no promotion, an alarm, a replay "
+    "that differs; 2 unusable input, said in one line."
+)
+
 _PROPENSITY = "scores given at the time: cards weigh the inverse of the chance with which they were let through"
 
 
@@ -79,7 +84,7 @@ def _job(module: str) -> Callable[..., int]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "cardrisk", description="Will a prepaid card fail activation, why, and what to do."
+        "cardrisk", description="Will a prepaid card fail activation, why, and what to do.", epilog=_EXITS
     )
     parser.add_argument("--version", action="version", version=f"cardrisk {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -128,7 +133,9 @@ def _generate(command: Callable[[str, str], Add]) -> None:
 def _train(command: Callable[[str, str], Add]) -> None:
     add = command("train", "Train a model on a DATA folder and log it to MLflow.")
     add("data", metavar="DATA", help="folder with submissions and outcomes (.parquet or .csv)")
-    add("--out", default=None, metavar="BUNDLE", help="folder for the model's bundle")
+    add(
+        "--out", default=None, metavar="BUNDLE", help="folder for the model's bundle; one that stands there is replaced"
+    )
     add("--register", default=None, metavar="NAME", help="name in the model registry")
     add("--alias", default=None, help="alias to set, such as champion")
     add("--as-of", default=None, metavar="TIME", help="only answers known by then are labels")
@@ -214,7 +221,7 @@ def _report(command: Callable[[str, str], Add]) -> None:
     add("data", metavar="DATA")
     add("--history", default=None, metavar="DATA")
     add("--tz", default=None)
-    add("--out", required=True, metavar="FILE")
+    add("--out", required=True, metavar="FILE", help="the page: .html or .htm")
 
 
 def _promote(command: Callable[[str, str], Add]) -> None:

@@ -17,7 +17,7 @@ from cardrisk.risk import evaluate as measure
 from cardrisk.risk.labels import Labels, labels_of
 from cardrisk.scoring import score
 from cardrisk.scoring.batch import History
-from cardrisk.tables import check_outcomes, check_submissions, pair, quarantine
+from cardrisk.tables import Checked, check_outcomes, check_submissions, pair, quarantine
 
 if TYPE_CHECKING:
     from cardrisk.risk import Evaluation, RiskModel
@@ -36,6 +36,7 @@ def evaluate(
     tz: str | None = None,
     bootstrap: int = 200,
     seed: int = 0,
+    checked: Checked | None = None,
 ) -> "Evaluation":
     """Score cards as they came in and measure the scores against what became known later.
 
@@ -57,6 +58,8 @@ def evaluate(
         As in :func:`cardrisk.score`.
     bootstrap, seed
         Resamples of days for the intervals, and their seed.
+    checked
+        What `check_submissions` gave of ``submissions``, where somebody asked it before.
 
     Returns
     -------
@@ -69,19 +72,20 @@ def evaluate(
     InputError
         No card has an answer.
     """
-    checked = quarantine.kept(check_submissions(submissions, tz=tz), "submissions")
+    found = check_submissions(submissions, tz=tz) if checked is None else checked
+    cards = quarantine.kept(found, "submissions")
     answers = quarantine.kept(check_outcomes(outcomes, tz=tz), "outcomes")
-    past, known = checked.iloc[:0], answers
+    past, known = cards.iloc[:0], answers
     if history is not None:
         past, earlier = pair(history)
         known = _joined(answers, quarantine.kept(check_outcomes(earlier, tz=tz), "history outcomes"))
     scores = score(submissions, model=model, history=(past, known), costs=costs, key=key, tz=tz, reasons="none")
-    scored = scores[scores["rule"].isna()].set_axis(checked.index)
-    labels = labels_of(checked["submission_id"], answers)
-    decisions = scored[["submission_id", "decision"]].join(money(scored, checked, labels, costs or Costs()))
+    scored = scores[scores["rule"].isna()].set_axis(cards.index)
+    labels = labels_of(cards["submission_id"], answers)
+    decisions = scored[["submission_id", "decision"]].join(money(scored, cards, labels, costs or Costs()))
     return measure(
         scored,
-        intake(checked, key=key),
+        intake(cards, key=key),
         answers,
         truth=truth,
         decisions=decisions,

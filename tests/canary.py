@@ -32,8 +32,9 @@ import re
 import traceback
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 ALNUM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -202,9 +204,48 @@ def _file(place: str, data: bytes) -> Iterator[tuple[str, bytes]]:
             for name in archive.namelist():
                 yield from _file(f"{place}!{name}", archive.read(name))
     else:
-        for magic, opened in ((b"\x1f\x8b", gzip.decompress), (b"BZh", bz2.decompress), (b"\xfd7zXZ", lzma.decompress)):
+        for magic, opened in _PACKED.items():
             if data.startswith(magic):
                 yield from _file(f"{place} unpacked", opened(data))
+        yield from _streams(place, data)
+
+
+def _unpack(kind: str) -> Callable[[bytes], bytes]:
+    def unpacked(data: bytes) -> bytes:
+        with pa.input_stream(pa.py_buffer(data), compression=kind) as stream:
+            return bytes(stream.read())
+
+    return unpacked
+
+
+def _plain_zlib(data: bytes) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error:  # two bytes are no sure sign
+        return b""
+
+
+_PACKED: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"BZh": bz2.decompress,
+    b"\xfd7zXZ": lzma.decompress,
+    b"\x04\x22\x4d\x18": _unpack("lz4"),
+    b"\x28\xb5\x2f\xfd": _unpack("zstd"),
+    **dict.fromkeys((b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), _plain_zlib),
+}
+
+
+def _streams(place: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Tables in Arrow's form anywhere in a file: their columns may be packed each by itself."""
+    at = data.find(_MESSAGE)
+    while at >= 0:
+        with suppress(pa.ArrowException, OSError, EOFError):
+            table = pa.ipc.open_stream(pa.py_buffer(data)[at:]).read_all()
+            yield f"{place} as table at {at}", table.to_pandas().to_csv().encode("utf-8", "replace")
+        at = data.find(_MESSAGE, at + len(_MESSAGE))
+
+
+_MESSAGE = b"\xff\xff\xff\xff"
 
 
 @dataclass

@@ -145,6 +145,24 @@ def test_generate_train_evaluate_and_check_run_as_documented(tmp_path, capsys, m
     assert Path("page.html").read_text().startswith("<!doctype html>")
 
 
+def test_training_on_what_is_hardly_meant_so_is_told_of(tiny, tmp_path, capsys) -> None:
+    cards, answers = tiny.early.tail(400), tiny.outcomes
+    answers = answers[answers["submission_id"].isin(cards["submission_id"])].copy()
+    few = answers.index[answers["status"] == "success"][:2]
+    answers.loc[few, "answered_at"] += pd.Timedelta(days=3_650)
+    pd.concat([cards, cards.tail(3)]).to_parquet(tmp_path / "submissions.parquet")
+    answers.to_parquet(tmp_path / "outcomes.parquet")
+    assert main(["train", str(tmp_path), "--out", str(tmp_path / "model"), "--no-track"]) in (0, 1)
+    said = capsys.readouterr().err
+    assert "3 of 403 submissions repeat a submission_id" in said
+    assert f"2 of {len(answers):,} answers are dated more than 90 days from their card" in said
+    assert "cards failed, expected 100 or more" in said
+
+
+def test_a_report_is_a_page(tmp_path, capsys) -> None:
+    assert ".html" in refuse(capsys, "report", "model", "world", "--out", str(tmp_path / "page.pdf"))
+
+
 def test_rolling_writes_one_row_a_moment_and_the_pictures(tiny, few, tmp_path, capsys) -> None:
     out = tmp_path / "rolling"
     assert main(["rolling", str(few), "--folds", "2", "--first-share", "0.6", "--out", str(out)]) == 0

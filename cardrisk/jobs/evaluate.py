@@ -34,27 +34,30 @@ def measure(model: str, data: str, history: str | None, tz: str | None) -> Any:
     """The evaluation of a model on a DATA folder."""
     from cardrisk.evaluation import evaluate
     from cardrisk.risk import load_model
+    from cardrisk.tables import check_submissions
 
     steps = Steps(2)
     with steps.step("read"):
         tables = read_data(data)
         past = read_history(history)
         loaded = load_model(model)
-    _tell_of_seen(loaded, tables.submissions, tz)
+        checked = check_submissions(tables.submissions, tz=tz)
+    _tell_of_seen(loaded, checked.valid)
     with steps.step(f"evaluate on {len(tables.submissions):,} cards"):
-        return evaluate(loaded, tables.submissions, tables.outcomes, history=past, truth=tables.truth, tz=tz)
+        return evaluate(
+            loaded, tables.submissions, tables.outcomes, history=past, truth=tables.truth, tz=tz, checked=checked
+        )
 
 
-def _tell_of_seen(model: "RiskModel", submissions: "pd.DataFrame", tz: str | None) -> None:
+def _tell_of_seen(model: "RiskModel", cards: "pd.DataFrame") -> None:
     """Say it where cards are from before a model had learnt: those that it learnt from flatter it."""
     from cardrisk.registry.compare import trained_until
-    from cardrisk.tables import check_submissions, known_at
+    from cardrisk.tables import known_at
 
-    checked = check_submissions(submissions, tz=tz).valid
-    seen = int((known_at(checked) <= trained_until(model)).sum())
+    seen = int((known_at(cards) <= trained_until(model)).sum())
     if seen:
         sys.stderr.write(
-            f"warning: {seen:,} of {len(checked):,} cards came in before this model had finished learning; if it "
+            f"warning: {seen:,} of {len(cards):,} cards came in before this model had finished learning; if it "
             "learnt from them, the figures are better than what it will do: measure on later cards, or with "
             "`cardrisk rolling`\n"
         )

@@ -2,8 +2,12 @@
 
 import sys
 from pathlib import Path
+from typing import Final
 
+from cardrisk.errors import InputError
 from cardrisk.jobs.evaluate import measure
+
+PAGES: Final = (".html", ".htm")
 
 
 def run(*, model: str, data: str, history: str | None, tz: str | None, out: str) -> int:
@@ -13,7 +17,14 @@ def run(*, model: str, data: str, history: str | None, tz: str | None, out: str)
     -------
     int
         0.
+
+    Raises
+    ------
+    InputError
+        ``out`` is not named as a page is.
     """
+    if Path(out).suffix.lower() not in PAGES:
+        raise InputError(f"--out: expected a name ending in {' or '.join(PAGES)}, got {Path(out).name!r}")
     from cardrisk.pictures import evaluation_pictures
     from cardrisk.report import Section, page
     from cardrisk.tables import atomic_write

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import RLock
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import Any, Final, Literal, Self, overload
 
 import numpy as np
 
@@ -45,6 +45,9 @@ from cardrisk.tables import (
 
 Card = Mapping[str, Any]
 Start = Literal["strict", "degraded"]
+
+SILENCE: Final = 60.0
+"""Seconds for which a scorer that stays down says so once."""
 
 
 class Scorer:
@@ -108,6 +111,7 @@ class Scorer:
         self._lock = RLock()
         self.metrics = Metrics({})
         self._down: str | None = None
+        self._said = ("", 0.0)
         try:
             self._open(model)
         except (ModelError, StoreError) as error:
@@ -151,8 +155,15 @@ class Scorer:
                 try:
                     self._open(self._given["model"])
                 except (ModelError, StoreError) as error:
-                    log.event("still_degraded", reason=self._down, error=str(error))
+                    self._still_down(str(error))
             return self._down is None
+
+    def _still_down(self, error: str) -> None:
+        """Log what is still missing: where that changed, else now and then."""
+        said, until = self._said
+        if error != said or time.monotonic() >= until:
+            log.event("still_degraded", reason=self._down, error=error)
+            self._said = error, time.monotonic() + SILENCE
 
     @property
     def degraded(self) -> str | None:

@@ -5,6 +5,7 @@ import sys
 import tempfile
 
 from . import logs
+from .callers import Callers
 from .settings import PREFIX, Settings, SettingsError
 
 
@@ -14,6 +15,7 @@ def main() -> int:
         os.environ.setdefault(f"{PREFIX}SHARED", folder)
         try:
             settings = Settings.read()
+            Callers(settings.callers)  # workers read it themselves; a mistake in it is said here, once and at once
         except SettingsError as error:
             print(error, file=sys.stderr)
             return 2

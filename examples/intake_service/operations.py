@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import cardrisk
 from cardrisk.errors import InputError, StoreError, TimeZoneError
-from cardrisk.tables import SUBMISSIONS, Rejected, check_one_outcome
+from cardrisk.tables import SUBMISSIONS, Rejected, check_one, check_one_outcome
 
 from . import logs, views
 from .callers import Caller
@@ -150,10 +150,27 @@ async def scores(worker: Worker, caller: Caller, payload: Payload) -> tuple[dict
     given = several(payload, "cards", worker.settings.together)
     charge(worker, caller, len(given) - 1)
     cards = [_known(card) for card in given]
-    found = worker.taking.together(cards)
+    try:
+        found = worker.taking.together(cards)
+    except TimeZoneError:
+        raise _without_zone(worker, cards) from None
     shown = [_seen_by(caller, worker, *row) for row in zip(found, cards, given, strict=True)]
     wait = _RETRY if any(one.degraded is not None for one in found) else None
     return {"scores": shown, **_versions(worker)}, wait
+
+
+def _without_zone(worker: Worker, cards: list[Payload]) -> RefusedError:
+    """Name the first card of a list that has a time without a zone, by its place and the column alone."""
+    for position, card in enumerate(cards):
+        try:
+            check_one(card, tz=worker.settings.tz or None)
+        except TimeZoneError as error:
+            column = str(error).partition(":")[0]  # a name of the contract
+            said = (
+                f"the card at position {position} (from 0) has no zone in {column!r}; nothing of the list was taken in"
+            )
+            return RefusedError(422, "time_without_zone", said)
+    return RefusedError(422, "time_without_zone", "a time has no zone; nothing of the list was taken in")
 
 
 async def answers(worker: Worker, caller: Caller, payload: Payload) -> tuple[dict[str, Any], float | None]:

@@ -96,6 +96,16 @@ def test_cards_count_from_their_arrival_whatever_they_say(service):
     assert metric["refused"] == [{"position": 0, "rule": "dated_ahead", "column": "answered_at"}]
 
 
+def test_a_list_with_a_time_without_a_zone_names_the_card(service):
+    before = history(service.store)
+    given = [card("z1"), card("z2", submitted_at="2026-01-05T09:00:00"), card("z3")]
+    refused = service.post("/scores", {"cards": given})
+    assert refused.status_code == 422
+    assert "position 1" in refused.text
+    assert "submitted_at" in refused.text
+    assert history(service.store) == before
+
+
 def answer(name, at, status="failed"):
     return {"submission_id": name, "answered_at": at, "status": status}
 
