@@ -24,6 +24,8 @@ from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from cardrisk._unread import rebuild
+
 _QUICK: Final = ((0, 68),)
 """Versions of numba whose cached machine code is known to load without what only compiling needs."""
 
@@ -35,6 +37,8 @@ def _quickly_loaded(disk: Any) -> None:
     card needs. Where nothing is found, or the version is another, everything happens as ever.
     """
     ordinary = disk.load_overload
+    if numba.version_info.short in _QUICK:
+        disk._impl.rebuild = rebuild
 
     def load(signature: Any, target: Any) -> Any:
         _spare_linear_algebra()  # cached code names the modules it was made in, and they are imported

@@ -11,6 +11,7 @@ import cardrisk
 
 ROOT = Path(cardrisk.__file__).parent
 FLOORS: list[set[str]] = [
+    {"_unread"},
     {"errors", "facts", "_version", "_compiled", "_later", "_ready"},
     {"kinds"},
     {"tables"},
