@@ -7,10 +7,12 @@ import importlib
 import io
 import logging
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from tests.canary import DIGESTS, SURFACES, Canaries, Planted, run, surface, views
@@ -75,12 +77,23 @@ def packed(data: bytes, how: str, folder: Path) -> Path:
         with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("deep.txt", gzip.compress(data * 20))
         path.write_bytes(inner.getvalue())
+    elif how in ("lz4", "zstd"):
+        with pa.output_stream(path, compression=how) as stream:
+            stream.write(data * 20)
+    elif how == "zlib":
+        path.write_bytes(zlib.compress(data * 20))
+    elif how == "arrow":
+        table = pa.table({"note": [data.decode()] * 300})
+        with path.open("wb") as file:
+            file.write(b"a head of its own")
+            with pa.ipc.new_stream(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+                stream.write_table(table)
     else:
         path.write_bytes(gzip.compress(data * 20))
     return folder
 
 
-@pytest.mark.parametrize("how", ["parquet", "zip", "gz"])
+@pytest.mark.parametrize("how", ["parquet", "zip", "gz", "lz4", "zstd", "zlib", "arrow"])
 def test_a_leak_is_found_in_packed_files(how: str, canaries: Canaries, tmp_path: Path) -> None:
     assert canaries.scan(packed(canaries.numbers[3].encode(), how, tmp_path))
     assert not canaries.scan(packed(b"nothing to see", how, tmp_path))

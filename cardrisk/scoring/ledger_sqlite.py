@@ -22,11 +22,11 @@ _MOVE: Final = "INSERT OR IGNORE INTO decided SELECT name, moment, body FROM dec
 _KEEP: Final = "INSERT INTO decided (name, moment, body) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"
 _BOTH: Final = (
     """
-CREATE TEMP VIEW card_and_decision (seen, moment, name, row, decided_name, decided_moment, body)
+CREATE TEMP VIEW IF NOT EXISTS card_and_decision (seen, moment, name, row, decided_name, decided_moment, body)
 AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL
 """,
     """
-CREATE TEMP TRIGGER both INSTEAD OF INSERT ON card_and_decision BEGIN
+CREATE TEMP TRIGGER IF NOT EXISTS both INSTEAD OF INSERT ON card_and_decision BEGIN
     SELECT RAISE(ABORT, 'other events came first')
     WHERE ifnull((SELECT number FROM journal ORDER BY number DESC LIMIT 1), 0) <> new.seen
     OR (SELECT moment FROM journal WHERE number = new.seen) > new.moment;

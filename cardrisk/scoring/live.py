@@ -187,9 +187,9 @@ class Scorer:
         -------
         Score or list of Score
             In order. A ``submission_id`` scored before gets the answer it got and does not count again; where the card
-            is not the same, the counter ``retries_changed`` and the log say so. Where a card
-            cannot be scored (store down, disk full, no model, clock set back) its decision is ``hold`` and
-            ``degraded`` names the reason; so it is held once the scorer is closed.
+            is not the same, the counter ``retries_changed`` and the log say so. Where a card cannot be scored (store
+            down, disk full, no model, clock set back) its decision is ``hold`` and ``degraded`` names the reason; so
+            it is held once the scorer is closed.
 
         Raises
         ------

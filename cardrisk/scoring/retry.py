@@ -1,15 +1,19 @@
 """What is different about a card that is handed in again.
 
-Correct when the same card, read again, differs in nothing, whatever store keeps it and whichever token key is in use.
+Correct when the same card, read again, differs in nothing: whatever store keeps it, whichever token key is in use, and
+whoever it is handed in with.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from cardrisk.features.stores.codec import decode, encode
+from cardrisk.features.stores.rekeying import TOKENS
 
 _LATER: Final = frozenset({"received_at"})
 """Columns that may well change from one handing in to the next."""
+_OF_CODES: Final = "code_"
+"""How facts about codes begin: some are about the cards handed in with it, and the tokens tell of the codes anyway."""
 
 
 def changed(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
@@ -30,11 +34,11 @@ def changed(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
 
 
 def _differs(name: str, now: Any, then: Any) -> bool:
-    if now == then or name in _LATER or name.endswith("_next"):
+    if now == then or name in _LATER or name.startswith(_OF_CODES) or name.endswith("_next"):
         return False
     return _key_of(name, now) == _key_of(name, then)
 
 
 def _key_of(name: str, value: Any) -> str:
     """Return the name of the key that a token was made under; the same for everything that is no token."""
-    return value.partition(".")[0] if name.endswith("_token") and isinstance(value, str) else ""
+    return value.partition(".")[0] if name in TOKENS and isinstance(value, str) else ""

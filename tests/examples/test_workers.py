@@ -121,6 +121,20 @@ def test_a_mistake_in_the_settings_stops_the_start():
     assert done.stderr.splitlines()[0] == "CARDRISK_SERVICE_PORT: expected a whole number from 1 to 65535"
 
 
+def test_callers_that_cannot_be_read_stop_the_start(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.intake_service"],
+        cwd=ROOT,
+        env=environment(store="memory://", callers=str(tmp_path / "none")),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["callers: expected a readable file, got FileNotFoundError"]
+
+
 def test_told_to_stop_it_answers_what_it_took(zygote, tmp_path):
     store = f"sqlite:///{tmp_path}/h.db?timeout=10"
     service = zygote.start(store=store)

@@ -196,6 +196,14 @@ def test_a_missing_bundle_raises_or_holds_as_asked(tiny, key, rows, tmp_path) ->
     assert scorer.score(rows[0]).p_fail is not None
 
 
+def test_what_stays_down_is_said_once(tmp_path, key, caplog) -> None:
+    scorer = cardrisk.Scorer(str(tmp_path / "none"), key=key, start="degraded")
+    with caplog.at_level(logging.WARNING, "cardrisk.scoring"):
+        for _ in range(3):
+            assert not scorer.reopen()
+    assert sum("still_degraded" in record.getMessage() for record in caplog.records) == 1
+
+
 def test_a_closed_scorer_holds_cards_and_refuses_answers_until_reopened(tiny, key, rows, tmp_path) -> None:
     scorer = cardrisk.Scorer(str(tiny.bundle), store=f"sqlite:///{tmp_path}/closed.db", key=key, clock=None)
     first = scorer.score(rows[0])

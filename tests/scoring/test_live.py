@@ -81,6 +81,19 @@ def test_another_card_under_a_known_name_is_told_of(tiny, make, url, caplog) -> 
     assert "A1A1" not in caplog.text
 
 
+def test_the_same_card_is_no_other_one_alone_or_under_another_key(tiny, make, durable) -> None:
+    a, b = (plain(row) for row in tiny.late.head(2).to_dict("records"))
+    a |= {"card_no": "6222000000000001", "card_secret": "100000000000000001", "client_ip": "192.0.2.7", "batch_id": "b"}
+    b |= {"card_no": "6222000000000002", "card_secret": "100000000000000002", "client_ip": "192.0.2.7", "batch_id": "b"}
+    scorer = make(durable)
+    scorer.score([a, b | {"submitted_at": a["submitted_at"]}])
+    other = make(durable, key=b"another key for tests, 0123456789 abcdefghij")
+    for again in (scorer, other):
+        again.score(a)
+        assert again.metrics.value("retries") == 1
+        assert again.metrics.value("retries_changed") == 0
+
+
 def test_an_answer_without_its_card_is_counted(tiny, make) -> None:
     scorer = make()
     card = plain(tiny.late.iloc[0].to_dict())
