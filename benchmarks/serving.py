@@ -122,6 +122,8 @@ class Ground:
     def __init__(self, small: bool, keys: int) -> None:
         self.early, self.late, self.answers = tables(9 if small else 21)
         self.model = model_of(self.early, self.answers, 40 if small else 400)
+        begins = self.late["submitted_at"].min()  # answers known by then alone: no card finds its own waiting for it
+        self.known = self.answers[self.answers["answered_at"] < begins]
         self.past = many(self.early, keys)
         files = [self.model.files[name] for name in ("fail.txt", "cause.txt") if name in self.model.files]
         self.boosters = [lgb.Booster(model_str=text.decode()) for text in files]
@@ -132,7 +134,7 @@ class Ground:
 
     def scorer(self, store: str = "memory://", reasons: Any = "none", past: pd.DataFrame | None = None) -> Any:
         scorer = cardrisk.Scorer(self.model, key=lambda: KEY, reasons=reasons, store=store, clock=None)
-        scorer.backfill(self.past if past is None else past, self.answers)
+        scorer.backfill(self.past if past is None else past, self.known)
         for card in self.cards[:WARM]:
             scorer.score(card)
         scorer.freeze()
