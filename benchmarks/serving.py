@@ -348,7 +348,7 @@ def recorded(scorer: Any, card: dict[str, Any]) -> None:
         if entry.kind == "card":
             score = replace(like.score, submission_id=entry.row["submission_id"], causes=dict(like.score.causes))
             row = bytes(bytearray(like.row))
-            road.ledger.keep([replace(like, moment=entry.moment, card=dict(entry.row), row=row, score=score)])
+            road.ledger.keep([like._replace(moment=entry.moment, card=dict(entry.row), row=row, score=score)])
 
 
 def soak(ground: Ground, seconds: int, rate: int = 500) -> None:

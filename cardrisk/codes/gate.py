@@ -122,15 +122,13 @@ class Intake(Sealed):
         found = [self._desk.take(card, each) for card, each in zip(cards, codes, strict=True)]
         return self._with_steps(found, codes, group)
 
-    @guarded
-    def one(self, card: Mapping[str, Any]) -> dict[str, Any]:
-        """Take in one card; see :func:`intake_one`."""
-        return self._alone(card)
-
     def _alone(self, card: Mapping[str, Any]) -> dict[str, Any]:
+        """Take in one card; see :func:`intake_one`."""
         name, row = self._kind_of(card)
         taken = self._desk.take_clean(card, name, row)
         return self._desk.take(card, read_one(card, name, row, self._table)) if taken is None else taken
+
+    one = guarded(_alone)
 
     def _read(self, card: Mapping[str, Any]) -> OneCard:
         return read_one(card, *self._kind_of(card), self._table)

@@ -92,20 +92,20 @@ class MemoryLedger:
 
     def keep(self, records: Sequence[Record]) -> list[Record]:
         """Keep records; see :class:`Ledger`."""
-        return [self._one(record) for record in records]
+        found = []
+        for record in records:
+            name = record.card["submission_id"]
+            stands = self._records.setdefault(name, record)
+            found.append(stands)
+            if stands is record:
+                self._order.append((record.moment, name))
+                if self._order[0][0] < record.moment - HORIZON:
+                    self.trim(record.moment - HORIZON)
+        return found
 
     def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Do nothing: what lives in one process has no write to save."""
         return False, ()
-
-    def _one(self, record: Record) -> Record:
-        name = record.card["submission_id"]
-        stands = self._records.setdefault(name, record)
-        if stands is record:
-            self._order.append((record.moment, name))
-            if self._order[0][0] < record.moment - HORIZON:
-                self.trim(record.moment - HORIZON)
-        return stands
 
     def find(self, name: str) -> Record | None:
         """Return the record of a ``submission_id``."""

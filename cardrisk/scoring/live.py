@@ -223,7 +223,8 @@ class Scorer:
                 return self._held(card, rule=DATED_AHEAD)
             if reason is None:
                 try:
-                    score = self._known(card) or self._road.alone(card, moment)
+                    road = self._road
+                    score = self._again(card) if road.knows(card["submission_id"]) else road.alone(card, moment)
                     self._guard.worked()
                     log.score(score)
                     return score
@@ -268,24 +269,21 @@ class Scorer:
         for name, card in cards.items():
             if known_at_one(card) > self._clock.limit():
                 done[name] = self._held(card, rule=DATED_AHEAD)
-            elif (found := self._known(card)) is not None:
-                done[name] = found
+            elif self._road.knows(name):
+                done[name] = self._again(card)
             else:
                 fresh.append(card)
         for score in self._road.together(fresh):
             done[str(score.submission_id)] = score
             log.score(score)
 
-    def _known(self, card: dict[str, Any]) -> Score | None:
+    def _again(self, card: dict[str, Any]) -> Score:
         """Answer again what was answered before; another card under the same name is told of."""
-        name = card["submission_id"]
-        if not self._road.knows(name):
-            return None
         self.metrics.count("retries")
         score, changed = self._road.again(card)
         if changed:
             self.metrics.count("retries_changed")
-            log.event("retry_changed", submission_id=name, columns=changed)
+            log.event("retry_changed", submission_id=card["submission_id"], columns=changed)
         return score
 
     def _failed(self, error: StoreError) -> str:
@@ -355,7 +353,9 @@ class Scorer:
             ledger = self._up().ledger
             found = ledger.find(submission_id)
             context = None if found is None else ledger.context(found.context)
-        return None if found is None or context is None else (found, context)
+        if found is None or context is None:
+            return None
+        return found._replace(card={**found.card}), context  # history holds the same card
 
     def forget(self, submitter: str) -> int:
         """Remove a person's history: every card of theirs, its answers and the records of its decisions.

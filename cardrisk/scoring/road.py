@@ -47,6 +47,8 @@ class Road:
     ----------
     model, history, ledger
         As opened.
+    knows
+        Whether a card of a ``submission_id`` is history.
     context
         What all decisions taken here share.
 
@@ -68,10 +70,7 @@ class Road:
         self._shared = not isinstance(self.history.store, MemoryStore)
         self._looks_first = isinstance(self.history.store, SqliteStore)  # a look costs a server as much as a write
         self._crowded = False
-
-    def knows(self, name: str) -> bool:
-        """Whether a card of this ``submission_id`` is history."""
-        return self.history.knows(name)
+        self.knows = self.history.knows
 
     def again(self, card: dict[str, Any]) -> tuple[Score, list[str]]:
         """Return the answer of a card that is history, and the columns in which it was another one then.

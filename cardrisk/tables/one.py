@@ -104,26 +104,24 @@ def _plan(contract: Contract) -> _Plan:
 
 
 def _check_one(given: Mapping[str, Any], contract: Contract, tz: str | tzinfo | None) -> dict[str, Any] | Rejected:
-    zone = None if tz is None else zone_of(tz)
-    clean = _clean(given, _plan(contract), zone) if type(given) is dict else None
-    return _judged(given, contract, zone) if clean is None else clean
-
-
-def _clean(given: dict[str, Any], plan: _Plan, zone: tzinfo | None) -> dict[str, Any] | None:
-    """Read a card that breaks no rule; None for any other, which `_judged` reads again."""
+    zone, plan = None if tz is None else zone_of(tz), _plan(contract)
     try:
-        checked = read(given, plan.quick, zone)
+        checked = read(given, plan.quick, zone) if type(given) is dict else None
     except Exception:
-        return None
-    if checked is None:
-        return None
-    for name in plan.required:
-        if checked.get(name) is None:
-            return None
-    for name in plan.entities:
-        if checked.get(name) is not None:
+        checked = None
+    if checked is not None:  # nearly all that come: whatever could break a rule is read again
+        get = checked.get
+        whole = not plan.entities
+        for name in plan.entities:
+            if get(name) is not None:
+                whole = True
+                break
+        for name in plan.required:
+            if get(name) is None:
+                whole = False
+        if whole:
             return checked
-    return None if plan.entities else checked
+    return _judged(given, contract, zone)
 
 
 def _judged(given: Mapping[str, Any], contract: Contract, zone: tzinfo | None) -> dict[str, Any] | Rejected:

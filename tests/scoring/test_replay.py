@@ -83,7 +83,7 @@ def test_any_numbers_come_back_to_the_bit() -> None:
     bits = rng.integers(-(2**63), 2**63, 3_000)
     edges = [0.0, -0.0, math.inf, -math.inf, math.nan, 0.1, 1e300, 5e-324, 2.0**-149, 2.0**-150, 16_777_217.0]
     for row in (bits.view("<f8"), rng.random(500).astype("<f4").astype("<f8"), np.array(edges), np.zeros(0)):
-        again = Record.parse(replace(record, row=row.astype("<f8").tobytes()).dump())
+        again = Record.parse(record._replace(row=row.astype("<f8").tobytes()).dump())
         assert again.row == row.astype("<f8").tobytes()
     with pytest.raises(StoreError, match="damaged"):
         Record.parse(record.dump()[:-1])
@@ -108,7 +108,7 @@ def test_a_changed_record_is_told(tiny, make) -> None:
     score = scorer.score(row)
     record, context = scorer.record(row["submission_id"])
     nudged = replace(score, p_fail=math.nextafter(score.p_fail, 1))
-    done = replay(replace(record, score=nudged), context, scorer.model)
+    done = replay(record._replace(score=nudged), context, scorer.model)
     assert done.differs == ("p_fail",)
     with pytest.raises(ModelError, match="expected the bundle 000000000000"):
         replay(record, replace(context, bundle="0" * 64), scorer.model)

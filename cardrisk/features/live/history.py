@@ -84,7 +84,7 @@ class LiveHistory(Following):
             It could not be stored.
         """
         moment, ready = self._card(card, at)
-        return self._let_in(card, moment, ready, reads=False)[1]
+        return self._let_in({**card}, moment, ready, reads=False)[1]
 
     def _card(self, card: Row, at: object) -> tuple[int, Card]:
         moment = known_at(card) if at is None else micros(at)
@@ -121,7 +121,7 @@ class LiveHistory(Following):
             return self.now
         try:
             if not self._stands(answer):
-                stored = self._add(moment, ANSWER, outcome, self.seen)
+                stored = self._add(moment, ANSWER, {**outcome}, self.seen)
                 if isinstance(stored, int):
                     self.seen += 1
                     self._take_answer(stored, answer)
@@ -162,7 +162,7 @@ class LiveHistory(Following):
             row is as of now; :meth:`moment_of` tells another moment then.
         """
         moment, ready = self._card(card, at)
-        return self._let_in(card, moment, ready, reads=True)
+        return self._let_in({**card}, moment, ready, reads=True)
 
     def take_together(self, cards: Sequence[Row], at: object) -> list[tuple[F64, int]]:
         """Read cards of one moment and let all of them become history, in one step no other writer can come between.
@@ -203,7 +203,7 @@ class LiveHistory(Following):
         return ticket
 
     def _let_in(self, card: Row, moment: int, ready: Card, reads: bool) -> tuple[F64, int]:
-        """Store a card and take it in: at once, without a ticket, where nobody else writes or waits just now."""
+        """Store a card that is ours and take it in: at once, without a ticket, where nobody writes or waits just now."""
         if self._waiting or not self._lock.acquire(False):
             entry = new(Entry, (moment, CARD, card, 0))
             return self._submit(Ticket.of_cards([(entry, ready)], reads)).found[0]

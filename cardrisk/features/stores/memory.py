@@ -44,7 +44,7 @@ class MemoryStore:
         return self.write((entry,), seen)
 
     def add(self, moment: int, kind: str, row: Mapping[str, Any], seen: int) -> int | Sequence[Entry]:
-        """Store one event as :meth:`append` does; whoever calls it holds ``lock``.
+        """Store one event as :meth:`append` does; whoever calls it holds ``lock``, and changes the row no more.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class MemoryStore:
         self.count = seen + 1
         self.moments.append(moment)
         self.kinds.append(kind)
-        self.rows.append({**row})
+        self.rows.append(row)
         if self.moments[0] < moment - HORIZON:
             self._trim(moment - HORIZON)
         return moment
