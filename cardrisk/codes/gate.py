@@ -115,12 +115,10 @@ class Intake(Sealed):
         list of dict
             The same cards without codes, with the columns of :func:`intake`; ``None`` where unknown.
         """
-        group = _groups_of(cards)
-        if (np.bincount(group + 1)[1:] < STEPS_TAKE).all():
-            return [self._alone(card) for card in cards]
-        codes = [self._read(card) for card in cards]
-        found = [self._desk.take(card, each) for card, each in zip(cards, codes, strict=True)]
-        return self._with_steps(found, codes, group)
+        found = [self._alone(card) for card in cards]
+        for places in _handed_in_together(cards):
+            self._add_steps([found[place] for place in places], [cards[place] for place in places])
+        return found
 
     def _alone(self, card: Mapping[str, Any]) -> dict[str, Any]:
         """Take in one card; see :func:`intake_one`."""
@@ -129,9 +127,6 @@ class Intake(Sealed):
         return self._desk.take(card, read_one(card, name, row, self._table)) if taken is None else taken
 
     one = guarded(_alone)
-
-    def _read(self, card: Mapping[str, Any]) -> OneCard:
-        return read_one(card, *self._kind_of(card), self._table)
 
     def _kind_of(self, card: Mapping[str, Any]) -> tuple[str, int]:
         given = card.get("card_kind")
@@ -147,15 +142,17 @@ class Intake(Sealed):
             self._seen[kind] = found
         return found
 
-    def _with_steps(
-        self, found: list[dict[str, Any]], codes: list[OneCard], group: NDArray[np.int64]
-    ) -> list[dict[str, Any]]:
-        """Fill in the facts that need the cards handed in together."""
+    def _read(self, card: Mapping[str, Any]) -> OneCard:
+        return read_one(card, *self._kind_of(card), self._table)
+
+    def _add_steps(self, found: list[dict[str, Any]], cards: list[Mapping[str, Any]]) -> None:
+        """Fill in the facts of cards handed in together that need all of them."""
+        codes = [self._read(card) for card in cards]
+        group = np.zeros(len(cards), np.int64)
         for name, field in zip(NAMES[PER_CARD:], ("number", "secret"), strict=True):
             steps = progression(Codes.of([getattr(each, field) for each in codes]), group)
             for card, quarters in zip(found, steps.tolist(), strict=True):
                 card[name] = None if quarters == NULL else quarters / QUARTERS
-        return found
 
     def _name(self, kind: str) -> str:
         kind = kind[:LONGEST_KIND]
@@ -329,19 +326,15 @@ def _groups(submissions: pd.DataFrame) -> NDArray[np.int64]:
     return np.where(batch < 0, -1, batch.astype(np.int64) * len(moments) + moment)
 
 
-def _groups_of(cards: Sequence[Mapping[str, Any]]) -> NDArray[np.int64]:
+def _handed_in_together(cards: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """Return the places of cards of one batch and one moment, where they are enough to compare steps."""
     if len(cards) < STEPS_TAKE:
-        return np.full(len(cards), -1, np.int64)
-    seen: dict[tuple[Any, Any], int] = {}
-    return np.array(
-        [
-            -1
-            if as_text(card.get("batch_id")) is None
-            else seen.setdefault((card["batch_id"], known_at_one(card)), len(seen))
-            for card in cards
-        ],
-        np.int64,
-    )
+        return []
+    groups: dict[tuple[Any, Any], list[int]] = {}
+    for place, card in enumerate(cards):
+        if as_text(card.get("batch_id")) is not None:
+            groups.setdefault((card["batch_id"], known_at_one(card)), []).append(place)
+    return [places for places in groups.values() if len(places) >= STEPS_TAKE]
 
 
 def _words(column: NDArray[np.int8], values: tuple[str, ...]) -> pa.Array:

@@ -233,17 +233,12 @@ class Scorer:
         return self._held(card, degraded=reason)
 
     def _several(self, given: Sequence[Card]) -> list[Score]:
-        out: dict[int, Score] = {}
-        valid: dict[int, dict[str, Any]] = {}
-        for i, card in enumerate(given):
-            found = check_one(card, tz=self.tz)
-            if isinstance(found, Rejected):
-                out[i] = self._held(card, rule=found.rule)
-            else:
-                valid[i] = found
-        scores = self._answers(valid.values())
-        out |= {i: scores[card["submission_id"]] for i, card in valid.items()}
-        return [out[i] for i in range(len(given))]
+        checked = [check_one(card, tz=self.tz) for card in given]
+        scores = self._answers([card for card in checked if type(card) is dict])
+        return [
+            self._held(card, rule=found.rule) if isinstance(found, Rejected) else scores[found["submission_id"]]
+            for card, found in zip(given, checked, strict=True)
+        ]
 
     def _answers(self, cards: Iterable[dict[str, Any]]) -> dict[str, Score]:
         """Answer valid cards by ``submission_id``; the first of each counts."""
@@ -265,15 +260,17 @@ class Scorer:
         return done
 
     def _take_in(self, cards: Mapping[str, dict[str, Any]], done: dict[str, Score]) -> None:
-        fresh = []
+        fresh, moments, limit = [], [], self._clock.limit()
         for name, card in cards.items():
-            if known_at_one(card) > self._clock.limit():
+            moment = known_at_one(card)
+            if moment > limit:
                 done[name] = self._held(card, rule=DATED_AHEAD)
             elif self._road.knows(name):
                 done[name] = self._again(card)
             else:
                 fresh.append(card)
-        for score in self._road.together(fresh):
+                moments.append(moment)
+        for score in self._road.together(fresh, moments):
             done[str(score.submission_id)] = score
             log.score(score)
 

@@ -6,7 +6,7 @@ good, whatever other processes do to the same store. One thread at a time.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from cardrisk.codes import Intake
@@ -22,7 +22,6 @@ from cardrisk.scoring.ledger import Ledger, open_ledger
 from cardrisk.scoring.record import Context, Record
 from cardrisk.scoring.result import Score
 from cardrisk.scoring.retry import changed
-from cardrisk.tables import known_at_one
 
 Card = Mapping[str, Any]
 
@@ -107,9 +106,12 @@ class Road:
         row, at = self.history.take(taken, moment)
         return self.ledger.keep((self._record(taken, row, at),))[0].score
 
-    def together(self, cards: Sequence[dict[str, Any]]) -> Iterator[Score]:
+    def together(self, cards: Sequence[dict[str, Any]], moments: Sequence[int]) -> Iterator[Score]:
         """Do the same for cards handed in together, moment by moment, in the order of their moments."""
-        for moment, group in self._moments(self._intake.together(cards)):
+        taken: list[dict[str, Any]] = self._intake.together(cards)
+        if self._shared:
+            taken = [Settled(card) for card in taken]
+        for moment, group in self._by_moment(taken, moments):
             done = self._at_once(group, moment) if self._shared else None
             if done is None:
                 read = self.history.admit(group, moment)
@@ -153,14 +155,13 @@ class Road:
         record = Record(self._name, moment, card, row.tobytes(), self._judge.score(card, row))
         return self.ledger.keep([record])[0]
 
-    def _moments(self, cards: list[dict[str, Any]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        """Cards by the moment from which they will count, in order."""
-
-        def moment(card: Card) -> int:
-            return max(known_at_one(card), self.history.now)
-
-        for at, group in groupby(sorted(cards, key=moment), key=moment):
-            yield at, list(group)
+    def _by_moment(self, cards: Sequence[Card], moments: Sequence[int]) -> Iterator[tuple[int, list[Card]]]:
+        """Return cards by the moment from which they will count, in order."""
+        now = self.history.now
+        groups: dict[int, list[Card]] = {}
+        for card, moment in zip(cards, moments, strict=True):
+            groups.setdefault(max(moment, now), []).append(card)
+        return iter(sorted(groups.items(), key=itemgetter(0)))
 
     def close(self) -> None:
         """Release the store."""

@@ -203,7 +203,7 @@ class LiveHistory(Following):
         return ticket
 
     def _let_in(self, card: Row, moment: int, ready: Card, reads: bool) -> tuple[F64, int]:
-        """Store a card that is ours and take it in: at once, without a ticket, where nobody writes or waits just now."""
+        """Store a card that is ours, and take it in: at once, without a ticket, where nobody else writes just now."""
         if self._waiting or not self._lock.acquire(False):
             entry = new(Entry, (moment, CARD, card, 0))
             return self._submit(Ticket.of_cards([(entry, ready)], reads)).found[0]

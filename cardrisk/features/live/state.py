@@ -59,7 +59,7 @@ class LiveState:
         for page, row in (
             (at_.GIVEN_CARD, card),
             (at_.GIVEN_ANSWER, answer),
-            (at_.OVER, ALONE),
+            (at_.OVER, np.full(len(layout.facts), NEVER, np.int64)),
             (at_.OUT, self._out),
         ):
             self._put(page, row)
@@ -151,9 +151,10 @@ class LiveState:
         """Take a step with the card on its page, handed in with others; returns what is left to do."""
         if over is ALONE:
             return self._step(self._at, what)
-        self._put(at_.OVER, over)
+        page = self._tables[at_.OVER]
+        page[:] = over
         status = self._step(self._at, what)
-        self._put(at_.OVER, ALONE)
+        page[:] = NEVER
         return status
 
     def take(self, card: Card, t: int, over: I64 = ALONE, reads: bool = True) -> F64:
