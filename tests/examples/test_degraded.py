@@ -1,6 +1,7 @@
 """With the store or the model down every card is held, marked, at once; and all is well again by itself."""
 
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -43,6 +44,37 @@ def test_redis_dies_and_comes_back(zygote, redis_server):
         time.sleep(0.1)
     found, _ = history(store)
     assert found == dict.fromkeys([*(f"before-{i}" for i in range(10)), "down-0"], 1)
+    service.close()
+
+
+def test_a_store_that_can_be_read_but_not_written_is_not_healthy(zygote, tmp_path):
+    store = f"sqlite:///{tmp_path}/h.db?timeout=0.05"
+    service = zygote.start(store=store)
+    assert service.post("/score", card("before")).json()["degraded"] is None
+    other = sqlite3.connect(tmp_path / "h.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # nobody else writes; everybody reads
+    assert history(store)[0] == {"before": 1}
+    end = time.monotonic() + 60
+    while True:  # a failure is remembered for some seconds only: whoever looks late must hand in another card
+        told = service.post("/score", card("down")).json()
+        assert (told["decision"], told["degraded"], told["p_fail"]) == ("hold", "store", None)
+        health = service.http.get("/health")
+        if health.status_code == 503:
+            break
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert (health.json()["degraded"], health.json()["ready"], health.json()["live"]) == ("store", False, True)
+    assert service.http.get("/health/live").status_code == 200
+    assert service.metrics()["cardrisk_service_ready"] == 0
+    other.execute("ROLLBACK")
+    other.close()
+    while (told := service.post("/score", card("down")).json())["degraded"] is not None:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert told["p_fail"] is not None
+    until(service, 200)
+    assert service.http.get("/health").json()["degraded"] is None
+    assert history(store)[0] == {"before": 1, "down": 1}
     service.close()
 
 
