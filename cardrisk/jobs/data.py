@@ -7,7 +7,9 @@ from typing import Final
 import pandas as pd
 
 from cardrisk.errors import UnusableFileError
-from cardrisk.tables import read_frame
+from cardrisk.tables import OUTCOMES, SUBMISSIONS, Contract, read_frame
+from cardrisk.tables.headers import match_headers
+from cardrisk.tables.read import naming
 
 SUFFIXES: Final = (".parquet", ".csv", ".tsv", ".txt")
 
@@ -36,6 +38,8 @@ def read_data(folder: str | Path) -> Data:
     ------
     UnusableFileError
         The folder, or one of its two tables, is not there or not readable.
+    InputError
+        A table lacks a column, or has two headers for one; the file is named.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -45,10 +49,22 @@ def read_data(folder: str | Path) -> Data:
         )
     truth = folder / "truth.parquet"
     return Data(
-        read_frame(table_in(folder, "submissions")),
-        read_frame(table_in(folder, "outcomes")),
+        _table(table_in(folder, "submissions"), SUBMISSIONS),
+        _table(table_in(folder, "outcomes"), OUTCOMES),
         pd.read_parquet(truth) if truth.exists() else None,
     )
+
+
+def _table(path: Path, contract: Contract) -> pd.DataFrame:
+    frame = read_frame(path)
+    with naming(name_in_data(path)):
+        match_headers(list(frame.columns), contract)
+    return frame
+
+
+def name_in_data(path: Path) -> str:
+    """What to call a file of a DATA folder: with the folder's name, since all of them call their files the same."""
+    return f"{path.resolve().parent.name}/{path.name}"
 
 
 def read_history(folder: str | Path | None) -> tuple[pd.DataFrame, pd.DataFrame] | None:

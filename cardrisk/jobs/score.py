@@ -15,7 +15,9 @@ import pandas as pd
 from cardrisk.errors import InputError
 from cardrisk.jobs.data import read_history
 from cardrisk.jobs.progress import Steps
-from cardrisk.tables import atomic_writes, read_cards
+from cardrisk.tables import SUBMISSIONS, atomic_writes, read_cards
+from cardrisk.tables.headers import match_headers
+from cardrisk.tables.read import naming
 
 if TYPE_CHECKING:
     from cardrisk.codes import KeyRing, KeySource
@@ -46,6 +48,9 @@ def run(
     alone: bool = False,
 ) -> int:
     """Score ``cards`` against ``history`` and write ``out`` and ``out.quarantine``.
+
+    The quarantine has a line for each refused row: ``row`` (position in ``out``), ``rule``, ``column``, masked
+    ``value``; of a folder, before these, ``file`` and ``row_in_file``.
 
     Parameters
     ----------
@@ -176,6 +181,8 @@ def _in_memory(
     with steps.step("read"):
         past = read_history(history)
         given = read_cards(cards, encoding=encoding, **text)
+        with naming(Path(cards).name):
+            match_headers(list(given.columns), SUBMISSIONS)
     with steps.step(f"score {len(given):,} cards"):
         scores, refused = score_checked(
             given, model=model, history=past, tz=tz, reasons=reasons, language=language, key=key

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
@@ -164,6 +166,21 @@ def read_cards(
             "got a table, which says these row by row"
         )
     return _frame(name, data, encoding, SUBMISSIONS)
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Let what the body says against a table begin with its file's name; the contract knows tables, not files.
+
+    Raises
+    ------
+    InputError
+        The body's own, of its class.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(f"{file}: {error}") from None
 
 
 def load(source: Source) -> tuple[str, bytes]:

@@ -48,7 +48,7 @@ def asked(tiny, tmp_path):
     rng = np.random.default_rng(8)
     cards = pd.concat([tiny.early.iloc[-70:], tiny.late], ignore_index=True)
     given, past, answers = worlds.disordered(rng, cards, tiny.outcomes, 70)
-    path = worlds.write(tmp_path, given, past, answers, rng, "parquet")
+    path = worlds.write(tmp_path, given, past, answers, rng, "folder")
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     return program, [str(path), str(tiny.bundle), str(tmp_path / "data")], len(given)
@@ -144,12 +144,13 @@ def test_a_changed_input_starts_anew_and_says_so(asked, tmp_path):
         time.sleep(0.01)
     job.kill()
     job.communicate()
-    frame = pd.read_parquet(arguments[0])
-    frame.iloc[:-3].to_parquet(arguments[0])
+    given = pd.read_parquet(arguments[0])
+    file = next(Path(arguments[0]).iterdir())
+    pd.read_parquet(file).iloc[:-3].to_parquet(file)
     again = start(program, arguments, out, 1)
     _, trouble = again.communicate()
     assert "starts anew: inputs" in trouble
-    assert len(pd.read_parquet(out)) == len(frame) - 3
+    assert len(pd.read_parquet(out)) == len(given) - 3
 
 
 def test_what_lies_on_disk_is_the_owners_alone(asked, tmp_path):

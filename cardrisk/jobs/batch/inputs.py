@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cardrisk.errors import UnusableFileError
 from cardrisk.jobs.batch.journal import stamp
-from cardrisk.jobs.batch.source import BYTES_A_ROW, Unit, is_parquet, unit_header, units_of
+from cardrisk.jobs.batch.source import BYTES_A_ROW, CONTRACTS, Unit, is_parquet, unit_header, units_of
 from cardrisk.jobs.data import SUFFIXES, table_in
-from cardrisk.tables.read import is_what_it_says, kind_of
+from cardrisk.tables.headers import match_headers, shown_header
+from cardrisk.tables.read import is_what_it_says, kind_of, naming
 
 _LOOK: Final = 8192
 
@@ -28,15 +29,13 @@ class Inputs:
         (table, path), in the order they are read: history, the table scored, outcomes.
     encoding
         Of text files of the table scored; None: found out.
+    folder
+        The table scored is the files of a folder: its rows are told by file.
     """
 
     files: tuple[tuple[str, Path], ...]
     encoding: str | None
-
-    @property
-    def cards(self) -> list[Path]:
-        """Files of the table scored."""
-        return [path for table, path in self.files if table == "submissions"]
+    folder: bool = False
 
     def stamps(self) -> list[list[object]]:
         """What tells that the files are still the same."""
@@ -53,17 +52,35 @@ class Inputs:
         ------
         UnusableFileError
             A file cannot be read as a table, or the files of a folder have different headers.
+        InputError
+            A table lacks a column, or has two headers for one.
         """
+        first: tuple[Path, list[Any]] | None = None
         units: list[Unit] = []
         for table, path in self.files:
             mine = units_of(table, path, piece, encoding=self.encoding if table == "submissions" else None)
             if not mine:
                 raise UnusableFileError(f"{path.name}: expected a header line and at least one row, got no row")
+            header = unit_header(mine[0])
+            with naming(mine[0].name):
+                match_headers(header, CONTRACTS[table])
+            if table == "submissions":
+                first = first or (path, header)
+                _same_header(path, header, *first)
             units += mine
-        headers = {tuple(map(str, unit_header(unit))) for unit in units if unit.table == "submissions"}
-        if len(headers) > 1:
-            raise UnusableFileError(f"{self.cards[0].parent}: expected files with one header line, got {len(headers)}")
         return tuple(units)
+
+
+def _same_header(path: Path, header: list[Any], first: Path, expected: list[Any]) -> None:
+    if header == expected:
+        return
+    lost = ", ".join(shown_header(label) for label in expected if label not in header)
+    more = ", ".join(shown_header(label) for label in header if label not in expected)
+    told = [f"without {lost}"] * bool(lost) + [f"with {more} besides"] * bool(more)
+    raise UnusableFileError(
+        f"{path.name}: expected the header line of {first.name}, since the files of a folder are one table; "
+        f"got one {' and '.join(told) or 'in another order'}"
+    )
 
 
 def _rows(path: Path) -> int:
@@ -92,7 +109,7 @@ def inputs_of(cards: str, history: str | None, encoding: str | None) -> Inputs:
         files.append(("outcomes", table_in(folder, "outcomes")))
     for _, path in files:
         _look(path)
-    return Inputs(tuple(files), encoding)
+    return Inputs(tuple(files), encoding, Path(cards).is_dir())
 
 
 def card_files(cards: str) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,7 +143,7 @@ def leave_part(path: Path, scores: pa.Table, refused: pd.DataFrame) -> None:
     out.close({"scored": scored, "rules": refused["rule"].value_counts().to_dict()})
 
 
-def put_together(parts: Iterable[Path], target: Path, rules: Path) -> Written:
+def put_together(parts: Iterable[Path], target: Path, rules: Path, files: Iterable[str] | None = None) -> Written:
     """Write both files from the parts that tasks left; both appear whole, or neither.
 
     Parameters
@@ -151,20 +152,35 @@ def put_together(parts: Iterable[Path], target: Path, rules: Path) -> Written:
         Of :func:`leave_part`, in the order of the rows.
     target, rules
         Where scores and quarantine go.
+    files
+        Name of the file that each part's rows stand in: the quarantine then says it, and the row there. None: all
+        rows are of one file.
     """
     rows, scored, broken = 0, 0, Counter[str]()
+    begin: dict[str, int] = {}
     with atomic_writes(target, rules) as (table_at, rules_at):
         out = Output(table_at, rules_at, target.suffix)
-        out.add(SCHEMA.empty_table(), none_refused())
-        for path in parts:
+        out.add(SCHEMA.empty_table(), none_refused() if files is None else _told_by_file(none_refused(), "", 0))
+        for path, file in zip(parts, repeat(None) if files is None else files, strict=files is not None):
             box = Box(path)
             table, refused = box.table("scores"), box.read("refused")
             refused = none_refused() if refused is None else refused
-            out.add(table, refused.assign(row=refused["row"] + rows))
+            refused = refused.assign(row=refused["row"] + rows)
+            if file is not None:
+                refused = _told_by_file(refused, file, begin.setdefault(file, rows))
+            out.add(table, refused)
             rows, scored = rows + table.num_rows, scored + box.note["scored"]
             broken.update(box.note["rules"])
         out.close()
     return Written(rows, scored, dict(broken))
+
+
+def _told_by_file(refused: pd.DataFrame, file: str, begin: int) -> pd.DataFrame:
+    """Put first what finds a row in a folder: its file, and its number there, of a file that begins at a row."""
+    # a name need not be text; what is none is written as its bytes
+    name = file.encode("utf-8", "backslashreplace").decode()
+    found = pd.DataFrame({"file": name, "row_in_file": refused["row"] - begin}, index=refused.index)
+    return pd.concat([found.astype({"file": "str"}), refused], axis=1)
 
 
 def none_refused() -> pd.DataFrame:

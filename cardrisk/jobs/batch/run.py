@@ -17,7 +17,7 @@ from cardrisk._version import __version__
 from cardrisk.codes import Key, KeyRing
 from cardrisk.errors import CardriskError, QuarantineWarning, UnusableFileError
 from cardrisk.jobs.batch import judging, keying, settling, taking
-from cardrisk.jobs.batch.context import MODEL, Context, Limits, Settings
+from cardrisk.jobs.batch.context import MODEL, Context, Limits, Settings, unit_of
 from cardrisk.jobs.batch.inputs import Inputs
 from cardrisk.jobs.batch.journal import Journal
 from cardrisk.jobs.batch.output import put_together
@@ -282,8 +282,11 @@ class _Job:
 
     def _assemble(self) -> Told:
         """Put the output together, in the order of the input."""
-        parts = [self.context.path(judging.JUDGED, chunk) for chunk, _, _ in self._chunks(asks_only=True)]
+        chunks = [chunk for chunk, _, _ in self._chunks(asks_only=True)]
+        parts = [self.context.path(judging.JUDGED, chunk) for chunk in chunks]
+        units = self.context.settings.units
+        files = [units[unit_of(chunk)[0]].name for chunk in chunks] if self.asked.inputs.folder else None
         with self.steps.step("write"):
-            done = put_together(parts, self.asked.target, self.asked.rules)
+            done = put_together(parts, self.asked.target, self.asked.rules, files)
         ignored = next(note["ignored"] for table, note in self._notes() if table == "submissions")
         return Told(done.rows, done.scored, done.broken, ignored)

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cardrisk.errors import UnusableFileError
+from cardrisk.jobs.data import name_in_data
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS
 from cardrisk.tables.delimited import LONGEST_FIELD, PREAMBLE_LINES, header_of, parse_body
 from cardrisk.tables.headers import match_headers
@@ -45,6 +46,12 @@ class Unit:
     stop: int
     rows: int
     text: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call its file: by its own name, or by that of the history's folder too."""
+        path = Path(self.path)
+        return path.name if self.table == "submissions" else name_in_data(path)
 
     def document(self) -> dict[str, Any]:
         """As JSON holds it."""

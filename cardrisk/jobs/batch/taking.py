@@ -36,6 +36,7 @@ from cardrisk.tables.arrow import strings, to_pandas
 from cardrisk.tables.headers import match_headers
 from cardrisk.tables.masks import masked
 from cardrisk.tables.pieces import CODES, contract_of
+from cardrisk.tables.read import naming
 from cardrisk.tables.reader import objects
 
 STAGE: Final = "taken"
@@ -83,7 +84,9 @@ def _checked(context: Context, unit: Unit, contract: Contract) -> Iterator[tuple
     settings = context.settings
     keep = unit.table == "submissions" and context.steps
     for sub, frame in enumerate(pieces(unit, settings.limits.piece, together=keep)):
-        yield sub, frame, check(frame, contract, tz=settings.tz)
+        with naming(unit.name):
+            checked = check(frame, contract, tz=settings.tz)
+        yield sub, frame, checked
 
 
 def codes_of_unit(context: Context, number: int, subs: set[int]) -> Iterator[tuple[int, pd.DataFrame, I64]]:
@@ -204,7 +207,8 @@ def tell_unit(context: Context, number: int) -> None:
     unit = context.settings.units[number]
     out, seen = Writer(context.path(STAGE, number)), _Seen()
     for sub, frame in enumerate(pieces(unit, context.settings.limits.piece, together=False)):
-        checked = check(frame, OUTCOMES, tz=context.settings.tz)
+        with naming(unit.name):
+            checked = check(frame, OUTCOMES, tz=context.settings.tz)
         seen.add(checked)
         rank = place_of(number, sub, asks=False) + checked.rows
         told = outcomes_of(checked.valid, rank, context.features)

@@ -28,6 +28,7 @@ from cardrisk.jobs.spark.work import Bundle, Work, key_place
 from cardrisk.risk import load_model
 from cardrisk.tables import SUBMISSIONS, read_cards
 from cardrisk.tables.headers import match_headers
+from cardrisk.tables.read import naming
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 UNIT_BITS: Final = 36
 """A row's number: which unit of the input, then which row of it."""
+PLACE_BITS: Final = 24
+"""A chunk's number: which unit of the input, then which chunk of it."""
 _TABLES: Final = (".parquet", ".pq", ".csv", ".tsv", ".tab")
 
 
@@ -85,7 +88,9 @@ def run(
     InputError
         The input, the history or the output path cannot be used; nothing has been written then.
     """
+    from cardrisk.jobs.batch.inputs import inputs_of
     from cardrisk.jobs.batch.run import Told
+    from cardrisk.jobs.batch.source import CONTRACTS
     from cardrisk.jobs.score import quarantine_of, say
 
     target = Path(out)
@@ -97,9 +102,11 @@ def run(
         work = Work(bundle.declared, key_place(key), tz, bundle, None, reasons, language)
         text = {"kind": kind, "face_value": face_value, "submitter": submitter, "submitted_at": submitted_at}
         whole = _whole(cards, encoding, text)
+        inputs = inputs_of(cards, history, encoding)
+        units = _units(inputs, work, ("history", "outcomes") if whole is not None else tuple(CONTRACTS))
         spark = session()
-        groups = tasks or max(4, spark.sparkContext.defaultParallelism, -(-_rows(cards, history, encoding) // LARGEST))
-        tables, ignored = _tables(spark, work, groups, cards, history, encoding, whole)
+        groups = tasks or max(4, spark.sparkContext.defaultParallelism, -(-inputs.rows() // LARGEST))
+        tables, ignored = _tables(spark, work, groups, units, whole)
     with _parts_of(target) as folder:
         with steps.step("score"):
             result = road.travel(tables, work, groups, (ends.WRITTEN[0], ends.writing(work, folder)))
@@ -108,7 +115,9 @@ def run(
         if watch is not None:
             watch(result.load)
         with steps.step("write"):
-            done = put_together([ends.part_of(folder, place) for place in places], target, quarantine_of(target))
+            parts = [ends.part_of(folder, place) for place in places]
+            files = [units["submissions"][place >> PLACE_BITS].name for place in places] if inputs.folder else None
+            done = put_together(parts, target, quarantine_of(target), files)
     told = Told(done.rows, done.scored, done.broken, ignored)
     say(told, target)
     return 1 if told.rows > told.scored else 0
@@ -127,12 +136,6 @@ def _parts_of(target: Path) -> Iterator[Path]:
         journal.remove()
 
 
-def _rows(cards: str, history: str | None, encoding: str | None) -> int:
-    from cardrisk.jobs.batch.inputs import inputs_of
-
-    return inputs_of(cards, history, encoding).rows()
-
-
 def _whole(cards: str, encoding: str | None, text: dict[str, Any]) -> pd.DataFrame | None:
     """Batch text is small, and taken in by the driver."""
     path = Path(cards)
@@ -145,25 +148,19 @@ def _tables(
     spark: "SparkSession",
     work: Work,
     groups: int,
-    cards: str,
-    history: str | None,
-    encoding: str | None,
+    units: dict[str, list["Unit"]],
     whole: pd.DataFrame | None,
 ) -> tuple[road.Tables, list[str]]:
     """Return what goes in, and headers that are kept out."""
-    from cardrisk.jobs.batch.inputs import inputs_of
     from cardrisk.jobs.batch.source import unit_header
 
-    inputs = inputs_of(cards, history, encoding)
     if whole is not None:
-        units = _units(inputs, work, ("history", "outcomes"))
         header = list(whole.columns)
         start = _here(spark, work, groups, whole)
     else:
-        units = _units(inputs, work, ("history", "submissions", "outcomes"))
         header = unit_header(units["submissions"][0])
         start = _starting(spark, units["submissions"], work, asks=True, groups=groups)
-    ignored = match_headers(header, SUBMISSIONS).ignored  # refuses a table without the columns it needs
+    ignored = match_headers(header, SUBMISSIONS).ignored
     past = _starting(spark, units["history"], work, asks=False, groups=groups) if units.get("history") else None
     told = [_over(spark, units["outcomes"], _hearing(units["outcomes"], work, groups))] if "outcomes" in units else []
     return road.Tables(start, past, told), ignored
@@ -193,8 +190,10 @@ def _starting(spark: "SparkSession", units: list["Unit"], work: Work, *, asks: b
     def start(rounded: frozenset[str]) -> "DataFrame":
         def parcels(at: int) -> Iterator[pa.Table]:
             for sub, frame, rows in _pieces(units[at], at, work.chunk):
-                place = at << 24 | sub
-                yield to_arrow(take(work, frame, rows, place, asks=asks, groups=groups, rounded=rounded))
+                place = at << PLACE_BITS | sub
+                with naming(units[at].name):
+                    table = to_arrow(take(work, frame, rows, place, asks=asks, groups=groups, rounded=rounded))
+                yield table
 
         return _over(spark, units, parcels)
 
@@ -204,7 +203,9 @@ def _starting(spark: "SparkSession", units: list["Unit"], work: Work, *, asks: b
 def _hearing(units: list["Unit"], work: Work, groups: int) -> Callable[[int], Iterator[pa.Table]]:
     def parcels(at: int) -> Iterator[pa.Table]:
         for sub, frame, rows in _pieces(units[at], at, work.chunk):
-            yield to_arrow(hear(work, frame, rows, at << 24 | sub, groups=groups))
+            with naming(units[at].name):
+                table = to_arrow(hear(work, frame, rows, at << PLACE_BITS | sub, groups=groups))
+            yield table
 
     return parcels
 
