@@ -16,7 +16,8 @@
     ├── StoreError (RuntimeError)        a history store cannot be read or written
     └── MissingExtraError (ImportError)  an optional dependency is not installed
 
-One warning stands beside them: `QuarantineWarning`, for rows that are left out of a table that is learnt from.
+Two warnings stand beside them: `QuarantineWarning`, for rows that are left out of a table that is learnt from, and
+`TrainingWarning`, for what is learnt from all the same.
 
 A message says what was expected, what came and what to do. It never holds a card number or a secret.
 """
@@ -97,3 +98,7 @@ class QuarantineWarning(UserWarning):
     def __init__(self, message: str, table: str = "", quarantined: "DataFrame | None" = None) -> None:
         super().__init__(message)
         self.table, self.quarantined = table, quarantined
+
+
+class TrainingWarning(UserWarning):
+    """A model is learnt from what is hardly meant so: few failures, repeated cards, answers far from their cards."""

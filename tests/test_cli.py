@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cardrisk.cli import main
-from cardrisk.errors import QuarantineWarning
+from cardrisk.errors import QuarantineWarning, TrainingWarning
 from cardrisk.risk import load_model, train
 
 EXPORTS = Path(__file__).parent / "data" / "exports"
@@ -145,18 +145,28 @@ def test_generate_train_evaluate_and_check_run_as_documented(tmp_path, capsys, m
     assert Path("page.html").read_text().startswith("<!doctype html>")
 
 
-def test_training_on_what_is_hardly_meant_so_is_told_of(tiny, tmp_path, capsys) -> None:
+def test_training_on_what_is_hardly_meant_so_is_told_of_alike(tiny, tmp_path, capsys, monkeypatch) -> None:
     cards, answers = tiny.early.tail(400), tiny.outcomes
     answers = answers[answers["submission_id"].isin(cards["submission_id"])].copy()
     few = answers.index[answers["status"] == "success"][:2]
     answers.loc[few, "answered_at"] += pd.Timedelta(days=3_650)
     pd.concat([cards, cards.tail(3)]).to_parquet(tmp_path / "submissions.parquet")
     answers.to_parquet(tmp_path / "outcomes.parquet")
-    assert main(["train", str(tmp_path), "--out", str(tmp_path / "model"), "--no-track"]) in (0, 1)
-    said = capsys.readouterr().err
-    assert "3 of 403 submissions repeat a submission_id" in said
-    assert f"2 of {len(answers):,} answers are dated more than 90 days from their card" in said
-    assert "cards failed, expected 100 or more" in said
+    checks, module = [], sys.modules["cardrisk.tables.check"]
+    plain = module.check
+    monkeypatch.setattr(module, "check", lambda *a, **more: checks.append(a[1].name) or plain(*a, **more))
+    assert main(["train", str(tmp_path), "--out", str(tmp_path / "model"), "--no-track"]) == 0
+    assert checks == ["submissions", "outcomes"], "each table is checked once"
+    told = [line.removeprefix("warning: ") for line in capsys.readouterr().err.splitlines() if line[:7] == "warning"]
+    assert len(told) == 3
+    repeated, far, failures = told
+    assert repeated == "3 of 403 submissions repeat a submission_id; the first of each counts"
+    assert far.startswith(f"2 of {len(answers):,} answers are dated more than 90 days from their card and count")
+    assert "cards failed, expected 100 or more" in failures
+    with pytest.warns(TrainingWarning) as said:
+        train(pd.concat([cards, cards.tail(3)]), answers, params={"rounds": 2, "cause_rounds": 1})
+    assert [str(each.message) for each in said] == told
+    assert {each.filename for each in said} == {__file__}, "they point at the call"
 
 
 def test_a_report_is_a_page(tmp_path, capsys) -> None:

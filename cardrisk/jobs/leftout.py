@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cardrisk._later import pd
-from cardrisk.errors import QuarantineWarning
+from cardrisk.errors import QuarantineWarning, TrainingWarning
 from cardrisk.tables import quarantine
 
 
@@ -39,18 +39,20 @@ class LeftOut:
 
 @contextmanager
 def left_out() -> Iterator[LeftOut]:
-    """Catch what tables leave out while the body runs, and say it as it happens."""
+    """Catch what tables leave out while the body runs, and say it as it happens; so with doubts about training."""
     told, seen = LeftOut(), set()
     with warnings.catch_warnings():
-        warnings.simplefilter("always", QuarantineWarning)
+        for told_here in (QuarantineWarning, TrainingWarning):
+            warnings.simplefilter("always", told_here)
         before = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
-            if not isinstance(message, QuarantineWarning):
+            if not isinstance(message, QuarantineWarning | TrainingWarning):
                 before(message, category, *place, **more)  # type: ignore[arg-type]
             elif str(message) not in seen:
                 seen.add(str(message))
-                told.found.append(message)
+                if isinstance(message, QuarantineWarning):
+                    told.found.append(message)
                 sys.stderr.write(f"warning: {message}\n")
 
         warnings.showwarning = show

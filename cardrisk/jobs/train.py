@@ -2,16 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
 from cardrisk.errors import InputError
-from cardrisk.jobs.data import Data, read_data, read_propensity
+from cardrisk.jobs.data import read_data, read_propensity
 from cardrisk.jobs.progress import Steps
-
-FEW: Final = 100
-"""Failures; chances and causes learnt from fewer are guesses."""
 
 
 def run(
@@ -47,14 +43,10 @@ def run(
     steps = Steps(3)
     with steps.step("read"):
         tables, chances = read_data(data), read_propensity(propensity)
-        _tell_of_doubts(tables, tz)
     with steps.step("train"):
         model = train(
             tables.submissions, tables.outcomes, as_of=moment(as_of), tz=tz, seed=seed, propensity=chances
         )  # fmt: skip
-    failed = int(model.about["cards"]["failed"])
-    if failed < FEW:
-        _warn(f"only {failed:,} cards failed, expected {FEW} or more: measure this model before money depends on it")
     with steps.step("save"):
         if out is not None:
             model.save(out)
@@ -64,32 +56,6 @@ def run(
         where.append(tracked.model_uri if tracked.version is None else f"models:/{register}/{tracked.version}")
     sys.stdout.write(f"model {model.version}: {', '.join(where)}\n")
     return 0
-
-
-def _tell_of_doubts(tables: Data, tz: str | None) -> None:
-    """Say what the tables hold that is used, but hardly meant so: repeated cards, answers far from their cards."""
-    from cardrisk.features.arrays import DAY, HORIZON
-    from cardrisk.tables import check_outcomes, check_submissions, known_at
-    from cardrisk.tables.rules import REPEATED_ID
-
-    checked = check_submissions(tables.submissions, tz=tz)
-    again = int((checked.quarantined["rule"] == REPEATED_ID).sum())
-    if again:
-        _warn(f"{again:,} of {len(tables.submissions):,} submissions repeat a submission_id; the first of each counts")
-    answers = check_outcomes(tables.outcomes, tz=tz).valid
-    card = pd.Series(known_at(checked.valid), index=checked.valid["submission_id"].to_numpy())
-    asked = card.reindex(answers["submission_id"].to_numpy()).to_numpy("float64", na_value=float("nan"))
-    away = answers["answered_at"].to_numpy("datetime64[us]").astype("int64") - asked
-    far = int((abs(away) > HORIZON).sum())
-    if far:
-        _warn(
-            f"{far:,} of {len(answers):,} answers are dated more than {HORIZON // DAY} days from their card and count "
-            "in nobody's history; check their dates"
-        )
-
-
-def _warn(text: str) -> None:
-    sys.stderr.write(f"warning: {text}\n")
 
 
 def moment(text: str | None) -> pd.Timestamp | None:

@@ -30,6 +30,8 @@ class Tables:
         int64 microseconds: when each card became known.
     end
         Microseconds: the moment after everything given became known, or ``as_of``.
+    repeated
+        Rows of submissions left out because their id came before.
     """
 
     submissions: pd.DataFrame
@@ -37,6 +39,7 @@ class Tables:
     history: tuple[pd.DataFrame, pd.DataFrame] | None
     moments: npt.NDArray[np.int64]
     end: int
+    repeated: int = 0
 
     def until(self, moment: int) -> "Tables":
         """The same cards with the answers known before a moment (microseconds), which becomes the end."""
@@ -77,11 +80,13 @@ def prepare(
     """
     from cardrisk.codes import intake
     from cardrisk.tables import check_outcomes, check_submissions, known_at, pair, quarantine
+    from cardrisk.tables.rules import REPEATED_ID
 
-    def cards(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    def cards(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, int]:
         if taken_in(frame):
-            return frame
-        return intake(quarantine.kept(check_submissions(frame, tz=tz), name), key=key)
+            return frame, 0
+        checked = check_submissions(frame, tz=tz)
+        return intake(quarantine.kept(checked, name), key=key), int((checked.quarantined["rule"] == REPEATED_ID).sum())
 
     def answers(frame: pd.DataFrame, name: str) -> pd.DataFrame:
         plain = isinstance(frame, pd.DataFrame) and frame.empty and as_of is None
@@ -89,16 +94,18 @@ def prepare(
         return checked if as_of is None else checked[microseconds(checked["answered_at"]) < as_of]
 
     earlier = None if history is None else pair(history)
-    taken, valid = cards(submissions, "submissions"), answers(outcomes, "outcomes")
+    (taken, repeated), valid = cards(submissions, "submissions"), answers(outcomes, "outcomes")
     moments = np.asarray(known_at(taken), np.int64)
     if as_of is not None:
         taken, moments = taken[moments < as_of], moments[moments < as_of]
     if not len(taken):
         raise InputError("expected cards known before the moment of training, got none; give a later as_of")
     past = (
-        None if earlier is None else (cards(earlier[0], "history submissions"), answers(earlier[1], "history outcomes"))
+        None
+        if earlier is None
+        else (cards(earlier[0], "history submissions")[0], answers(earlier[1], "history outcomes"))
     )
-    return Tables(taken, valid, past, moments, _end(moments, valid) if as_of is None else as_of)
+    return Tables(taken, valid, past, moments, _end(moments, valid) if as_of is None else as_of, repeated)
 
 
 def taken_in(frame: pd.DataFrame) -> bool:

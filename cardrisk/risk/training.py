@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cardrisk._version import __version__
-from cardrisk.risk import delays
+from cardrisk.risk import delays, doubts
 from cardrisk.risk.boost import Settings
 from cardrisk.risk.document import ModelCard
 from cardrisk.risk.encode import Columns
@@ -91,15 +91,25 @@ def train(
         If no card has an answer, or all answers are successes or all are failures.
     MissingColumnError, TimeZoneError
         If the tables break their contract; see `cardrisk.tables`.
+
+    Warns
+    -----
+    TrainingWarning
+        Fewer than 100 cards failed, ids repeat, or answers are dated more than 90 days from their card.
+    QuarantineWarning
+        Rows that break a rule are left out.
     """
     from cardrisk.features import FEATURES, compute
 
     moment = None if as_of is None else micro(as_of)
     declared = FEATURES if features is None else features
     tables = prepare(submissions, outcomes, history=history, as_of=moment, key=key, tz=tz)
+    doubts.tell_of_tables(tables, len(submissions))
     frame = compute(tables.submissions, tables.outcomes, history=tables.history, features=declared)
     settings = Settings(dict(params or {}), seed, threads)
-    return train_on(frame, tables, settings=settings, declared=declared, as_of=moment, propensity=propensity)
+    model = train_on(frame, tables, settings=settings, declared=declared, as_of=moment, propensity=propensity)
+    doubts.tell_of_few(int(model.about["cards"]["failed"]))
+    return model
 
 
 def train_on(

@@ -9,7 +9,7 @@ from tests.risk.tables_for_risk import KEY, answers, cards
 
 @pytest.fixture(scope="module")
 def model():
-    submissions = cards(300)
+    submissions = cards(800)
     return train(submissions, answers(submissions, wait="1h"), key=KEY, params={"rounds": 3}, threads=1)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cardrisk.errors import FeatureMismatchError, InputError, MissingColumnError, TimeZoneError
+from cardrisk.errors import FeatureMismatchError, InputError, MissingColumnError, TimeZoneError, TrainingWarning
 from cardrisk.facts import CAUSES
 from cardrisk.features import FEATURES, compute
 from cardrisk.risk import metrics, train
@@ -126,7 +126,8 @@ def test_tiny_tables_train(count):
     submissions = cards(count)
     outcomes = answers(submissions, wait="1h")
     outcomes.loc[[2, 5], "status"] = ["failed", "success"]
-    fitted = learn(submissions, outcomes)
+    with pytest.warns(TrainingWarning, match="cards failed, expected 100 or more"):
+        fitted = learn(submissions, outcomes)
     p = fitted.predict(features_of(fitted, submissions, outcomes))
     assert p["p_fail"].between(0, 1, inclusive="neither").all()
 
@@ -135,7 +136,8 @@ def test_few_failures_stay_near_their_rate():
     submissions = cards(2_000)
     outcomes = answers(submissions, wait="1h").assign(status="success")
     outcomes.loc[::400, "status"] = "failed"
-    fitted = learn(submissions, outcomes)
+    with pytest.warns(TrainingWarning, match="only 5 cards failed"):
+        fitted = learn(submissions, outcomes)
     p = fitted.predict(features_of(fitted, submissions, outcomes))["p_fail"]
     assert 0.0005 < p.mean() < 0.02
 
@@ -225,9 +227,9 @@ def test_bad_tables_and_moments_are_refused(handbook):
 
 
 def test_no_secret_reaches_the_model():
-    submissions = cards(400)
-    submissions["card_no"] = [f"90417{number:07d}" for number in range(400)]
-    submissions["card_secret"] = [f"CANARY{number:06d}" for number in range(400)]
+    submissions = cards(800)
+    submissions["card_no"] = [f"90417{number:07d}" for number in range(800)]
+    submissions["card_secret"] = [f"CANARY{number:06d}" for number in range(800)]
     fitted = learn(submissions, answers(submissions, wait="1h"))
     whole = b"".join(fitted.files.values()) + repr(fitted).encode()
     assert b"CANARY" not in whole
