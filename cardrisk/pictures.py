@@ -1,6 +1,7 @@
 """Pictures of a world, a model and its decisions, each drawn from plain arrays; no global plotting state is touched.
 
-Colours mean the same everywhere: blue the model, grey the base rate or the document, orange the ceiling.
+Colours mean the same everywhere: blue the model, grey the base rate or the document, orange the ceiling. Shares are
+shown in percent. No legend lies over what is drawn.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +24,10 @@ GREY: Final = "#8a8f98"
 CEILING: Final = "#d9822b"
 BAND: Final = "#dfe3e8"
 BINS: Final = 15
+_PALE: Final = "#a9c4e2"
+"""Bars with text on them."""
+_ROOT: Final = (lambda share: np.sqrt(np.maximum(share, 0.0)), np.square)
+_ROOT_TICKS: Final = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
 def figure(title: str, width: float = 6.4, height: float = 4.4) -> "tuple[Figure, Axes]":
@@ -38,25 +43,45 @@ def figure(title: str, width: float = 6.4, height: float = 4.4) -> "tuple[Figure
     return made, axes
 
 
+def in_percent(*along: Any) -> None:
+    """Label axes (``axes.xaxis`` or ``yaxis``) that hold shares from 0 to 1 in percent."""
+    for axis in along:
+        axis.set_major_formatter(lambda share, place: f"{100 * share:.4g}%")
+
+
+def legend_above(axes: "Axes") -> None:
+    """Put the legend in a line of its own between title and plot, where it hides nothing."""
+    names = axes.get_legend_handles_labels()[1]
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(names), fontsize=9, borderpad=0.2)
+    axes.set_title(axes.get_title(loc="left"), loc="left", fontsize=11, pad=24)
+
+
 def calibration(failed: Floats, p_fail: Floats) -> "Figure":
     """Observed failure rate against stated probability, in bins of equal count, with 95 % Wilson intervals.
+
+    Most cards are good: axes are spaced by the square root, so that the bins of small probabilities can be told apart.
 
     Parameters
     ----------
     failed, p_fail
         Shape ``(rows,)``: 1 failed, 0 not; stated probability. No nulls.
     """
-    made, axes = figure("Calibration: what was said against what happened")
+    made, axes = figure("Calibration: stated and observed failures", width=6.8, height=5.6)
     order = np.argsort(p_fail, kind="stable")
     parts = [part for part in np.array_split(order, BINS) if part.size]
     said = np.array([p_fail[part].mean() for part in parts])
     rate = np.array([failed[part].mean() for part in parts])
     low, high = _wilson(rate, np.array([part.size for part in parts], dtype=float))
     top = max(float(high.max(initial=0.0)), float(said.max(initial=0.0)), 0.05) * 1.05
-    axes.plot([0, top], [0, top], color=GREY, linewidth=1, linestyle="--", label="perfect")
-    axes.errorbar(said, rate, yerr=[rate - low, high - rate], fmt="o", color=MODEL, markersize=4, label="model")
-    axes.set(xlim=(0, top), ylim=(0, top), xlabel="stated probability of failure", ylabel="observed failure rate")
-    axes.legend(frameon=False)
+    axes.plot([0, top], [0, top], color=GREY, linewidth=1, linestyle="--", label="as stated")
+    axes.errorbar(said, rate, yerr=[rate - low, high - rate], fmt="o", color=MODEL, markersize=5, label="model")
+    axes.set_xscale("function", functions=_ROOT)
+    axes.set_yscale("function", functions=_ROOT)
+    ticks = [tick for tick in _ROOT_TICKS if tick <= top]
+    axes.set(xlim=(0, top), ylim=(0, top), xticks=ticks, yticks=ticks)
+    axes.set(xlabel="stated probability of failure", ylabel="share of cards that failed")
+    in_percent(axes.xaxis, axes.yaxis)
+    legend_above(axes)
     return made
 
 
@@ -68,14 +93,16 @@ def precision_recall(failed: Floats, p_fail: Floats, ceiling: Floats | None = No
     failed, p_fail, ceiling
         Shape ``(rows,)``; ``ceiling`` is ``truth.p_fail``.
     """
-    made, axes = figure("Precision and recall")
+    made, axes = figure("Precision and recall", width=6.8)
     for name, score, colour in (("model", p_fail, MODEL), ("ceiling", ceiling, CEILING)):
         if score is not None:
             recall, precision = _curve(failed, score)
             axes.plot(recall, precision, color=colour, linewidth=1.6, label=name)
     axes.axhline(float(failed.mean()), color=GREY, linewidth=1, linestyle="--", label="base rate")
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall: share of failures found", ylabel="precision")
-    axes.legend(frameon=False)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall: share of all failures that are flagged")
+    axes.set_ylabel("precision: share of flagged cards that failed")
+    in_percent(axes.xaxis, axes.yaxis)
+    legend_above(axes)
     return made
 
 
@@ -96,8 +123,9 @@ def channel_rates(rates: Mapping[str, float]) -> "Figure":
         axes.annotate(f"{rates[name]:.1%}", (rates[name], y), (6, 6), textcoords="offset points", fontsize=9)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlim=(0, None), xlabel="share of cards that failed activation")
+    in_percent(axes.xaxis)
     axes.invert_yaxis()
-    axes.legend(frameon=False, loc="lower right")
+    legend_above(axes)
     return made
 
 
@@ -115,7 +143,8 @@ def shares(counts: Mapping[str, float], title: str) -> "Figure":
     axes.barh([name for name, _ in ordered], [count / total for _, count in ordered], color=MODEL, height=0.6)
     for y, (_, count) in enumerate(ordered):
         axes.annotate(f"{count / total:.1%}", (count / total, y), (4, -3), textcoords="offset points", fontsize=9)
-    axes.set(xlabel="share", xlim=(0, max((count / total for _, count in ordered), default=1.0) * 1.15))
+    in_percent(axes.xaxis)
+    axes.set(xlabel="share of cards", xlim=(0, max((count / total for _, count in ordered), default=1.0) * 1.15))
     return made
 
 
@@ -134,8 +163,9 @@ def daily_rates(days: pd.Series, failed: Floats, channel: pd.Series) -> "Figure"
         if len(line):
             axes.plot(line.index, line.to_numpy(), color=colour, linewidth=1.4, label=name)
             axes.axhspan(*CHANNELS[name].failure_band, color=colour, alpha=0.07, linewidth=0)
-    axes.set(ylim=(0, None), ylabel="share failed")
-    axes.legend(frameon=False, ncols=3)
+    axes.set(ylim=(0, None), ylabel="share of cards that failed")
+    in_percent(axes.yaxis)
+    legend_above(axes)
     made.autofmt_xdate(rotation=30)
     return made
 
@@ -148,18 +178,21 @@ def folds(table: pd.DataFrame) -> "Figure":
     table
         The frame ``folds`` of a prequential evaluation.
     """
-    made, axes = figure("Each model on the time after it", width=7.2)
+    made, axes = figure("Each model on the time after it", width=max(7.2, 1.2 * len(table)))
     at, name = np.arange(len(table)), "average_precision"
     value = table[name].to_numpy(np.float64)
     low, high = (table[f"{name}_{side}"].fillna(table[name]).to_numpy(np.float64) for side in ("low", "high"))
     around = [np.maximum(value - low, 0.0), np.maximum(high - value, 0.0)]
     axes.errorbar(at, value, yerr=around, fmt="o-", color=MODEL, capsize=3, label="model")
-    for other, colour, style in (("ceiling", CEILING, "-"), ("screening", GREY, "-"), ("base", GREY, "--")):
+    others = (("ceiling", CEILING, "-"), ("screening", GREY, "-"), ("base", GREY, "--"))
+    for other, colour, style in others:
         if table[f"{other}_{name}"].notna().any():
-            axes.plot(at, table[f"{other}_{name}"], color=colour, linestyle=style, linewidth=1.2, label=other)
-    axes.set_xticks(at, [f"from {start:%m-%d}" for start in table["start"]])
-    axes.set(ylim=(0, 1), ylabel="average precision")
-    axes.legend(frameon=False, ncols=2)
+            label = "base rate" if other == "base" else other
+            axes.plot(at, table[f"{other}_{name}"], "o", color=colour, linestyle=style, markersize=3, label=label)
+    axes.set_xticks(at, [f"{start.day} {start:%b %Y}" for start in table["start"]])
+    axes.set(xlim=(-0.4, len(table) - 0.6), ylim=(0, 1), ylabel="average precision (1 is best)")
+    axes.set_xlabel("learnt from what was known by this day, measured on what came next")
+    legend_above(axes)
     return made
 
 
@@ -182,8 +215,8 @@ def beside(summary: pd.DataFrame) -> "Figure":
     around = [np.maximum(value - low, 0.0), np.maximum(high - value, 0.0)]
     axes.errorbar(at, value, yerr=around, fmt="none", color="black", linewidth=1)
     axes.set_xticks(at, [name.replace("_", " ").replace(" at ", "\nat ") for name in chosen["measure"]], fontsize=8)
-    axes.set(ylim=(0, 1.02))
-    axes.legend(frameon=False, ncols=3)
+    axes.set(ylim=(0, 1.02), ylabel="value of the measure (1 is best)")
+    legend_above(axes)
     return made
 
 
@@ -198,40 +231,51 @@ def segment_bias(table: pd.DataFrame, most: int = 18) -> "Figure":
         Segments shown at most.
     """
     shown = table.head(most).iloc[::-1]
-    made, axes = figure("Calibration by channel, family and tenure", width=8.0, height=1.2 + 0.28 * max(len(shown), 1))
+    made, axes = figure("Calibration by segment", width=9.0, height=1.4 + 0.3 * max(len(shown), 1))
     at = np.arange(len(shown))
     rate = shown["rate"].to_numpy(np.float64)
     around = [rate - shown["rate_low"].to_numpy(np.float64), shown["rate_high"].to_numpy(np.float64) - rate]
-    axes.errorbar(rate, at, xerr=np.maximum(around, 0.0), fmt="o", color=GREY, markersize=4, label="failed")
-    axes.plot(shown["p_mean"], at, "D", color=MODEL, markersize=5, label="stated")
-    names = shown[["channel", "family", "tenure"]].astype(str).agg(", ".join, axis=1)
-    axes.set_yticks(at, [f"{name} ({count:,})" for name, count in zip(names, shown["count"], strict=True)], fontsize=8)
-    axes.set(xlim=(0, None), xlabel="share of cards")
-    axes.legend(frameon=False)
+    axes.errorbar(rate, at, xerr=np.maximum(around, 0.0), fmt="o", color=GREY, markersize=4, label="share that failed")
+    axes.plot(shown["p_mean"], at, "D", color=MODEL, markersize=5, label="mean stated probability")
+    rows = shown[["channel", "family", "tenure", "count"]].itertuples(index=False)
+    names = [f"{channel} | {family} cards | {tenure} | {count:,}" for channel, family, tenure, count in rows]
+    axes.set_yticks(at, names, fontsize=9)
+    axes.set(xlim=(0, None), ylim=(-0.7, len(shown) - 0.3), xlabel="share of cards, with the 95 % interval")
+    axes.set_ylabel("channel | family | how long the submitter is known | cards")
+    in_percent(axes.xaxis)
+    legend_above(axes)
     return made
 
 
 def confusion(table: pd.DataFrame) -> "Figure":
-    """Likeliest cause against the real one, as shares of each real cause.
+    """Likeliest cause against the real one, as shares of each real cause; on the framed squares they agree.
 
     Parameters
     ----------
     table
         The frame ``causes`` of an evaluation: ``actual, predicted, count``.
     """
-    made, axes = figure("Causes: predicted against real", width=7.6, height=6.4)
+    from matplotlib.patches import Rectangle
+
     counts = table.pivot_table(index="actual", columns="predicted", values="count", aggfunc="sum", fill_value=0)
-    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False).index]
+    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    only = [name for name in counts.columns if name not in counts.index]
+    counts = counts.reindex(columns=[*counts.index, *only], fill_value=0)  # one order, or nobody finds the diagonal
+    made, axes = figure("Likeliest cause of each failed card, by its real cause", 8.4, 2.4 + 0.4 * len(counts))
     share = counts.to_numpy(np.float64) / counts.sum(axis=1).to_numpy(np.float64)[:, None]
     axes.grid(visible=False)
     axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     for (y, x), value in np.ndenumerate(share):
         if value >= 0.005:
             ink = "white" if value > 0.5 else "black"
-            axes.annotate(f"{value:.0%}", (x, y), ha="center", va="center", fontsize=7, color=ink)
-    axes.set_xticks(range(len(counts.columns)), list(counts.columns), rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(range(len(counts)), [f"{n} ({c:,})" for n, c in counts.sum(axis=1).items()], fontsize=8)
-    axes.set(xlabel="predicted", ylabel="real")
+            axes.annotate(f"{value:.0%}", (x, y), ha="center", va="center", fontsize=9, color=ink)
+    for place in range(len(counts)):
+        axes.add_patch(Rectangle((place - 0.5, place - 0.5), 1, 1, fill=False, edgecolor=CEILING, linewidth=1.2))
+    columns = [str(name).replace("_", " ") for name in counts.columns]
+    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor", fontsize=9)
+    rows = [f"{str(name).replace('_', ' ')} ({cards:,})" for name, cards in counts.sum(axis=1).items()]
+    axes.set_yticks(range(len(rows)), rows, fontsize=9)
+    axes.set(xlabel="likeliest cause, as the model states it", ylabel="real cause (cards)")
     return made
 
 
@@ -244,13 +288,14 @@ def incident_delays(table: pd.DataFrame) -> "Figure":
         The frame ``incidents`` of an evaluation.
     """
     shown = table.iloc[::-1]
-    made, axes = figure("Incidents: share of failures flagged", width=7.6, height=1.2 + 0.34 * max(len(shown), 1))
-    axes.barh(shown["incident"].astype(str), shown["flagged"].fillna(0.0), color=MODEL, height=0.6)
+    made, axes = figure("Incidents: share of failures flagged", width=8.4, height=1.2 + 0.34 * max(len(shown), 1))
+    axes.barh(shown["incident"].astype(str), shown["flagged"].fillna(0.0), color=_PALE, height=0.6)
     rows = zip(shown["delay_minutes"], shown["missed_before"], shown["failed"], strict=True)
     for y, (delay, missed, failed) in enumerate(rows):
         said = "never flagged" if np.isnan(delay) else f"first after {delay:,.0f} min and {missed} of {failed} failures"
         axes.annotate(said, (0.01, y), va="center", fontsize=8)
-    axes.set(xlim=(0, 1), xlabel="share of the incident's failed cards at or above the 15 % review threshold")
+    axes.set(xlim=(0, 1), xlabel="share of the incident's failed cards that a review of 15 % of all cards would see")
+    in_percent(axes.xaxis)
     return made
 
 
@@ -263,10 +308,11 @@ def days(table: pd.DataFrame) -> "Figure":
         The frame ``days`` of an evaluation.
     """
     made, axes = figure("Stated and observed failures by day", width=8.0, height=3.6)
-    axes.plot(table["day"], table["rate"], "o-", color=GREY, markersize=3, label="failed")
-    axes.plot(table["day"], table["p_mean"], "o-", color=MODEL, markersize=3, label="stated")
+    axes.plot(table["day"], table["rate"], "o-", color=GREY, markersize=3, label="share that failed")
+    axes.plot(table["day"], table["p_mean"], "o-", color=MODEL, markersize=3, label="mean stated probability")
     axes.set(ylim=(0, None), ylabel="share of cards")
-    axes.legend(frameon=False)
+    in_percent(axes.yaxis)
+    legend_above(axes)
     made.autofmt_xdate(rotation=30)
     return made
 
