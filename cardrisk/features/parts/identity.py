@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
@@ -59,6 +60,20 @@ def _numbers(bits: U64, out: U64) -> None:
 def _pairs(one: I64, other: I64, out: U64) -> None:
     for i in range(out.size):
         out[i] = stirred(stirred(np.uint64(one[i]) + _A) ^ np.uint64(other[i]))
+
+
+def numbered(*columns: pd.Series) -> list[I64]:
+    """Return one number per value of each column, equal where values are, in whichever column; -1 where unknown.
+
+    Unlike identities these are exact, count from zero, and hold among these columns alone.
+    """
+    arrays = [strings(column) for column in columns]
+    if any(array is None for array in arrays):
+        codes = pd.factorize(pd.concat([column.astype(object) for column in columns]))[0].astype(np.int64)
+    else:
+        indices = pa.concat_arrays(arrays).dictionary_encode().indices
+        codes = indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.split(codes, np.cumsum([len(column) for column in columns])[:-1])
 
 
 def identities(values: pd.Series) -> I64:

@@ -12,7 +12,7 @@ from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool
 from cardrisk.features.columns import times
 from cardrisk.features.declare import FeatureSet, Key
 from cardrisk.features.events import GRAVITY, Answers, Cards, column_of, known_at, number_of, settle
-from cardrisk.features.parts.identity import identities, together
+from cardrisk.features.parts.identity import identities, numbered, together
 from cardrisk.features.parts.plan import part_plan
 
 EVERYBODY = 1
@@ -165,10 +165,14 @@ def settled(cards: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[I64, pd.DataFr
         ``NEVER``), ``known, failed`` and ``is COLUMN``; in order of time.
     """
     cards = cards.sort_values("seq", kind="stable")
-    again = (cards["id"].duplicated() & cards["id"].notna()).to_numpy()
-    first = cards[~again & (cards["time"] != NULL).to_numpy() & cards["id"].notna().to_numpy()]
     outcomes = outcomes.sort_values("rank", kind="stable")
-    card = pd.Index(first["id"]).get_indexer(pd.Index(outcomes["id"]))
+    ids, about = numbered(cards["id"], outcomes["id"])
+    again = pd.Series(ids).duplicated().to_numpy() & (ids >= 0)
+    is_first = ~again & (cards["time"] != NULL).to_numpy() & (ids >= 0)
+    first = cards[is_first]
+    place = np.full(max(ids.max(initial=-1), about.max(initial=-1)) + 2, -1)  # the last one is that of unknown ids
+    place[ids[is_first]] = np.arange(len(first))
+    card = place[about]
     start = first["time"].to_numpy()[np.maximum(card, 0)] if len(first) else np.zeros(len(card), np.int64)
     said = outcomes["said"].to_numpy()
     heard = outcomes["heard"].to_numpy()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cardrisk.features.arrays import DAY, I64
 from cardrisk.features.parts import day_of, requests_in, resubmitted_in, rings_on, settled
+from cardrisk.features.parts.identity import numbered
 from cardrisk.features.rings import SPAN
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Box, Boxes, Writer, gather
@@ -33,7 +34,8 @@ def settle_ids(context: Context, group: int) -> None:
     cards, told = taken.gather(f"ids {group}"), taken.gather(f"told {group}")
     if cards is not None:
         cards = cards.sort_values("seq", kind="stable", ignore_index=True)
-        again = pd.DataFrame({"id": cards["id"], "table": asking(cards["seq"].to_numpy())}).duplicated().to_numpy()
+        (ids,) = numbered(cards["id"])
+        again = pd.Series(2 * ids + asking(cards["seq"].to_numpy())).duplicated().to_numpy()  # within one table
         out.add("dropped", cards.loc[again, ["seq"]])
         cards = cards[~again]
         if told is None:
