@@ -9,7 +9,8 @@ from typing import Final
 
 from cardrisk.features.stores.base import Entry
 from cardrisk.features.stores.codec import trace_of
-from cardrisk.features.stores.sqlite import SqliteStore
+from cardrisk.features.stores.sqlite import PAGE, SqliteStore
+from cardrisk.features.stores.sqlite_file import STEP, in_steps
 from cardrisk.scoring.record import Context, Record, name_of_context
 
 SCHEMA: Final = """
@@ -39,6 +40,7 @@ END
 as long as writing. They belong to a connection, not to the file."""
 _PUT: Final = "INSERT INTO card_and_decision VALUES (?, ?, ?, ?, ?, ?, ?)"
 _FIND: Final = "SELECT body FROM decided WHERE name = ?"
+_OLD_ROWS: Final = "SELECT rowid FROM decided WHERE rowid > ? AND rowid <= ? AND moment < ?"
 
 
 class SqliteLedger:
@@ -113,9 +115,17 @@ class SqliteLedger:
         return len(gone)
 
     def trim(self, before: int) -> int:
-        """Remove records of moments before ``before``; return how many."""
-        with self._store.writing() as db:
-            return db.execute("DELETE FROM decided WHERE moment < ?", (before,)).rowcount
+        """Remove records of moments before ``before``, a few at a time; return how many."""
+        with self._store.reading() as db:
+            last = db.execute("SELECT max(rowid) FROM decided").fetchone()[0] or 0
+        old: list[tuple[int]] = []
+        for first in range(0, last + 1, PAGE):
+            with self._store.reading() as db:
+                old += db.execute(_OLD_ROWS, (first, first + PAGE, before)).fetchall()
+        for first in in_steps(range(0, len(old), STEP)):
+            with self._store.writing() as db:
+                db.executemany("DELETE FROM decided WHERE rowid = ?", old[first : first + STEP])
+        return len(old)
 
     def close(self) -> None:
         """Do nothing: the file is the journal's."""

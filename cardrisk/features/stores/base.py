@@ -4,8 +4,9 @@ Correct when an event acknowledged by ``write`` is returned by every later ``sin
 all readers, with moments that never fall. Running sums are not stored: each process builds them from the journal,
 so that writers on many hosts need one atomic append and never a lock.
 
-What is forgotten, trimmed or taken to another key is changed in the journal itself, in one atomic step that leaves a
-mark at its end; a process that meets the mark while it reads on builds its sums anew from the first entry.
+What is forgotten or taken to another key is changed in the journal itself, in one atomic step that leaves a mark at
+its end; a process that meets the mark while it reads on builds its sums anew from the first entry. What is trimmed
+leaves at the front, step by step, and no mark.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeAlias
@@ -22,7 +22,7 @@ from cardrisk.features.arrays import NULL
 from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, new
 from cardrisk.features.stores.codec import decode, encode, name_of, trace_of
 from cardrisk.features.stores.rekeying import NEXT, rekeyed, said_by
-from cardrisk.features.stores.sqlite_file import connect, seconds, stored_of, told
+from cardrisk.features.stores.sqlite_file import STEP, connect, in_steps, seconds, stored_of, told
 
 PAGE: Final = 2_000
 """Entries read at a time: no read holds the file for longer than that."""
@@ -43,6 +43,7 @@ _SINCE: Final = (
     "SELECT number, moment, kind, row FROM journal WHERE number > ? AND number <= ? AND kind <> 2 "
     "ORDER BY number LIMIT ?"
 )
+_OLDEST: Final = "SELECT number, kind FROM journal WHERE moment < ? AND kind <> 2 ORDER BY number LIMIT ?"
 _END: Final = 2**62
 
 
@@ -287,12 +288,19 @@ class SqliteStore:
             seen = rows[-1][0]
 
     def trim(self, before: int) -> int:
-        """Forget every entry of a moment before ``before``; returns how many."""
-        with self.writing() as db:
-            first = db.execute("SELECT number FROM journal WHERE moment >= ? ORDER BY number LIMIT 1", (before,))
-            stop = (first.fetchone() or (_END,))[0]
-            gone: int = db.execute("SELECT count(*) FROM journal WHERE number < ? AND kind < 2", (stop,)).fetchone()[0]
-            _remove(db, "number < ?", [(stop,)])
+        """Forget every entry of a moment before ``before``, a few at a time; returns how many.
+
+        Moments never fall, so that these are the first entries: after each step the journal is whole.
+        """
+        gone = 0
+        for _ in in_steps(count()):
+            with self.writing() as db:
+                found = db.execute(_OLDEST, (before, STEP)).fetchall()
+                if found:
+                    _remove(db, "number <= ?", [(found[-1][0],)])
+            gone += sum(kind < _BLANK for _, kind in found)
+            if len(found) < STEP:
+                break
         return gone
 
     def forget(self, column: str, value: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,8 @@ CREATE UNIQUE INDEX journal_card ON journal (name) WHERE kind = 1;
 """
 
 _OF_NAMES: Final = "SELECT name FROM journal WHERE kind = 1 AND name IN"
+STEP: Final = 200
+"""Rows removed in one transaction where there may be many: others wait for no longer than some milliseconds."""
 _NAMES_AT_ONCE: Final = 500
 """Names asked for in one statement; SQLite before 3.32 takes 999."""
 
@@ -42,6 +44,14 @@ _ADVICE: Final = {
     "BUSY": "another process holds it for longer than the timeout: retry, or raise `?timeout=`",
     "LOCKED": "another process holds it for longer than the timeout: retry, or raise `?timeout=`",
 }
+
+
+def in_steps(steps: Iterable[int]) -> Iterator[int]:
+    """Give one step after the other; between two of them pass as long as the first took, in which others may write."""
+    for step in steps:
+        began = time.perf_counter()
+        yield step
+        time.sleep(time.perf_counter() - began)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from cardrisk.errors import StoreError
 from cardrisk.features.stores import Entry, open_store
 from cardrisk.features.stores.codec import decode
 from cardrisk.features.stores.sqlite import SqliteStore
+from cardrisk.features.stores.sqlite_file import STEP
 
 T0 = 1_767_000_000_000_000
 ROOT = Path(__file__).parents[3]
@@ -295,3 +296,24 @@ def test_no_open_file_goes_through_a_fork(path):
         [sys.executable, "-c", FORK, str(path)], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_trimmed_in_many_steps_leaves_from_the_front_and_others_write_in_between(path):
+    """Whatever stands when trimming ends is what is young, and what came meanwhile; numbers go on."""
+    store, other = (open_store(f"sqlite:///{path}?timeout=30") for _ in range(2))
+    many = 5 * STEP + 7
+    store.extend([card(i) for i in range(many)])
+    come = []
+
+    def write():
+        come.extend(other.append(Entry.card(T0 + 10**9, {"submission_id": f"n{i}"}), 0)[-1].number for i in range(40))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert store.trim(T0 + 4 * STEP) == 4 * STEP
+    writer.join()
+    names = [entry.row["submission_id"] for entry in store.since(0)]
+    assert names == [f"s{i}" for i in range(4 * STEP, many)] + [f"n{i}" for i in range(40)]
+    assert come == list(range(many + 1, many + 41))
+    assert store.trim(2**61) == len(names)
+    assert store.append(card(0, last=1), come[-1])[-1].number == come[-1] + 1
