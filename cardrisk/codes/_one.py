@@ -62,6 +62,8 @@ _READ: Final[list[dict[int, Any]]] = [
 _ALONE: Final = dict.fromkeys(NAMES[PER_CARD:])
 _COUNT: Final = len(FIELDS)
 _ALL: Final = (1 << _COUNT) - 1
+_UNKNOWN: Final = [tuple(i for i in range(_COUNT) if not known >> i & 1) for known in range(_ALL + 1)]
+"""Places of the tokens that a card does not have, by those it has."""
 _CODED: Final = sum(1 << FIELDS.index(field) for field in ("number", "secret", "card"))
 _MOST_FACTS: Final = 4_096
 AS_GIVEN: Final = -1
@@ -185,8 +187,13 @@ class Desk(Sealed):
             As ``OneCard`` has them.
         """
         out = dict(card)
-        cells = [out.pop(column, None) for column in RAW]
-        number, secret, address, device = ["" if cell is None else cell for cell in cells]
+        pop = out.pop
+        number, secret = pop("card_no", None), pop("card_secret", None)
+        address, device = pop("client_ip", None), pop("device_id", None)
+        number = "" if number is None else number
+        secret = "" if secret is None else secret
+        address = "" if address is None else address
+        device = "" if device is None else device
         if not type(address) is type(device) is type(number) is type(secret) is str:
             return None
         text = f"{address}{device}{number}\x1f{secret}"
@@ -214,9 +221,9 @@ class Desk(Sealed):
             if known < 0:
                 return False
             facts = bytes(sheet[e : e + PER_CARD])
-            tokens: list[str | None] = [*sheet[e + PER_CARD :].decode("ascii").split("\n")]
-            if known != _ALL:
-                tokens = [text if known >> i & 1 else None for i, text in enumerate(tokens)]
+            tokens: list[Any] = sheet[e + PER_CARD :].decode("ascii").split("\n")
+            for place in _UNKNOWN[known]:
+                tokens[place] = None
             out |= zip(names, tokens, strict=False)
         out |= self._facts.get(facts) or self._read(facts)
         return True
