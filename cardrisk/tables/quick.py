@@ -6,7 +6,6 @@ Correct means: what `read` takes, it takes as each column's `Reader.one` takes i
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from cardrisk.tables.cells import NULL_WORDS, Fault
@@ -42,6 +41,21 @@ does not take."""
 _MOST_LABELS: Final = 1_024
 
 
+class Shape(NamedTuple):
+    """How cards of one sequence of labels are read.
+
+    Attributes
+    ----------
+    ways
+        Of the columns that the labels mean, in contract order.
+    labels
+        The columns' labels in that order; None where the labels are the columns' names in that order already.
+    """
+
+    ways: tuple[Way, ...]
+    labels: tuple[Any, ...] | None
+
+
 class Quick(NamedTuple):
     """A contract laid out for `read`.
 
@@ -54,13 +68,13 @@ class Quick(NamedTuple):
     meant
         The column that a label seen before means, None where it means none.
     shapes
-        By the labels of a card seen before, all of them columns in their order: the columns' ways.
+        By the labels of a card seen before.
     """
 
     contract: Contract
     ways: Mapping[Any, Way]
     meant: dict[str, str | None]
-    shapes: dict[tuple[Any, ...], tuple[Way, ...]]
+    shapes: dict[tuple[Any, ...], Shape]
 
     @classmethod
     def of(cls, contract: Contract) -> "Quick":
@@ -100,11 +114,11 @@ def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str
     Exception
         Anything that reading an odd cell raises.
     """
-    checked = dict(card)
-    ways = quick.shapes.get(tuple(checked))
-    if ways is None and (ways := _shape(checked, quick)) is None:
-        arranged = _arranged(card, quick)
-        return None if arranged is None else read(arranged, quick, zone)
+    shape = quick.shapes.get(tuple(card)) or _shape(card, quick)
+    if shape is None:
+        return None
+    ways, labels = shape
+    checked = dict(card) if labels is None else {way[1]: card[label] for way, label in zip(ways, labels, strict=True)}
     for (_, name, how, low, high, one), value in zip(ways, checked.values(), strict=True):
         found = None
         if how == TEXT:
@@ -132,37 +146,25 @@ def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str
     return checked
 
 
-def _shape(card: dict[str, Any], quick: Quick) -> tuple[Way, ...] | None:
-    """Take what is no column out of a card, and return its columns' ways; None where they are not in their order."""
-    for label in [label for label in card if label not in quick.ways and quick.meant.get(label, label) is None]:
-        del card[label]
-    labels = tuple(card)
-    known = quick.shapes.get(labels)
-    if known is not None:
-        return known
-    found = [way for label in labels if (way := quick.ways.get(label)) is not None]
-    if len(found) < len(labels) or any(way[0] < before[0] for before, way in pairwise(found)):
-        return None
-    if len(quick.shapes) >= _MOST_LABELS:
-        quick.shapes.clear()
-    quick.shapes[labels] = tuple(found)
-    return quick.shapes[labels]
-
-
-def _arranged(card: Mapping[str, Any], quick: Quick) -> dict[str, Any] | None:
-    """Return a card under canonical names in contract order; None where two of its names mean one column."""
-    ways, meant = quick.ways, quick.meant
+def _shape(card: Mapping[Any, Any], quick: Quick) -> Shape | None:
+    """Return how a card is read, kept for the next one like it; None where two of its labels mean one column."""
     found: dict[str, Any] = {}
-    for label, value in card.items():
-        if label in ways:
-            name: str | None = label
-        else:
-            name = meant[label] if label in meant else _meaning(label, quick)
+    known = True
+    for label in card:
+        name = label if label in quick.ways else _meaning(label, quick)
+        known = known and (label in quick.ways or label in quick.meant)
         if name is not None:
             if name in found:
                 return None
-            found[name] = value
-    return {name: found[name] for name in sorted(found, key=lambda name: ways[name][0])}
+            found[name] = label
+    names = sorted(found, key=lambda name: quick.ways[name][0])
+    labels = tuple(found[name] for name in names)
+    shape = Shape(tuple(quick.ways[name] for name in names), None if list(card) == names else labels)
+    if known:  # a label that is kept nowhere else is not kept here
+        if len(quick.shapes) >= _MOST_LABELS:
+            quick.shapes.clear()
+        quick.shapes[tuple(card)] = shape
+    return shape
 
 
 def _meaning(label: Any, quick: Quick) -> str | None:
@@ -173,6 +175,8 @@ def _meaning(label: Any, quick: Quick) -> str | None:
     LookupError
         It names a time zone as well.
     """
+    if label in quick.meant:
+        return quick.meant[label]
     name = known_header(label, quick.contract)
     if name is not None and zone_of_header(label) is not None:
         raise LookupError

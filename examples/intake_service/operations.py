@@ -130,8 +130,7 @@ def _known(card: Payload) -> Payload:
     return {name: card[name] for name in _NAMES if name in card}
 
 
-def _seen_by(caller: Caller, worker: Worker, score: Any, card: Payload, given: Payload) -> dict[str, Any]:
-    ignored = sum(name not in card for name in given)
+def _seen_by(caller: Caller, worker: Worker, score: Any, card: Payload, ignored: int) -> dict[str, Any]:
     if caller.sees_all:
         return views.reviewer(score, ignored)
     language: Any = worker.settings.language
@@ -141,8 +140,9 @@ def _seen_by(caller: Caller, worker: Worker, score: Any, card: Payload, given: P
 async def score(worker: Worker, caller: Caller, payload: Payload) -> tuple[dict[str, Any], float | None]:
     """Score one card; it is history afterwards."""
     card = _known(payload)
+    ignored = len(payload) - len(card)  # before the card is told when it came
     found = await worker.taking.one(card)
-    return _seen_by(caller, worker, found, card, payload), None if found.degraded is None else _RETRY
+    return _seen_by(caller, worker, found, card, ignored), None if found.degraded is None else _RETRY
 
 
 async def scores(worker: Worker, caller: Caller, payload: Payload) -> tuple[dict[str, Any], float | None]:
@@ -150,11 +150,12 @@ async def scores(worker: Worker, caller: Caller, payload: Payload) -> tuple[dict
     given = several(payload, "cards", worker.settings.together)
     charge(worker, caller, len(given) - 1)
     cards = [_known(card) for card in given]
+    ignored = [len(all_of_it) - len(card) for all_of_it, card in zip(given, cards, strict=True)]
     try:
         found = worker.taking.together(cards)
     except TimeZoneError:
         raise _without_zone(worker, cards) from None
-    shown = [_seen_by(caller, worker, *row) for row in zip(found, cards, given, strict=True)]
+    shown = [_seen_by(caller, worker, *row) for row in zip(found, cards, ignored, strict=True)]
     wait = _RETRY if any(one.degraded is not None for one in found) else None
     return {"scores": shown, **_versions(worker)}, wait
 

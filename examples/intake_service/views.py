@@ -42,7 +42,7 @@ def reviewer(score: Score, ignored: int) -> dict[str, Any]:
         "submission_id": score.submission_id,
         "p_fail": _known(score.p_fail),
         "cause": score.cause,
-        "causes": {name: _known(p) for name, p in score.causes.items()},
+        "causes": {name: p if p == p else None for name, p in score.causes.items()},
         "decision": score.decision,
         "expected_loss": _known(score.expected_loss),
         "propensity": score.propensity,
