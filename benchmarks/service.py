@@ -22,8 +22,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from urllib.request import urlopen
 
@@ -31,11 +33,18 @@ import numpy as np
 import pandas as pd
 
 import cardrisk
-from benchmarks.serving import KEY, many, model_of, plain
+from benchmarks.serving import KEY, model_of, plain
+from benchmarks.turnover import TOGETHER, Requests, Turnover, fill, live, text
+from cardrisk.features.arrays import HORIZON
 from cardrisk.features.stores.base import CARD, open_store
+from cardrisk.scoring.ledger_sqlite import SqliteLedger
 from examples.intake_service import load
 
 ROOT = Path(__file__).parents[1]
+READY = 0.0005
+"""Seconds a card of history takes until it is filled in and a service has read it; the load begins no earlier."""
+SAMPLE, TRIM = 5.0, 6
+"""Seconds between looks at memory; looks between trims."""
 BARE = """
 import json, lightgbm as lgb, numpy as np
 boosters = [lgb.Booster(model_file=name) for name in json.loads(open("boosters.json").read())]
@@ -72,7 +81,7 @@ class Bench:
         if not self.bundle.exists():
             model_of(self.past, world.outcomes, 40 if small else 400).save(self.bundle)
         rows = [plain(row) for row in late.drop(columns=["submitted_at", "received_at"]).to_dict("records")]
-        self.cards = [{name: _text(value) for name, value in row.items()} for row in rows]
+        self.cards = [{name: text(value) for name, value in row.items()} for row in rows]
         delay = pd.Timestamp.now("UTC").floor("s") - cut  # history ends now, and the cards arrive now
         self.past, self.answers = _later(self.past, delay), _later(self.answers, delay)
         self.seconds = 5.0 if small else 15.0
@@ -89,10 +98,6 @@ class Bench:
 def _later(table: pd.DataFrame, delay: pd.Timedelta) -> pd.DataFrame:
     times = [name for name in table if isinstance(table[name].dtype, pd.DatetimeTZDtype)]
     return table.assign(**{name: table[name] + delay for name in times})
-
-
-def _text(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def port() -> int:
@@ -190,28 +195,94 @@ def service(bench: Bench, store: str, workers: int) -> str:
     return said
 
 
-def soak(bench: Bench, keys: int, rate: float, seconds: float) -> str:
-    """Ask a service over SQLite with ``keys`` live keys at a steady rate; memory is that of all its processes."""
-    bench.past = many(bench.past, keys)
-    store = bench.filled(f"sqlite:///{bench.folder}/soak.db?timeout=5")
+class Watch(Thread):
+    """Notes a server's memory, and takes out of its store what left the horizon, as a job beside it would."""
+
+    def __init__(self, pid: int, store: str) -> None:
+        super().__init__(daemon=True)
+        self._pid, self._store, self._ended = pid, store, Event()
+        self.bytes: list[int] = []
+        self.trims: list[float] = []
+
+    def run(self) -> None:
+        store = open_store(self._store)
+        ledger = SqliteLedger(store)
+        for turn in count():
+            self.bytes.append(resident(self._pid))
+            if self._ended.wait(SAMPLE):
+                break
+            if turn % TRIM == TRIM - 1:
+                began, edge = time.perf_counter(), int(time.time() * 1e6) - HORIZON
+                store.trim(edge)
+                ledger.trim(edge)
+                self.trims.append(time.perf_counter() - began)
+        store.close()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> None:
+    """Ask a service of one worker over SQLite at a steady rate, while as many cards leave history as come.
+
+    Memory is that of all its processes; it is measured from the end of ``warm`` seconds of the same load on.
+    """
+    turnover = Turnover(bench.past, bench.answers, keys, rate)
+    if rate * (warm + seconds) > turnover.cards:
+        raise SystemExit(
+            f"{turnover.cards:,} cards of history leave in {turnover.cards / rate:.0f} s: more keys, please"
+        )
+    store = f"sqlite:///{bench.folder}/soak.db?timeout=60"
+    begins = pd.Timestamp.now("UTC").ceil("s") + pd.Timedelta(seconds=round(20 + turnover.cards * READY))
+    fill(str(bench.bundle), turnover, begins, store)
+    print(f"at the start: {live(store, begins)}", flush=True)
     listens = port()
-    settings = {"store": store, "callers": "open", "model": str(bench.bundle), "port": str(listens), "workers": "2"}
-    settings |= {"rate": "1e6", "burst": "1000000", "reasons": bench.reasons}
+    settings = {"store": store.replace("=60", "=5"), "callers": "open", "model": str(bench.bundle)}
+    settings |= {"port": str(listens), "workers": "1", "rate": "1e6", "burst": "1000000", "reasons": bench.reasons}
     environ = {f"CARDRISK_SERVICE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "examples.intake_service"]
     with running(command, listens, bench.folder, **environ, CARDRISK_KEY=KEY.decode(), PYTHONPATH=str(ROOT)) as pid:
-        _all_up(listens, 2)
+        _all_up(listens, 1)
+        early = (begins - pd.Timestamp.now("UTC")).total_seconds()
+        print(f"the first card leaves {early:.0f} s after the service was up", flush=True)
+        time.sleep(max(0.0, early))
+        first = resident(pid)
+        watch = Watch(pid, store)
+        watch.start()
         with get_context("spawn").Pool(1) as pool:
-            pool.apply(_ask_steadily, (listens, rate, min(30.0, seconds / 4), 1))
-            before = resident(pid)
-            result = pool.apply(_ask_steadily, (listens, rate, seconds, 2))
-        grown = resident(pid) / before - 1
-    return f"{result}; {len(bench.past):,} cards of history, {before / 2**20:,.0f} MiB resident grew by {grown:.2%}"
+            before = pool.apply(_ask_steadily, (listens, rate, turnover.load(0, int(rate * warm))))
+            base, seen = resident(pid), len(watch.bytes)
+            print(f"warm-up of {warm:.0f} s: {before}; {first / 2**20:,.0f} to {base / 2**20:,.0f} MiB", flush=True)
+            busy = spent(pid)
+            result = pool.apply(_ask_steadily, (listens, rate, turnover.load(int(rate * warm), int(rate * seconds))))
+            busy = (spent(pid) - busy) / max(1.0, result.seconds)
+        end, ended = resident(pid), pd.Timestamp.now("UTC")
+        watch.stop()
+        counted = _counted(listens)
+    print(f"soak of {seconds:.0f} s: {result}, the service {busy:.0%}")
+    print(f"at the end: {live(store, ended)}")
+    print(f"trimmed {len(watch.trims)} times, {max(watch.trims, default=0.0):.2f} s at most; {counted}")
+    every = max(1, len(watch.bytes) // 24)
+    print("MiB resident: " + " ".join(f"{size / 2**20:.0f}" for size in watch.bytes[::every]))
+    most = max([base, end, *watch.bytes[seen:]])
+    print(
+        f"{base / 2**20:,.1f} MiB resident after the warm-up, {end / 2**20:,.1f} at the end: {end / base - 1:+.2%}; "
+        f"the most between them {most / base - 1:+.2%}",
+        flush=True,
+    )
 
 
-def _ask_steadily(listens: int, rate: float, seconds: float, seed: int) -> load.Result:
-    bodies = [load.request("/score", card) for card in load.cards(int(rate * seconds), seed)]
-    return load._runner()(load.load("127.0.0.1", listens, bodies, 32, seconds + 60, rate))
+def _counted(listens: int) -> str:
+    """What the service counted of answers."""
+    with urlopen(f"http://127.0.0.1:{listens}/metrics", timeout=60) as answer:
+        lines = [line for line in answer.read().decode().splitlines() if line.startswith("cardrisk_answers")]
+    return "; ".join(line for line in lines if not line.endswith(" 0"))
+
+
+def _ask_steadily(listens: int, rate: float, requests: Requests) -> load.Result:
+    total = rate * (1 + 1 / TOGETHER)  # the requests that bring answers come on top of the cards'
+    return load._runner()(load.load("127.0.0.1", listens, requests, 32, load.MOST_SECONDS, total))
 
 
 def resident(pid: int) -> int:
@@ -295,14 +366,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=("sqlite", "redis", "memory", "bare", "mlflow"), help="parts")
     parser.add_argument("--reasons", default="stopped", choices=("stopped", "all", "none"), help="as Scorer takes it")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="nothing but a steady load, 600 s at most")
+    parser.add_argument("--warm", type=float, default=120.0, help="seconds of load before memory counts")
     parser.add_argument("--keys", type=int, default=1_000_000, help="live keys of the soak")
-    parser.add_argument("--rate", type=float, default=500.0, help="requests a second of the soak")
+    parser.add_argument("--rate", type=float, default=500.0, help="cards a second of the soak")
     given = parser.parse_args()
     parts = given.only or ["memory", "sqlite", "redis", "bare", "mlflow"]
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), given.small, given.model, given.reasons)
         if given.soak:
-            print(soak(bench, given.keys, given.rate, min(given.soak, load.MOST_SECONDS - 60)), flush=True)
+            soak(bench, given.keys, given.rate, min(given.soak, load.MOST_SECONDS - 60), given.warm)
             return
         print(f"{len(bench.past):,} cards of history, up to {len(bench.cards):,} requests each; {os.cpu_count()} cores")
         if "memory" in parts:
