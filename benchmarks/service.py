@@ -34,14 +34,13 @@ import pandas as pd
 
 import cardrisk
 from benchmarks.serving import KEY, model_of, plain
-from benchmarks.turnover import TOGETHER, Requests, Turnover, fill, live, text
-from cardrisk.features.arrays import HORIZON
+from benchmarks.turnover import TOGETHER, Requests, Turnover, edge_at, fill, live, text
 from cardrisk.features.stores.base import CARD, open_store
 from cardrisk.scoring.ledger_sqlite import SqliteLedger
 from examples.intake_service import load
 
 ROOT = Path(__file__).parents[1]
-READY = 0.0005
+READY = 0.001
 """Seconds a card of history takes until it is filled in and a service has read it; the load begins no earlier."""
 SAMPLE, TRIM = 5.0, 6
 """Seconds between looks at memory; looks between trims."""
@@ -127,7 +126,7 @@ def running(command: list[str], listens: int, folder: Path, **environ: str) -> I
 
 
 def _wait(listens: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(2_400):
+    for _ in range(24_000):  # a service reads its whole history first
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", listens)) == 0:
                 return
@@ -205,22 +204,26 @@ class Watch(Thread):
         self.trims: list[float] = []
 
     def run(self) -> None:
-        store = open_store(self._store)
-        ledger = SqliteLedger(store)
         for turn in count():
             self.bytes.append(resident(self._pid))
             if self._ended.wait(SAMPLE):
                 break
             if turn % TRIM == TRIM - 1:
-                began, edge = time.perf_counter(), int(time.time() * 1e6) - HORIZON
-                store.trim(edge)
-                ledger.trim(edge)
+                began = time.perf_counter()
+                trim(self._store, pd.Timestamp.now("UTC"))
                 self.trims.append(time.perf_counter() - began)
-        store.close()
 
     def stop(self) -> None:
         self._ended.set()
         self.join()
+
+
+def trim(url: str, at: pd.Timestamp) -> None:
+    """Take out of a store what lies beyond the horizon."""
+    store = open_store(url)
+    store.trim(edge_at(at))
+    SqliteLedger(store).trim(edge_at(at))
+    store.close()
 
 
 def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> None:
@@ -230,9 +233,7 @@ def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> N
     """
     turnover = Turnover(bench.past, bench.answers, keys, rate)
     if rate * (warm + seconds) > turnover.cards:
-        raise SystemExit(
-            f"{turnover.cards:,} cards of history leave in {turnover.cards / rate:.0f} s: more keys, please"
-        )
+        raise SystemExit(f"expected more keys: {turnover.cards:,} cards of history last {turnover.cards / rate:.0f} s")
     store = f"sqlite:///{bench.folder}/soak.db?timeout=60"
     begins = pd.Timestamp.now("UTC").ceil("s") + pd.Timedelta(seconds=round(20 + turnover.cards * READY))
     fill(str(bench.bundle), turnover, begins, store)
@@ -244,18 +245,22 @@ def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> N
     command = [sys.executable, "-m", "examples.intake_service"]
     with running(command, listens, bench.folder, **environ, CARDRISK_KEY=KEY.decode(), PYTHONPATH=str(ROOT)) as pid:
         _all_up(listens, 1)
-        early = (begins - pd.Timestamp.now("UTC")).total_seconds()
-        print(f"the first card leaves {early:.0f} s after the service was up", flush=True)
-        time.sleep(max(0.0, early))
-        first = resident(pid)
-        watch = Watch(pid, store)
-        watch.start()
+        trim(store, begins)
+        warming = turnover.load(0, int(rate * warm))
+        steady = turnover.load(int(rate * warm), int(rate * seconds))
         with get_context("spawn").Pool(1) as pool:
-            before = pool.apply(_ask_steadily, (listens, rate, turnover.load(0, int(rate * warm))))
+            pool.apply(time.time)  # whoever asks is up before the first card leaves
+            early = (begins - pd.Timestamp.now("UTC")).total_seconds()
+            print(f"the first card leaves {early:.0f} s after all was ready", flush=True)
+            time.sleep(max(0.0, early))
+            first = resident(pid)
+            watch = Watch(pid, store)
+            watch.start()
+            before = pool.apply(_ask_steadily, (listens, rate, warming))
             base, seen = resident(pid), len(watch.bytes)
             print(f"warm-up of {warm:.0f} s: {before}; {first / 2**20:,.0f} to {base / 2**20:,.0f} MiB", flush=True)
             busy = spent(pid)
-            result = pool.apply(_ask_steadily, (listens, rate, turnover.load(int(rate * warm), int(rate * seconds))))
+            result = pool.apply(_ask_steadily, (listens, rate, steady))
             busy = (spent(pid) - busy) / max(1.0, result.seconds)
         end, ended = resident(pid), pd.Timestamp.now("UTC")
         watch.stop()

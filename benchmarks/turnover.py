@@ -55,13 +55,16 @@ def _shuffled(copy: int) -> dict[int, int]:
 class Turnover:
     """Cards that come as others leave: the world's cards copy after copy, ``rate`` a second, each with its answer.
 
-    History is the first ``copies`` of them, and the oldest card reaches the far edge of the horizon when the load
-    begins: from then on one leaves every ``1 / rate`` seconds, and the load brings the next copies at the same rate.
+    The oldest card of history reaches the far edge of the horizon when the load begins: from then on one leaves every
+    ``1 / rate`` seconds, and the load brings the next copies at the same rate. Before this history comes another one
+    like it, all of which has left by then, so that history has turned over once when a service has read it: tables
+    have twice the room at most that they need, and the system hands memory out where it is first written to, which
+    would else look like a leak until each table has been gone through once.
     """
 
     def __init__(self, cards: pd.DataFrame, answers: pd.DataFrame, keys: int, rate: float) -> None:
         past = cards.iloc[check_submissions(cards).rows]
-        registered = past["submitter_registered_at"] - HISTORY  # before the card, also where that lies at the edge
+        registered = past["submitter_registered_at"] - 2 * HISTORY  # before the card, also where that lies at the edge
         self.world = past.assign(submitter_registered_at=registered, received_at=pd.NaT).reset_index(drop=True)
         answers = answers.drop_duplicates("submission_id", keep="last").set_index("submission_id")
         self.answers = answers.loc[answers.index.isin(self.world["submission_id"])].reset_index()
@@ -69,16 +72,16 @@ class Turnover:
         self.rate, self.copies = rate, max(1, round(keys / live))
         self.cards = self.copies * len(self.world)
 
-    def past(self, begins: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """History, and its answers, whose first card is ``HISTORY`` old at ``begins``."""
-        cards = [self._copy(self.world, copy) for copy in range(self.copies)]
-        answers = [self._copy(self.answers, copy) for copy in range(self.copies)]
-        moments = begins - HISTORY + pd.to_timedelta(np.arange(self.cards) / self.rate, "s").round("us")
-        history = pd.concat(cards, ignore_index=True).assign(submitted_at=moments)
-        said = pd.concat(answers, ignore_index=True)
-        places = pd.Index(history["submission_id"]).get_indexer(said["submission_id"])
+    def past(self, begins: pd.Timestamp, generation: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Cards and answers: history (1), whose first card is ``HISTORY`` old at ``begins``, or what was before (0)."""
+        copies = range(generation * self.copies, (generation + 1) * self.copies)
+        since = pd.to_timedelta(np.arange(self.cards) / self.rate, "s").round("us")
+        moments = begins - (2 - generation) * HISTORY + since
+        cards = pd.concat([self._copy(self.world, copy) for copy in copies], ignore_index=True)
+        said = pd.concat([self._copy(self.answers, copy) for copy in copies], ignore_index=True)
+        places = pd.Index(cards["submission_id"]).get_indexer(said["submission_id"])
         known = moments[places] + pd.Timedelta(seconds=2 * TOGETHER / self.rate).round("us")
-        return history, said.assign(answered_at=known).sort_values("answered_at")
+        return cards.assign(submitted_at=moments), said.assign(answered_at=known).sort_values("answered_at")
 
     def _copy(self, table: pd.DataFrame, copy: int) -> pd.DataFrame:
         changing = [column for column in (*NAMED, *CODES, "client_ip") if column in table]
@@ -89,7 +92,7 @@ class Turnover:
         rows = [plain(row) for row in self.world.drop(columns=["submitted_at", "received_at"]).to_dict("records")]
         said = {row["submission_id"]: plain(row) for row in self.answers.to_dict("records")}
         cards = [{name: text(value) for name, value in row.items()} for row in rows]
-        return Requests(cards, said, self.cards + first, count)
+        return Requests(cards, said, 2 * self.cards + first, count)
 
 
 @dataclass
@@ -119,14 +122,21 @@ class Requests:
 
 def fill(model: str, turnover: Turnover, begins: pd.Timestamp, store: str) -> None:
     """Put history into a store, and a record of each of its cards, as if all of them had been scored there."""
-    cards, answers = turnover.past(begins)
     with cardrisk.Scorer(model, store=store, key=lambda: KEY) as scorer:
-        scorer.backfill(cards, answers)
+        for generation in (0, 1):
+            cards, answers = turnover.past(begins, generation)
+            scorer.backfill(cards, answers)
         last = plain(cards.iloc[-1].to_dict()) | {"submission_id": "like the others"}
         found = scorer.record(str(scorer.score(last).submission_id))
-        ledger, entries = scorer._road.ledger, scorer._road.history.store.since(0)
-        while found and (some := list(islice(entries, 5_000))):
-            ledger.keep([_like(found[0], entry) for entry in some if entry.kind == CARD])
+        ledger, journal = scorer._road.ledger, scorer._road.history.store
+        within = (each for each in journal.since(0) if each.kind == CARD and each.moment >= edge_at(begins))
+        while found and (some := list(islice(within, 5_000))):
+            ledger.keep([_like(found[0], entry) for entry in some])
+
+
+def edge_at(at: pd.Timestamp) -> int:
+    """The first moment within the horizon, in microseconds."""
+    return int(at.value // 1_000 - HORIZON)
 
 
 def _like(record: Record, entry: Entry) -> Record:
@@ -139,7 +149,7 @@ def live(store: str, at: pd.Timestamp) -> str:
     journal = open_store(store)
     keys: dict[str, set[str]] = {column: set() for column in KEYS}
     cards = answers = gone = 0
-    edge = at.value // 1_000 - HORIZON
+    edge = edge_at(at)
     for entry in journal.since(0):
         if entry.moment < edge:
             gone += 1
