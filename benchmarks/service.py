@@ -7,7 +7,8 @@ alive, in a process of its own, on the same cores: its share is printed too. The
 status 200, none degraded, and every card stands in history once.
 
 Run: ``python benchmarks/service.py [--small] [--model DIR] [--only PART ...]``; a model is trained into DIR where there
-is none.
+is none. ``--soak 600 --keys 1000000 --rate 500`` runs a steady load instead, in which as many cards leave history as
+come (see ``benchmarks/turnover.py``), and prints errors and how much the service's memory grew.
 """
 
 import argparse
@@ -34,14 +35,13 @@ import pandas as pd
 
 import cardrisk
 from benchmarks.serving import KEY, model_of, plain
-from benchmarks.turnover import TOGETHER, Requests, Turnover, edge_at, fill, live, text
+from benchmarks.turnover import TOGETHER, Requests, Turnover, fill, live, postpone, text, trim
 from cardrisk.features.stores.base import CARD, open_store
-from cardrisk.scoring.ledger_sqlite import SqliteLedger
 from examples.intake_service import load
 
 ROOT = Path(__file__).parents[1]
-READY = 0.001
-"""Seconds a card of history takes until it is filled in and a service has read it; the load begins no earlier."""
+READY = 0.0006
+"""Seconds a card of history takes to be dated, counted and read by a service; the load begins no earlier."""
 SAMPLE, TRIM = 5.0, 6
 """Seconds between looks at memory; looks between trims."""
 BARE = """
@@ -218,14 +218,6 @@ class Watch(Thread):
         self.join()
 
 
-def trim(url: str, at: pd.Timestamp) -> None:
-    """Take out of a store what lies beyond the horizon."""
-    store = open_store(url)
-    store.trim(edge_at(at))
-    SqliteLedger(store).trim(edge_at(at))
-    store.close()
-
-
 def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> None:
     """Ask a service of one worker over SQLite at a steady rate, while as many cards leave history as come.
 
@@ -235,8 +227,10 @@ def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> N
     if rate * (warm + seconds) > turnover.cards:
         raise SystemExit(f"expected more keys: {turnover.cards:,} cards of history last {turnover.cards / rate:.0f} s")
     store = f"sqlite:///{bench.folder}/soak.db?timeout=60"
-    begins = pd.Timestamp.now("UTC").ceil("s") + pd.Timedelta(seconds=round(20 + turnover.cards * READY))
-    fill(str(bench.bundle), turnover, begins, store)
+    filled = pd.Timestamp.now("UTC").ceil("s")
+    fill(str(bench.bundle), turnover, filled, store)
+    begins = pd.Timestamp.now("UTC").ceil("s") + pd.Timedelta(seconds=round(30 + turnover.cards * READY))
+    postpone(store, begins - filled)
     print(f"at the start: {live(store, begins)}", flush=True)
     listens = port()
     settings = {"store": store.replace("=60", "=5"), "callers": "open", "model": str(bench.bundle)}
@@ -276,6 +270,8 @@ def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> N
         f"the most between them {most / base - 1:+.2%}",
         flush=True,
     )
+    if set(result.statuses) != {200} or result.marked:
+        raise SystemExit("not every request was answered: the memory above says little")
 
 
 def _counted(listens: int) -> str:

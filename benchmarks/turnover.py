@@ -19,6 +19,7 @@ import cardrisk
 from benchmarks.serving import KEY, NAMED, plain
 from cardrisk.features.arrays import HORIZON
 from cardrisk.features.stores.base import CARD, Entry, open_store
+from cardrisk.scoring.ledger_sqlite import SqliteLedger
 from cardrisk.scoring.record import Record
 from cardrisk.tables import check_submissions
 from examples.intake_service import load
@@ -134,6 +135,15 @@ def fill(model: str, turnover: Turnover, begins: pd.Timestamp, store: str) -> No
             ledger.keep([_like(found[0], entry) for entry in some])
 
 
+def postpone(url: str, by: pd.Timedelta) -> None:
+    """Let everything in a store count from that much later on: how long filling it in takes shows only afterwards."""
+    store, more = open_store(url), by // pd.Timedelta(microseconds=1)
+    with store.writing() as db:
+        db.execute("UPDATE journal SET moment = moment + ?", (more,))
+        db.execute("UPDATE decided SET moment = moment + ?", (more,))
+    store.close()
+
+
 def edge_at(at: pd.Timestamp) -> int:
     """The first moment within the horizon, in microseconds."""
     return int(at.value // 1_000 - HORIZON)
@@ -142,6 +152,14 @@ def edge_at(at: pd.Timestamp) -> int:
 def _like(record: Record, entry: Entry) -> Record:
     score = replace(record.score, submission_id=entry.row["submission_id"])
     return replace(record, moment=entry.moment, card=entry.row, score=score)
+
+
+def trim(url: str, at: pd.Timestamp) -> None:
+    """Take out of a store what lies beyond the horizon."""
+    store = open_store(url)
+    store.trim(edge_at(at))
+    SqliteLedger(store).trim(edge_at(at))
+    store.close()
 
 
 def live(store: str, at: pd.Timestamp) -> str:
