@@ -217,6 +217,16 @@ class Watch(Thread):
         self._ended.set()
         self.join()
 
+    def told(self, base: int, end: int, seen: int) -> str:
+        """Say how memory went, and by how much it grew from ``base`` on, when ``seen`` looks had been taken."""
+        every = max(1, len(self.bytes) // 24)
+        most = max([base, end, *self.bytes[seen:]])
+        return (
+            f"MiB resident: {' '.join(f'{size / 2**20:.0f}' for size in self.bytes[::every])}\n"
+            f"{base / 2**20:,.1f} MiB resident after the warm-up, {end / 2**20:,.1f} at the end: "
+            f"{end / base - 1:+.2%}; the most between them {most / base - 1:+.2%}"
+        )
+
 
 def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> None:
     """Ask a service of one worker over SQLite at a steady rate, while as many cards leave history as come.
@@ -262,14 +272,7 @@ def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> N
     print(f"soak of {seconds:.0f} s: {result}, the service {busy:.0%}")
     print(f"at the end: {live(store, ended)}")
     print(f"trimmed {len(watch.trims)} times, {max(watch.trims, default=0.0):.2f} s at most; {counted}")
-    every = max(1, len(watch.bytes) // 24)
-    print("MiB resident: " + " ".join(f"{size / 2**20:.0f}" for size in watch.bytes[::every]))
-    most = max([base, end, *watch.bytes[seen:]])
-    print(
-        f"{base / 2**20:,.1f} MiB resident after the warm-up, {end / 2**20:,.1f} at the end: {end / base - 1:+.2%}; "
-        f"the most between them {most / base - 1:+.2%}",
-        flush=True,
-    )
+    print(watch.told(base, end, seen), flush=True)
     if set(result.statuses) != {200} or result.marked:
         raise SystemExit("not every request was answered: the memory above says little")
 

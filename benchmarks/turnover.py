@@ -151,7 +151,7 @@ def edge_at(at: pd.Timestamp) -> int:
 
 def _like(record: Record, entry: Entry) -> Record:
     score = replace(record.score, submission_id=entry.row["submission_id"])
-    return replace(record, moment=entry.moment, card=entry.row, score=score)
+    return record._replace(moment=entry.moment, card=entry.row, score=score)
 
 
 def trim(url: str, at: pd.Timestamp) -> None:
