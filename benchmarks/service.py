@@ -40,7 +40,7 @@ from cardrisk.features.stores.base import CARD, open_store
 from examples.intake_service import load
 
 ROOT = Path(__file__).parents[1]
-READY = 0.0006
+READY = 0.0008
 """Seconds a card of history takes to be dated, counted and read by a service; the load begins no earlier."""
 SAMPLE, TRIM = 5.0, 6
 """Seconds between looks at memory; looks between trims."""
