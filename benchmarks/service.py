@@ -7,7 +7,8 @@ alive, in a process of its own, on the same cores: its share is printed too. The
 status 200, none degraded, and every card stands in history once.
 
 Run: ``python benchmarks/service.py [--small] [--model DIR] [--only PART ...]``; a model is trained into DIR where there
-is none.
+is none. ``--soak 600 --keys 1000000 --rate 500`` runs a steady load instead, in which as many cards leave history as
+come (see ``benchmarks/turnover.py``), and prints errors and how much the service's memory grew.
 """
 
 import argparse
@@ -22,8 +23,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from urllib.request import urlopen
 
@@ -31,11 +34,16 @@ import numpy as np
 import pandas as pd
 
 import cardrisk
-from benchmarks.serving import KEY, many, model_of, plain
+from benchmarks.serving import KEY, model_of, plain
+from benchmarks.turnover import TOGETHER, Requests, Turnover, fill, live, postpone, text, trim
 from cardrisk.features.stores.base import CARD, open_store
 from examples.intake_service import load
 
 ROOT = Path(__file__).parents[1]
+READY = 0.0008
+"""Seconds a card of history takes to be dated, counted and read by a service; the load begins no earlier."""
+SAMPLE, TRIM = 5.0, 6
+"""Seconds between looks at memory; looks between trims."""
 BARE = """
 import json, lightgbm as lgb, numpy as np
 boosters = [lgb.Booster(model_file=name) for name in json.loads(open("boosters.json").read())]
@@ -72,7 +80,7 @@ class Bench:
         if not self.bundle.exists():
             model_of(self.past, world.outcomes, 40 if small else 400).save(self.bundle)
         rows = [plain(row) for row in late.drop(columns=["submitted_at", "received_at"]).to_dict("records")]
-        self.cards = [{name: _text(value) for name, value in row.items()} for row in rows]
+        self.cards = [{name: text(value) for name, value in row.items()} for row in rows]
         delay = pd.Timestamp.now("UTC").floor("s") - cut  # history ends now, and the cards arrive now
         self.past, self.answers = _later(self.past, delay), _later(self.answers, delay)
         self.seconds = 5.0 if small else 15.0
@@ -89,10 +97,6 @@ class Bench:
 def _later(table: pd.DataFrame, delay: pd.Timedelta) -> pd.DataFrame:
     times = [name for name in table if isinstance(table[name].dtype, pd.DatetimeTZDtype)]
     return table.assign(**{name: table[name] + delay for name in times})
-
-
-def _text(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def port() -> int:
@@ -122,7 +126,7 @@ def running(command: list[str], listens: int, folder: Path, **environ: str) -> I
 
 
 def _wait(listens: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(2_400):
+    for _ in range(24_000):  # a service reads its whole history first
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", listens)) == 0:
                 return
@@ -190,28 +194,99 @@ def service(bench: Bench, store: str, workers: int) -> str:
     return said
 
 
-def soak(bench: Bench, keys: int, rate: float, seconds: float) -> str:
-    """Ask a service over SQLite with ``keys`` live keys at a steady rate; memory is that of all its processes."""
-    bench.past = many(bench.past, keys)
-    store = bench.filled(f"sqlite:///{bench.folder}/soak.db?timeout=5")
+class Watch(Thread):
+    """Notes a server's memory, and takes out of its store what left the horizon, as a job beside it would."""
+
+    def __init__(self, pid: int, store: str) -> None:
+        super().__init__(daemon=True)
+        self._pid, self._store, self._ended = pid, store, Event()
+        self.bytes: list[int] = []
+        self.trims: list[float] = []
+
+    def run(self) -> None:
+        for turn in count():
+            self.bytes.append(resident(self._pid))
+            if self._ended.wait(SAMPLE):
+                break
+            if turn % TRIM == TRIM - 1:
+                began = time.perf_counter()
+                trim(self._store, pd.Timestamp.now("UTC"))
+                self.trims.append(time.perf_counter() - began)
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+    def told(self, base: int, end: int, seen: int) -> str:
+        """Say how memory went, and by how much it grew from ``base`` on, when ``seen`` looks had been taken."""
+        every = max(1, len(self.bytes) // 24)
+        most = max([base, end, *self.bytes[seen:]])
+        return (
+            f"MiB resident: {' '.join(f'{size / 2**20:.0f}' for size in self.bytes[::every])}\n"
+            f"{base / 2**20:,.1f} MiB resident after the warm-up, {end / 2**20:,.1f} at the end: "
+            f"{end / base - 1:+.2%}; the most between them {most / base - 1:+.2%}"
+        )
+
+
+def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> None:
+    """Ask a service of one worker over SQLite at a steady rate, while as many cards leave history as come.
+
+    Memory is that of all its processes; it is measured from the end of ``warm`` seconds of the same load on.
+    """
+    turnover = Turnover(bench.past, bench.answers, keys, rate)
+    if rate * (warm + seconds) > turnover.cards:
+        raise SystemExit(f"expected more keys: {turnover.cards:,} cards of history last {turnover.cards / rate:.0f} s")
+    store = f"sqlite:///{bench.folder}/soak.db?timeout=60"
+    filled = pd.Timestamp.now("UTC").ceil("s")
+    fill(str(bench.bundle), turnover, filled, store)
+    begins = pd.Timestamp.now("UTC").ceil("s") + pd.Timedelta(seconds=round(30 + turnover.cards * READY))
+    postpone(store, begins - filled)
+    print(f"at the start: {live(store, begins)}", flush=True)
     listens = port()
-    settings = {"store": store, "callers": "open", "model": str(bench.bundle), "port": str(listens), "workers": "2"}
-    settings |= {"rate": "1e6", "burst": "1000000", "reasons": bench.reasons}
+    settings = {"store": store.replace("=60", "=5"), "callers": "open", "model": str(bench.bundle)}
+    settings |= {"port": str(listens), "workers": "1", "rate": "1e6", "burst": "1000000", "reasons": bench.reasons}
     environ = {f"CARDRISK_SERVICE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "examples.intake_service"]
     with running(command, listens, bench.folder, **environ, CARDRISK_KEY=KEY.decode(), PYTHONPATH=str(ROOT)) as pid:
-        _all_up(listens, 2)
+        _all_up(listens, 1)
+        trim(store, begins)
+        warming = turnover.load(0, int(rate * warm))
+        steady = turnover.load(int(rate * warm), int(rate * seconds))
         with get_context("spawn").Pool(1) as pool:
-            pool.apply(_ask_steadily, (listens, rate, min(30.0, seconds / 4), 1))
-            before = resident(pid)
-            result = pool.apply(_ask_steadily, (listens, rate, seconds, 2))
-        grown = resident(pid) / before - 1
-    return f"{result}; {len(bench.past):,} cards of history, {before / 2**20:,.0f} MiB resident grew by {grown:.2%}"
+            pool.apply(time.time)  # whoever asks is up before the first card leaves
+            early = (begins - pd.Timestamp.now("UTC")).total_seconds()
+            print(f"the first card leaves {early:.0f} s after all was ready", flush=True)
+            time.sleep(max(0.0, early))
+            first = resident(pid)
+            watch = Watch(pid, store)
+            watch.start()
+            before = pool.apply(_ask_steadily, (listens, rate, warming))
+            base, seen = resident(pid), len(watch.bytes)
+            print(f"warm-up of {warm:.0f} s: {before}; {first / 2**20:,.0f} to {base / 2**20:,.0f} MiB", flush=True)
+            busy = spent(pid)
+            result = pool.apply(_ask_steadily, (listens, rate, steady))
+            busy = (spent(pid) - busy) / max(1.0, result.seconds)
+        end, ended = resident(pid), pd.Timestamp.now("UTC")
+        watch.stop()
+        counted = _counted(listens)
+    print(f"soak of {seconds:.0f} s: {result}, the service {busy:.0%}")
+    print(f"at the end: {live(store, ended)}")
+    print(f"trimmed {len(watch.trims)} times, {max(watch.trims, default=0.0):.2f} s at most; {counted}")
+    print(watch.told(base, end, seen), flush=True)
+    if set(result.statuses) != {200} or result.marked:
+        raise SystemExit("not every request was answered: the memory above says little")
 
 
-def _ask_steadily(listens: int, rate: float, seconds: float, seed: int) -> load.Result:
-    bodies = [load.request("/score", card) for card in load.cards(int(rate * seconds), seed)]
-    return load._runner()(load.load("127.0.0.1", listens, bodies, 32, seconds + 60, rate))
+def _counted(listens: int) -> str:
+    """What the service counted of answers."""
+    with urlopen(f"http://127.0.0.1:{listens}/metrics", timeout=60) as answer:
+        lines = [line for line in answer.read().decode().splitlines() if line.startswith("cardrisk_answers")]
+    return "; ".join(line for line in lines if not line.endswith(" 0"))
+
+
+def _ask_steadily(listens: int, rate: float, requests: Requests) -> load.Result:
+    total = rate * (1 + 1 / TOGETHER)  # the requests that bring answers come on top of the cards'
+    return load._runner()(load.load("127.0.0.1", listens, requests, 32, load.MOST_SECONDS, total))
 
 
 def resident(pid: int) -> int:
@@ -295,14 +370,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=("sqlite", "redis", "memory", "bare", "mlflow"), help="parts")
     parser.add_argument("--reasons", default="stopped", choices=("stopped", "all", "none"), help="as Scorer takes it")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="nothing but a steady load, 600 s at most")
+    parser.add_argument("--warm", type=float, default=120.0, help="seconds of load before memory counts")
     parser.add_argument("--keys", type=int, default=1_000_000, help="live keys of the soak")
-    parser.add_argument("--rate", type=float, default=500.0, help="requests a second of the soak")
+    parser.add_argument("--rate", type=float, default=500.0, help="cards a second of the soak")
     given = parser.parse_args()
     parts = given.only or ["memory", "sqlite", "redis", "bare", "mlflow"]
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), given.small, given.model, given.reasons)
         if given.soak:
-            print(soak(bench, given.keys, given.rate, min(given.soak, load.MOST_SECONDS - 60)), flush=True)
+            soak(bench, given.keys, given.rate, min(given.soak, load.MOST_SECONDS - 60), given.warm)
             return
         print(f"{len(bench.past):,} cards of history, up to {len(bench.cards):,} requests each; {os.cpu_count()} cores")
         if "memory" in parts:

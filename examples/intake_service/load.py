@@ -14,8 +14,10 @@ import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +180,7 @@ class _Connection(asyncio.Protocol):
 
 
 class _Run:
-    def __init__(self, bodies: list[bytes], seconds: float, rate: float) -> None:
+    def __init__(self, bodies: Iterable[bytes], seconds: float, rate: float) -> None:
         self._left = iter(bodies)
         self._due = time.perf_counter()
         self._until = self._due + seconds
@@ -202,13 +204,13 @@ class _Run:
 
 
 async def load(
-    address: str, port: int, bodies: list[bytes], connections: int, seconds: float, rate: float = 0.0
+    address: str, port: int, bodies: Iterable[bytes], connections: int, seconds: float, rate: float = 0.0
 ) -> Result:
     """Send requests over ``connections`` at once, for ``seconds`` at most, each once the one before is answered.
 
     With a ``rate`` (requests a second over all connections) each also waits until it is due.
     """
-    run = _Run(bodies[:MOST_REQUESTS], min(seconds, MOST_SECONDS), rate)
+    run = _Run(islice(bodies, MOST_REQUESTS), min(seconds, MOST_SECONDS), rate)
     began, spent = time.perf_counter(), time.process_time()
     loop = asyncio.get_running_loop()
     run.open = min(connections, MOST_CONNECTIONS)
