@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from threading import RLock
 from types import TracebackType
 from typing import Any, Final, Literal, Self, overload
@@ -19,6 +20,7 @@ from cardrisk._later import pd
 from cardrisk.codes import Intake, KeySource
 from cardrisk.errors import InputError, ModelError, StoreError
 from cardrisk.features import backfill
+from cardrisk.features.arrays import HORIZON
 from cardrisk.features.live.values import micros
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel, load_model
@@ -367,6 +369,40 @@ class Scorer:
             road.ledger.forget(submitter)
             gone = road.history.forget("submitter_id", submitter)
             self.metrics.count("forgotten", by=gone)
+        return gone
+
+    def trim(self, keep: timedelta) -> int:
+        """Take out of the store what became known longer ago than ``keep``, and the records of those decisions.
+
+        Nothing leaves a store outside by itself, so that what lasts a lifetime (counts, first seen) is known to
+        whoever opens it: it begins with what is left then. Cards are scored meanwhile; call it from a thread of its
+        own, in one process of a service.
+
+        Parameters
+        ----------
+        keep
+            Before the latest moment known; 90 days, the longest window, at least.
+
+        Returns
+        -------
+        int
+            How many events were removed.
+
+        Raises
+        ------
+        InputError
+            ``keep`` is too short.
+        StoreError
+            The store cannot be written; what was removed until then stays removed.
+        """
+        if keep < timedelta(microseconds=HORIZON):
+            raise InputError(f"keep: expected 90 days or more, which windows read, got {keep}")
+        with self._lock:
+            road = self._up()
+            before = road.history.now - int(keep / timedelta(microseconds=1))
+        road.ledger.trim(before)
+        gone = road.history.store.trim(before)
+        self.metrics.count("trimmed", by=gone)
         return gone
 
     def freeze(self) -> None:

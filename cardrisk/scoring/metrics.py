@@ -23,6 +23,7 @@ _HELP: Final = {
     "answers": "answers taken in, by status",
     "answers_waiting": "answers taken in whose card was not known",
     "forgotten": "events removed on a person's request",
+    "trimmed": "events removed because they are old",
 }
 
 

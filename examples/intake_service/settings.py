@@ -51,6 +51,8 @@ class Settings:
         Cards and calls a second that a caller may keep up, and at once after a silence; over all workers of a host.
     at_once
         Connections and requests of a worker before it refuses more with 503.
+    keep_days
+        Days after which events and decisions leave the store, 90 at least; 0: never. Once an hour every worker looks.
     drain_seconds
         Longest time to finish what runs when told to stop.
     log
@@ -76,6 +78,7 @@ class Settings:
     rate: float = 5_000.0
     burst: int = 10_000
     at_once: int = 1_024
+    keep_days: int = 0
     drain_seconds: int = 10
     log: str = "warning"
 
@@ -140,6 +143,13 @@ def _store(text: str) -> str:
     return text
 
 
+def _days(text: str) -> int:
+    found = int(text)
+    if found and not 90 <= found <= 36_500:
+        raise ValueError
+    return found
+
+
 def _some(text: str) -> str:
     if not text:
         raise ValueError
@@ -166,6 +176,7 @@ _FIELDS: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
     "rate": _number(float, 0.01, 1e7),
     "burst": _number(int, 1, 10_000_000),
     "at_once": _number(int, 1, 100_000),
+    "keep_days": (_days, "0, or a whole number from 90 to 36500"),
     "drain_seconds": _number(int, 1, 3_600),
     "log": _one_of("debug", "info", "warning", "error"),
 }

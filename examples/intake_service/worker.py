@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, cast
@@ -26,6 +26,8 @@ from .taking import Taking
 
 PULSE: Final = 1.0
 """Seconds between looks at the store."""
+TRIMMED: Final = 3_600
+"""Looks at the store from one that takes out what is old to the next."""
 _NOBODY: Final = "\x00 no card has this name"
 _COLLECTED: Final = (20_000, 20, 20)
 """Python's garbage collector looks at what requests leave behind thirty times as rarely as it would by itself: a
@@ -72,11 +74,14 @@ class Worker:
         return f"{self.count.counters.identity}-{next(self._numbers):x}"
 
     async def watch(self) -> None:
-        """Look at the store for ever, and open again what was missing at the start."""
-        while True:
+        """Look at the store for ever, open again what was missing at the start, and let go of what is old."""
+        keep = timedelta(days=self.settings.keep_days)
+        for pulse in count(1):
             await asyncio.sleep(PULSE)
             try:
                 self._look()
+                if keep and self.degraded is None and pulse % TRIMMED == 0:
+                    await asyncio.to_thread(self.scorer.trim, keep)
             except Exception as error:
                 logs.event(logging.ERROR, "watch_failed", **logs.failure(error))
 

@@ -73,6 +73,7 @@ def test_settings_are_read():
         ({"CARDRISK_SERVICE_PORT": "hunter2"}, "CARDRISK_SERVICE_PORT: expected a whole number from 1 to 65535"),
         ({"CARDRISK_SERVICE_RATE": "nan"}, "CARDRISK_SERVICE_RATE: expected a number"),
         ({"CARDRISK_SERVICE_PROT": "hunter2"}, "CARDRISK_SERVICE_PROT: no such setting"),
+        ({"CARDRISK_SERVICE_KEEP_DAYS": "30"}, "CARDRISK_SERVICE_KEEP_DAYS: expected 0, or a whole number from 90"),
         ({"CARDRISK_SERVICE_STORE": "mysql://u:hunter2@h"}, "CARDRISK_SERVICE_STORE: expected sqlite"),
         ({"CARDRISK_SERVICE_CLOCK": "hunter2"}, "CARDRISK_SERVICE_CLOCK: expected one of arrival, given"),
         ({"CARDRISK_KEY": "hunter2"}, "CARDRISK_KEY: expected at least 32"),

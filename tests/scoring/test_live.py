@@ -3,6 +3,7 @@
 import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -229,3 +230,21 @@ def test_reasons_are_worked_out_when_read_and_stay(tiny, make) -> None:
     fresh = make(reasons="all").score(rows[0])
     assert pickle.loads(pickle.dumps(fresh)) == fresh == eager[0]
     assert not hasattr(fresh, "_nothing")
+
+
+def test_what_is_old_leaves_the_store_and_its_records_and_no_window_misses_it(make, url) -> None:
+    card = {"submitter_id": "u", "supplier_id": "s", "client_ip": "192.0.2.7", "card_kind": "qq", "face_value": 50.0}
+    start = pd.Timestamp("2026-01-05T08:00:00Z")
+    scorer, other = make(url, clock=None), make(clock=None)
+    for day in range(0, 150, 5):
+        for one in (scorer, other):
+            one.score(card | {"submission_id": f"d{day}", "submitted_at": start + pd.Timedelta(days=day)})
+    with pytest.raises(InputError, match="90 days or more"):
+        scorer.trim(timedelta(days=89))
+    in_memory = url.startswith("memory:")  # where all but 90 days has left by itself
+    assert scorer.trim(timedelta(days=100)) == (0 if in_memory else 9)  # the last card known is of day 145
+    assert scorer.record("d40") is None
+    assert in_memory or scorer.record("d45") is not None
+    assert scorer.trim(timedelta(days=100)) == 0
+    last = card | {"submission_id": "last", "submitted_at": start + pd.Timedelta(days=150)}
+    assert scorer.score(last) == other.score(last)
