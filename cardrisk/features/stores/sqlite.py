@@ -43,7 +43,7 @@ _SINCE: Final = (
     "SELECT number, moment, kind, row FROM journal WHERE number > ? AND number <= ? AND kind <> 2 "
     "ORDER BY number LIMIT ?"
 )
-_OLDEST: Final = "SELECT number, kind FROM journal WHERE moment < ? AND kind <> 2 ORDER BY number LIMIT ?"
+_OLDEST: Final = "SELECT number, moment, kind FROM journal ORDER BY number LIMIT ?"
 _END: Final = 2**62
 
 
@@ -295,10 +295,10 @@ class SqliteStore:
         gone = 0
         for _ in in_steps(count()):
             with self.writing() as db:
-                found = db.execute(_OLDEST, (before, STEP)).fetchall()
+                found = [row for row in db.execute(_OLDEST, (STEP,)) if row[1] < before]
                 if found:
                     _remove(db, "number <= ?", [(found[-1][0],)])
-            gone += sum(kind < _BLANK for _, kind in found)
+            gone += sum(kind < _BLANK for *_, kind in found)
             if len(found) < STEP:
                 break
         return gone
