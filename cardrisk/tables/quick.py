@@ -4,7 +4,7 @@ Correct means: what `read` takes, it takes as each column's `Reader.one` takes i
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -34,26 +34,56 @@ _clock: Final = re.compile(
 """How software writes a time with its zone."""
 
 
-OTHER, TEXT, WORD, TIME, MONEY, NUMBER = range(6)
-Way: TypeAlias = tuple[int, str, int, Any, Any, One]
-"""A column's place in the contract, its name, its quick way, what that needs, and its reader for what the way
-does not take."""
 _MOST_LABELS: Final = 1_024
 
 
 class Shape(NamedTuple):
-    """How cards of one sequence of labels are read.
+    """How cards of one sequence of labels are read: their columns by how they are, each with its reader for the rest.
 
     Attributes
     ----------
-    ways
-        Of the columns that the labels mean, in contract order.
     labels
-        The columns' labels in that order; None where the labels are the columns' names in that order already.
+        Column to label in contract order; None where the labels are the columns' names in that order already.
+    texts
+        And the longest that each may be.
+    words
+        And what gives the value that a word means.
+    times
+        Moments.
+    amounts
+        And the least, the most, and whether it is money.
+    others
+        Columns without a quick way.
     """
 
-    ways: tuple[Way, ...]
-    labels: tuple[Any, ...] | None
+    labels: tuple[tuple[str, Any], ...] | None
+    texts: tuple[tuple[str, int, One], ...]
+    words: tuple[tuple[str, Callable[[str], Any], One], ...]
+    times: tuple[tuple[str, One], ...]
+    amounts: tuple[tuple[str, float, float, bool, One], ...]
+    others: tuple[tuple[str, One], ...]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], labels: tuple[tuple[str, Any], ...] | None) -> "Shape":
+        """Sort columns by how they are read."""
+        texts, words, times, amounts, others = found = ([], [], [], [], [])  # type: ignore[var-annotated]
+        for column in columns:
+            name, reader, one = column.name, column.reader, column.reader.one
+            if isinstance(reader, Text) and not reader.words:
+                texts.append((name, reader.longest, one))
+            elif isinstance(reader, Text):
+                words.append((name, reader.words.get, one))
+            elif isinstance(reader, Choice):
+                words.append((name, {value: value for value in reader.exact}.get, one))
+            elif isinstance(reader, Time):
+                times.append((name, one))
+            elif isinstance(reader, Money):
+                amounts.append((name, 0.0, reader.most, True, one))
+            elif isinstance(reader, Number):
+                amounts.append((name, reader.low, reader.high, False, one))
+            else:
+                others.append((name, one))
+        return cls(labels, *map(tuple, found))
 
 
 class Quick(NamedTuple):
@@ -63,8 +93,8 @@ class Quick(NamedTuple):
     ----------
     contract
         The contract.
-    ways
-        By column.
+    places
+        Each column's place in it.
     meant
         The column that a label seen before means, None where it means none.
     shapes
@@ -72,30 +102,14 @@ class Quick(NamedTuple):
     """
 
     contract: Contract
-    ways: Mapping[Any, Way]
+    places: Mapping[Any, int]
     meant: dict[str, str | None]
     shapes: dict[tuple[Any, ...], Shape]
 
     @classmethod
     def of(cls, contract: Contract) -> "Quick":
         """Lay out a contract."""
-        ways = {c.name: (place, c.name, *_way_of(c), c.reader.one) for place, c in enumerate(contract.columns)}
-        return cls(contract, ways, {}, {})
-
-
-def _way_of(column: Column) -> tuple[int, Any, Any]:
-    reader = column.reader
-    if isinstance(reader, Text):
-        return (WORD, reader.words.get, None) if reader.words else (TEXT, reader.longest, None)
-    if isinstance(reader, Choice):
-        return WORD, {value: value for value in reader.exact}.get, None
-    if isinstance(reader, Time):
-        return TIME, None, None
-    if isinstance(reader, Money):
-        return MONEY, 0.0, reader.most
-    if isinstance(reader, Number):
-        return NUMBER, reader.low, reader.high
-    return OTHER, None, None
+        return cls(contract, {column.name: place for place, column in enumerate(contract.columns)}, {}, {})
 
 
 def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str, Any] | None:
@@ -117,33 +131,52 @@ def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str
     shape = quick.shapes.get(tuple(card)) or _shape(card, quick)
     if shape is None:
         return None
-    ways, labels = shape
-    checked = dict(card) if labels is None else {way[1]: card[label] for way, label in zip(ways, labels, strict=True)}
-    for (_, name, how, low, high, one), value in zip(ways, checked.values(), strict=True):
-        found = None
-        if how == TEXT:
-            if (
-                type(value) is str
-                and len(value) <= low
-                and (
-                    (len(value) > _LONGEST_NULL_WORD and value.isalnum() and value.isascii())
-                    or _surely_plain(value)
-                    or is_plain(value)
-                )
-            ):
-                continue
-        elif how == WORD:
-            found = low(value) if type(value) is str else None
-        elif how == TIME:
-            found = _quick_time(value)
-        elif how != OTHER:
-            found = _quick_amount(value, how, low, high)
+    labels, texts, words, times, amounts, others = shape
+    checked = dict(card) if labels is None else {name: card[label] for name, label in labels}
+    odd = others  # columns with a cell that its quick way does not take
+    for name, longest, one in texts:
+        value = checked[name]
+        if not (
+            type(value) is str
+            and len(value) <= longest
+            and (
+                (value.isalnum() and value.isascii() and len(value) > _LONGEST_NULL_WORD)
+                or _surely_plain(value)
+                or is_plain(value)
+            )
+        ):
+            odd += ((name, one),)
+    for name, meaning, one in words:
+        value = checked[name]
+        found = meaning(value) if type(value) is str else None
         if found is None:
-            found = one(value, zone)
-            if type(found) is Fault:
-                return None
-        checked[name] = found
-    return checked
+            odd += ((name, one),)
+        else:
+            checked[name] = found
+    for name, one in times:
+        found = _quick_time(checked[name])
+        if found is None:
+            odd += ((name, one),)
+        else:
+            checked[name] = found
+    for name, low, high, is_money, one in amounts:
+        value = checked[name]
+        if type(value) is int and -_EXACT < value < _EXACT:
+            value = float(value)
+        if type(value) is not float or not low <= value <= high:
+            odd += ((name, one),)
+        else:
+            checked[name] = round(value * 100.0) / 100.0 if is_money else value
+    return checked if not odd or _read_odd(checked, odd, zone) else None
+
+
+def _read_odd(checked: dict[str, Any], odd: Sequence[tuple[str, One]], zone: tzinfo | None) -> bool:
+    """Read cells as their columns do; returns whether none of them breaks a rule."""
+    for name, one in odd:
+        checked[name] = found = one(checked[name], zone)
+        if type(found) is Fault:
+            return False
+    return True
 
 
 def _shape(card: Mapping[Any, Any], quick: Quick) -> Shape | None:
@@ -151,15 +184,15 @@ def _shape(card: Mapping[Any, Any], quick: Quick) -> Shape | None:
     found: dict[str, Any] = {}
     known = True
     for label in card:
-        name = label if label in quick.ways else _meaning(label, quick)
-        known = known and (label in quick.ways or label in quick.meant)
+        name = label if label in quick.places else _meaning(label, quick)
+        known = known and (label in quick.places or label in quick.meant)
         if name is not None:
             if name in found:
                 return None
             found[name] = label
-    names = sorted(found, key=lambda name: quick.ways[name][0])
-    labels = tuple(found[name] for name in names)
-    shape = Shape(tuple(quick.ways[name] for name in names), None if list(card) == names else labels)
+    names = sorted(found, key=quick.places.__getitem__)
+    labels = None if list(card) == names else tuple((name, found[name]) for name in names)
+    shape = Shape.of([quick.contract.columns[quick.places[name]] for name in names], labels)
     if known:  # a label that is kept nowhere else is not kept here
         if len(quick.shapes) >= _MOST_LABELS:
             quick.shapes.clear()
@@ -185,15 +218,6 @@ def _meaning(label: Any, quick: Quick) -> str | None:
             quick.meant.clear()
         quick.meant[label] = name
     return name
-
-
-def _quick_amount(value: Any, how: int, low: float, high: float) -> float | None:
-    """Read a number in its range, money to the cent; None for anything else."""
-    if type(value) is int and -_EXACT < value < _EXACT:
-        value = float(value)
-    if type(value) is not float or not low <= value <= high:
-        return None
-    return round(value * 100.0) / 100.0 if how == MONEY else value
 
 
 def _quick_time(value: Any) -> datetime | None:
