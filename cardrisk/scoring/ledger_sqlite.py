@@ -40,7 +40,8 @@ END
 as long as writing. They belong to a connection, not to the file."""
 _PUT: Final = "INSERT INTO card_and_decision VALUES (?, ?, ?, ?, ?, ?, ?)"
 _FIND: Final = "SELECT body FROM decided WHERE name = ?"
-_OLD_ROWS: Final = "SELECT rowid FROM decided WHERE rowid > ? AND rowid <= ? AND moment < ?"
+_OLD_ROWS: Final = "SELECT rowid, ? FROM decided WHERE rowid > ? AND rowid <= ? AND moment < ?"
+_DROP_OLD: Final = "DELETE FROM decided WHERE rowid = ? AND moment < ?"  # a row's number may be given again meanwhile
 
 
 class SqliteLedger:
@@ -118,14 +119,15 @@ class SqliteLedger:
         """Remove records of moments before ``before``, a few at a time; return how many."""
         with self._store.reading() as db:
             last = db.execute("SELECT max(rowid) FROM decided").fetchone()[0] or 0
-        old: list[tuple[int]] = []
+        old: list[tuple[int, int]] = []
         for first in range(0, last + 1, PAGE):
             with self._store.reading() as db:
-                old += db.execute(_OLD_ROWS, (first, first + PAGE, before)).fetchall()
+                old += db.execute(_OLD_ROWS, (before, first, first + PAGE, before)).fetchall()
+        gone = 0
         for first in in_steps(range(0, len(old), STEP)):
             with self._store.writing() as db:
-                db.executemany("DELETE FROM decided WHERE rowid = ?", old[first : first + STEP])
-        return len(old)
+                gone += db.executemany(_DROP_OLD, old[first : first + STEP]).rowcount
+        return gone
 
     def close(self) -> None:
         """Do nothing: the file is the journal's."""

@@ -1,16 +1,21 @@
 """Several workers over one store count every card once, share a limit, and a request to any of them shows all."""
 
+import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from examples.intake_service import worker as one_worker
+from examples.intake_service.settings import Settings
 from tests.examples.serving import ROOT, Service, card, environment, free_port, history
 
 pytestmark = pytest.mark.timeout(600)  # a worker of its own may have to compile anew
@@ -155,3 +160,28 @@ def test_told_to_stop_it_answers_what_it_took(zygote, tmp_path):
     found, _ = history(store)
     assert {name for name, code in codes.items() if code == 200} <= set(found)
     assert all(number == 1 for number in found.values())
+
+
+def test_a_worker_lets_go_of_what_is_old_where_it_is_told_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("CARDRISK_KEY", secrets.token_urlsafe(32))
+    monkeypatch.setattr(one_worker, "PULSE", 0.01)
+    monkeypatch.setattr(one_worker, "TRIMMED", 1)
+    monkeypatch.setattr(one_worker.gc, "set_threshold", lambda *_: None)  # other tests run in this process
+    given = {"STORE": f"sqlite:///{tmp_path / 'h.db'}?timeout=5", "CALLERS": "open", "SHARED": str(tmp_path / "shared")}
+    given |= {"CLOCK": "given", "KEEP_DAYS": "90"}
+    named = {f"CARDRISK_SERVICE_{name}": value for name, value in given.items()} | {"CARDRISK_KEY": "k" * 32}
+    one = one_worker.Worker(Settings.read(named))
+    for name, month in (("old", 1), ("young", 6)):
+        card = {"submission_id": name, "submitted_at": datetime(2026, month, 1, tzinfo=UTC), "submitter_id": "u"}
+        assert one.scorer.score(card).degraded is None
+
+    async def watched():
+        watch = asyncio.create_task(one.watch())
+        while one.scorer.metrics.value("trimmed") == 0:
+            await asyncio.sleep(0.02)
+        watch.cancel()
+
+    asyncio.run(asyncio.wait_for(watched(), 60))
+    assert one.scorer.record("old") is None
+    assert one.scorer.record("young") is not None
+    one.close()
