@@ -14,13 +14,16 @@ from typing import Any
 
 from cardrisk.errors import InputError, MissingColumnError
 from cardrisk.tables.contracts import Contract
+from cardrisk.tables.numbers import Number
 from cardrisk.tables.times import zone_of
 
 _ZONE = re.compile(
     r"\((?:(?P<china>北京时间|中国时间|中国标准时间)|utc|gmt"
     r"|(?:utc|gmt)? ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?)\)$"
 )
-_UNIT = re.compile(r"\((?:元|yuan|rmb|cny|utc|必填|选填|分)?\)$|[*:]+$")
+_POINTS = "(分)"
+"""Points behind a score; behind an amount the same word means cents, which no column takes."""
+_UNIT = re.compile(r"\((?:元|yuan|rmb|cny|utc|必填|选填)?\)$|[*:]+$")
 
 
 def folded_header(label: object) -> str:
@@ -61,7 +64,8 @@ def _words(contract: Contract) -> dict[str, str]:
         for alias in column.aliases.split():
             if words.setdefault(folded_header(alias), column.name) != column.name:
                 raise AssertionError(f"{alias!r} stands for two columns of {contract.name}")
-    return words
+    scores = {column.name for column in contract.columns if isinstance(column.reader, Number)}
+    return words | {word + _POINTS: name for word, name in words.items() if name in scores}
 
 
 def known_header(label: object, contract: Contract) -> str | None:

@@ -39,6 +39,14 @@ def test_two_headers_for_one_column_are_an_error_unless_one_is_its_name() -> Non
     assert found.ignored == ["卡号", "x", "x", "5", "('a', 'b')", "None"]
 
 
+def test_points_are_a_unit_of_scores_and_cents_of_no_amount() -> None:
+    assert match_headers(["信用分（分）"], SUBMISSIONS, complete=False).positions == {"submitter_credit_score": 0}
+    cents = ["面值(分)", "收购价(分)", "face_value (分)"]
+    found = match_headers(cents, SUBMISSIONS, complete=False)
+    assert (found.positions, found.ignored) == ({}, cents)
+    assert match_headers(["到账金额(分)"], OUTCOMES, complete=False).positions == {}
+
+
 def test_a_zone_in_a_header_is_given_once_for_the_table() -> None:
     for header in (
         "提交时间（北京时间）",
