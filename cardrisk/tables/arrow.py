@@ -26,6 +26,24 @@ _NULL_WORD_STARTS: Final = np.isin(np.arange(256), list(b"nN#<\\-"))
 _DOT_OR_PLUS: Final = np.isin(np.arange(256), list(b".+"))
 
 
+def familiar(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give a frame whose columns pandas can take cells from: those of Arrow's rarer types (views) become objects."""
+    found = frame
+    for place, dtype in enumerate(frame.dtypes):
+        if isinstance(dtype, pd.ArrowDtype) and not _has_a_type(dtype):
+            found = found.copy(deep=False) if found is frame else found
+            cells = pa.array(frame.iloc[:, place].array).to_pylist()
+            found.isetitem(place, np.fromiter(cells, object, len(cells)))
+    return found
+
+
+def _has_a_type(dtype: pd.ArrowDtype) -> bool:
+    try:
+        return dtype.type is not None
+    except NotImplementedError:
+        return False
+
+
 def strings(cells: pd.Series) -> Any | None:
     """Give a column that holds nothing but text and nulls as one Arrow large_string array, else None."""
     dtype = cells.dtype

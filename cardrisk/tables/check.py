@@ -15,7 +15,7 @@ import numpy as np
 
 from cardrisk._later import pa, pd
 from cardrisk.errors import InputError, TimeZoneError
-from cardrisk.tables.arrow import Mask, Positions, first_seen
+from cardrisk.tables.arrow import Mask, Positions, familiar, first_seen
 from cardrisk.tables.contracts import OUTCOMES, SUBMISSIONS, Column, Contract
 from cardrisk.tables.headers import match_headers
 from cardrisk.tables.masks import masked
@@ -103,6 +103,7 @@ def check(frame: pd.DataFrame, contract: Contract, *, tz: str | tzinfo | None = 
     """
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"{contract.name}: expected a pandas DataFrame, got {type(frame).__name__}")
+    frame = familiar(frame)
     headers = match_headers(list(frame.columns), contract)
     zone = zone_of(tz) or headers.zone
     columns = [column for column in contract.columns if column.name in headers.positions]

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,6 +80,19 @@ def test_arrow_and_numpy_tables_give_the_same() -> None:
         one, two = check_submissions(frame), check_submissions(other)
         pd.testing.assert_frame_equal(one.valid, two.valid)
         pd.testing.assert_frame_equal(one.quarantined, two.quarantined)
+
+
+@pytest.mark.parametrize(
+    "encode", [lambda a: a.cast(pa.string_view()), pa.compute.run_end_encode], ids=["view", "runs"]
+)
+def test_arrow_types_that_pandas_cannot_take_cells_from_are_read_all_the_same(encode: Any) -> None:
+    table = cards(submission_id=["a", None, "c"], store_id=["x", "合计", None])
+    rare = pd.DataFrame(
+        {name: pd.arrays.ArrowExtensionArray(encode(pa.array(table[name], pa.string()))) for name in table}
+    )
+    found, expected = check_submissions(rare), check_submissions(table)
+    pd.testing.assert_frame_equal(found.valid, expected.valid)
+    assert rules(found) == rules(expected) == {1: "total_line"}
 
 
 def test_the_first_valid_of_a_duplicate_is_kept() -> None:
