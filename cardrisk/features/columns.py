@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cardrisk._later import pd
+from cardrisk._later import pa, pd
 from cardrisk.features.arrays import I32, I64, NULL
 
 LARGEST = 2.0**53
@@ -16,6 +16,8 @@ fewer than a thousand of them would make a sum of 64 bits wrap around."""
 
 def times(values: pd.Series) -> I64:
     """Return microseconds since 1970 (UTC), ``NULL`` where unknown; naive times are taken as UTC."""
+    if isinstance(values.dtype, pd.ArrowDtype):
+        values = _of_arrow(values) if values.dtype.kind == "M" else values.astype(object)
     if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
         values = pd.to_datetime(values, utc=True, format="ISO8601")
     if not isinstance(values.dtype, pd.DatetimeTZDtype):
@@ -23,6 +25,15 @@ def times(values: pd.Series) -> I64:
     micro = values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
     whole: I64 = micro.view(np.int64)  # not-a-time is NULL already
     return whole
+
+
+def _of_arrow(values: pd.Series) -> pd.Series:
+    """Return Arrow's moments as pandas' own, microseconds."""
+    given = pa.array(values.array)
+    zone = getattr(given.type, "tz", None)
+    micro = given.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64()).fill_null(NULL)
+    moments = pd.Series(micro.to_numpy(zero_copy_only=False).view("datetime64[us]"))
+    return moments.dt.tz_localize("UTC") if zone else moments
 
 
 def scaled(values: pd.Series, scale: int) -> I64:

@@ -27,6 +27,8 @@ _PARAMETERS: Final = ("time", "keys", "amounts", "windows", "answered_at", "fail
 _HUNDREDTHS: Final = 100.0
 _SUM: Final = 2.0**61
 """Most that a table's amounts may come to, in hundredths: with what was fitted on, sums stay within 64 bits."""
+_SECONDS: Final = 253_402_300_800
+"""Seconds from 1970 to the year 10000: larger numbers are milliseconds or less."""
 _DEFAULT_WINDOWS: Final = ("1h", "1d", "7d", "30d")
 
 
@@ -36,7 +38,7 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     time : str or int
-        Column of the row's moment.
+        Column of the row's moment: dates and times, or plain numbers, which are seconds since 1970.
     keys : sequence of str or int
         Columns that name entities, of any dtype; none: everybody is one entity.
     amounts : sequence of str or int
@@ -87,7 +89,8 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         MissingColumnError
             If a named column is not there.
         InputError
-            If only one of ``answered_at`` and ``failed`` is named, a time is missing or an amount is too large.
+            If only one of ``answered_at`` and ``failed`` is named, a time is missing, or a time or an amount is too
+            large.
         """
         self.history_ = self._named(X)
         self.features_ = self._declare()
@@ -239,8 +242,18 @@ def _is_text(column: pd.Series) -> bool | None:
 
 
 def _moments(column: pd.Series) -> pd.Series:
-    """Return moments; plain numbers are seconds since 1970."""
+    """Return moments; plain numbers are seconds since 1970.
+
+    Raises
+    ------
+    InputError
+        As seconds they would lie beyond the year 9999: most likely they count something smaller.
+    """
     if column.dtype.kind in "iuf":
+        if (column.abs() >= _SECONDS).any():
+            raise InputError(
+                f"column {column.name!r}: expected seconds since 1970, got {column.abs().max():.0f}; convert it"
+            )
         return pd.to_datetime((column.astype(np.float64) * 1e6).round(), unit="us", utc=True)
     return column
 

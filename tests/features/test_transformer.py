@@ -143,3 +143,18 @@ def _saved_without_names(frame, folder):
     columns = {"time": 0, "keys": [1], "amounts": [], "answered_at": None, "failed": None}
     made(**columns).fit(frame[["when", "shop"]].to_numpy()).save(folder / "bare")
     return folder / "bare"
+
+
+def test_columns_held_by_arrow_give_the_same():
+    frame = table(np.random.default_rng(9))
+    held = frame.convert_dtypes(dtype_backend="pyarrow")
+    expected = made().fit(frame[:200]).transform(frame[200:])
+    pd.testing.assert_frame_equal(made().fit(held[:200]).transform(held[200:]), expected)
+    pd.testing.assert_frame_equal(made().fit(held[:200]).transform(frame[200:]), expected)
+
+
+def test_numbers_too_large_for_seconds_are_no_times():
+    frame = table(np.random.default_rng(10))
+    millis = frame.assign(when=[moment.timestamp() * 1000 for moment in frame.when])
+    with pytest.raises(InputError, match=r"column 'when': expected seconds since 1970, got 177\d{10}"):
+        made().fit_transform(millis)
