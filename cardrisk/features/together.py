@@ -23,15 +23,16 @@ def add_together(cards: Cards, names: frozenset[str]) -> None:
     wanted = sorted(name for name in names if name.startswith("request "))
     if not wanted:
         return
-    codes, size = _requests(cards)
+    codes, size, alone = _requests(cards)
     counts = cards.push == 1
+    counts[alone] = True  # also where history holds the card already: it is in its own request
     for name in wanted:
         _, what, *rest = name.split(" ", 2)
         cards.found[name] = _tally(cards, codes, size, counts, what, rest[0] if rest else "")
 
 
-def _requests(cards: Cards) -> tuple[I64, int]:
-    """Return a request per card; a card without a batch is a request of its own."""
+def _requests(cards: Cards) -> tuple[I64, int, I64]:
+    """Return a request per card, how many there are, and the cards without a batch: each is a request of its own."""
     batch, count = cards.code("batch_id")
     moment = np.zeros(cards.time.size, np.int32)
     np.cumsum(cards.time[1:] != cards.time[:-1], out=moment[1:])
@@ -39,7 +40,7 @@ def _requests(cards: Cards) -> tuple[I64, int]:
     alone = np.flatnonzero(codes < 0)
     whole = codes.astype(np.int64)
     whole[alone] = size + np.arange(alone.size)
-    return whole, size + alone.size
+    return whole, size + alone.size, alone
 
 
 def _tally(cards: Cards, codes: I64, size: int, counts: I64, what: str, of: str) -> I64:

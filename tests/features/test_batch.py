@@ -1,6 +1,7 @@
 """Batch features equal the obvious triple loop over what was known strictly before each moment."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cardrisk.features import FEATURES, compute
@@ -35,3 +36,13 @@ def test_batch_equals_the_triple_loop(seed):
             if not same(expected, got, feature.dtype):
                 wrong.append((i, feature.name, expected and float(expected), got))
     assert not wrong, (len(wrong), wrong[:10])
+
+
+def test_cards_that_history_holds_already_are_read_as_if_it_did_not():
+    submissions, outcomes = worlds.tables(np.random.default_rng(11), n=120)
+    submissions = submissions.drop_duplicates("submission_id", ignore_index=True)
+    past, cards = submissions[:80], submissions[80:]
+    apart = compute(cards, outcomes, history=(past, outcomes[:0]), features=FEATURES)
+    held = compute(cards, outcomes, history=(submissions, outcomes[:0]), features=FEATURES)
+    pd.testing.assert_frame_equal(held, apart, check_exact=True)
+    assert (held["request_cards"] >= 1).all()
