@@ -136,9 +136,10 @@ def _stand_apart(target: Path, cards: str, history: str | None) -> None:
     InputError
         It is one of these.
     """
-    out, given = target.resolve(), Path(cards).resolve()
+    # `Path.resolve` raises at a link that leads to itself; reading it tells of that.
+    out, given = Path(os.path.realpath(target)), Path(os.path.realpath(cards))
     folders = [given] if given.is_dir() else []
-    folders += [Path(history).resolve()] if history is not None else []
+    folders += [Path(os.path.realpath(history))] if history is not None else []
     if out == given or out.parent in folders:
         raise InputError(f"--out: expected a place outside the cards and their history, got {target}; name another one")
     above = next(folder for folder in out.parents if folder.exists())  # what is missing is made

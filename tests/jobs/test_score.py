@@ -159,7 +159,9 @@ def test_input_that_is_no_table_leaves_nothing_behind(job, tmp_path):
     out = tmp_path / "out" / "a.parquet"
     (tmp_path / "empty").mkdir()
     given.iloc[:0].to_parquet(tmp_path / "none.parquet")
-    for name, match in (("empty", "none in it"), ("none.parquet", "got no row"), ("away.csv", "cannot be read")):
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    said = {"empty": "none in it", "none.parquet": "got no row", "away.csv": "cannot be read", "loop.csv": "symbolic"}
+    for name, match in said.items():
         with pytest.raises(UnusableFileError, match=match):
             run(**{**asked, "cards": str(tmp_path / name)}, out=str(out), limits=Limits(40, 400, 0), workers=1)
         assert not out.parent.exists() or not list(out.parent.iterdir())
