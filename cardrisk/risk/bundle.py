@@ -214,13 +214,13 @@ def _checked_key(key: bytes | None) -> bytes | None:
 def _read_file(root: Path, name: str, size: int, *, exact: bool = False) -> bytes:
     """The bytes of one regular file, never through a link, never more than ``size``."""
     try:
-        handle = os.open(root / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        opened = open(root / name, "rb", opener=_unlinked)  # noqa: SIM115 - closed below
     except OSError as error:
         raise BundleError(
             f"cannot read {name} of the bundle ({type(error).__name__}); links are not followed"
         ) from None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
+    with opened as file:
+        status = os.fstat(file.fileno())
         fits = status.st_size == size if exact else status.st_size <= size
         if not stat.S_ISREG(status.st_mode) or not fits or size > MAX_BYTES:
             raise BundleError(f"{name} of the bundle is not the regular file of {size} bytes that was saved")
@@ -228,6 +228,10 @@ def _read_file(root: Path, name: str, size: int, *, exact: bool = False) -> byte
     if len(content) != status.st_size:
         raise BundleError(f"{name} of the bundle changed while it was read; load it again")
     return content
+
+
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _write_through(path: Path, content: bytes) -> None:

@@ -89,6 +89,10 @@ def test_links_extra_and_missing_files_are_refused(folder, tmp_path):
     with pytest.raises(BundleError, match="not the regular file"):
         bundle.read(folder)
     (folder / "fail.txt").unlink()
+    (folder / "fail.txt").mkdir()
+    with pytest.raises(BundleError, match=r"cannot read fail.txt of the bundle \(IsADirectoryError\)"):
+        bundle.read(folder)
+    (folder / "fail.txt").rmdir()
     (folder / "fail.txt").write_bytes(FILES["fail.txt"])
     (folder / "more.py").write_text("import os")
     with pytest.raises(BundleError, match=r"differing: \['more.py'\]"):
