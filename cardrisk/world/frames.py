@@ -21,7 +21,7 @@ from cardrisk.world.wanted import is_number, is_whole
 START: Final = "2026-01-05"
 """A Monday."""
 MOST_SCALE: Final = 50.0
-FIRST_START: Final = np.datetime64("2000-01-01", "D")
+FIRST_START: Final = np.datetime64("2001-01-01", "D")
 LAST_START: Final = np.datetime64("2080-12-31", "D")
 """First days of worlds whose times, valid-until dates included, the contracts of the tables read."""
 
