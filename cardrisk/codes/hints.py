@@ -16,10 +16,13 @@ from cardrisk.codes.shapes import FIELDS, LONGEST_KIND, fits, kinds_of_shape, sh
 from cardrisk.codes.values import as_text
 from cardrisk.errors import InputError
 from cardrisk.kinds import KINDS, CardKind, Shape, find
+from cardrisk.tables.contracts import SUBMISSIONS, kind_meant
+from cardrisk.tables.headers import known_header
 
 Language = Literal["en", "zh"]
 MOST: Final = 5
 """Hints for one card: more would be a search list, and nobody reads them."""
+_ASKED: Final = ("card_no", "card_secret", "card_kind")
 _FAR: Final = 3
 """Characters: a length further off than a scratch or a cut-off paste makes it speaks of another kind."""
 _TITLES: Final = {"en": {"number": "card number", "secret": "secret"}, "zh": {"number": "卡号", "secret": "卡密"}}
@@ -126,8 +129,8 @@ def check(
     Parameters
     ----------
     card
-        ``card_no``, ``card_secret`` and ``card_kind``, each as typed or pasted; other columns are ignored, ``None``
-        means not known.
+        ``card_no``, ``card_secret`` and ``card_kind``, by these names or others that tables may have, each as typed
+        or pasted; other columns are ignored, ``None`` means not known.
     doubt
         The card was refused, or a mistyped code is suspected: where nothing breaks the shape, ask about the
         positions that are misread most often. A hint of this sort is a guess.
@@ -155,14 +158,28 @@ def check(
 
 @guarded
 def _check(card: Mapping[str, Any], doubt: bool, kinds: Mapping[str, CardKind]) -> list[Hint]:
+    card = _named(card)
     name = as_text(card.get("card_kind"))
-    kind = None if name is None else find(name[:LONGEST_KIND], kinds)
+    kind = None if name is None else kind_of(name[:LONGEST_KIND], kinds)
     codes = read_one(card, kind.name if kind else "", 0 if kind else -1, shape_table([kind] if kind else []))
     found = [*_whole_card(codes, kind, kinds)]
     if not any(hint.rule in ("swapped", "kind", "equal") for hint in found):
         for field, code in zip(FIELDS, _codes(codes), strict=True):
             found += _field(field, code, getattr(kind, field) if kind else None)
     return found or (_doubtful(codes, kind) if doubt else [])
+
+
+def _named(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is asked for by its column's name; a column's own name beats others for it."""
+    if all(name in card for name in _ASKED):
+        return card
+    meant = {known_header(label, SUBMISSIONS): value for label, value in card.items()}
+    return {name: card[name] if name in card else meant.get(name) for name in _ASKED}
+
+
+def kind_of(word: str, kinds: Mapping[str, CardKind]) -> CardKind | None:
+    """Return the kind that a name, a title or an export's word for it means; None where it means none of these."""
+    return find(word, kinds) or find(kind_meant(word), kinds)
 
 
 def _codes(codes: OneCard) -> tuple[str, str]:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Any, Final
 
-from cardrisk.codes.hints import Hint, Hints, Language, check
+from cardrisk.codes.hints import Hint, Hints, Language, check, kind_of
 from cardrisk.codes.normalise import LONGEST_TEXT, normalise
 from cardrisk.codes.sealed import Secret
 from cardrisk.errors import InputError
-from cardrisk.kinds import KINDS, CardKind, find
+from cardrisk.kinds import KINDS, CardKind
 from cardrisk.tables.batchtext import is_heading
 
 MOST_LINES: Final = 1_000
@@ -40,7 +40,8 @@ def read_batch(
         The text, or its lines. One card a line: number and secret with a space, tab, comma, semicolon, slash or bar
         between, or labelled; empty lines and a heading line are skipped. At most 1,000 cards.
     kind
-        Card kind of all, by name or title; its shape tells number and secret apart where the line alone does not.
+        Card kind of all, by name, title or another word that tables may have; its shape tells number and secret apart
+        where the line alone does not.
     face_value
         Yuan, of all.
     kinds
@@ -124,7 +125,7 @@ def _hold_cards(lines: list[str]) -> list[bool]:
 def _kind(name: str | None, kinds: Mapping[str, CardKind]) -> CardKind | None:
     if name is None:
         return None
-    known = find(name, kinds) if isinstance(name, str) else None
+    known = kind_of(name, kinds) if isinstance(name, str) else None
     if known is None:
         raise InputError(f"kind: expected one of {', '.join(kinds)}, got {str(name)[:40]!r}")
     return known

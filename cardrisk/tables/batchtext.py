@@ -16,7 +16,7 @@ from cardrisk._later import pd
 from cardrisk.errors import InputError
 from cardrisk.kinds import CardKind, find
 from cardrisk.tables.cells import Fault
-from cardrisk.tables.contracts import SUBMISSIONS
+from cardrisk.tables.contracts import SUBMISSIONS, kind_meant
 from cardrisk.tables.headers import known_header
 from cardrisk.tables.rules import LINE_WITHOUT_SECRET, UNREADABLE_LINE
 
@@ -72,7 +72,7 @@ def read_batch(
         raise InputError("batch text: expected one 'number secret' a line, got no line")
     if len(lines) > MOST_LINES:
         raise InputError(f"batch text: expected at most {MOST_LINES:,} lines, got {len(lines):,}; split it")
-    kind = find(card_kind) if card_kind else None
+    kind = find(kind_meant(card_kind)) if card_kind else None
     pairs = [_pair(line, kind) for _, line in lines]
     columns: dict[str, list[Any]] = {
         "submission_id": [f"{batch_id}-{place:04d}" for place, _ in lines],

@@ -163,6 +163,13 @@ _WORD: Final = Text(longest=128)
 _CODE: Final = Text(longest=256, verbatim=True)
 _TIME: Final = Time()
 
+
+def kind_meant(word: str) -> str:
+    """Name of the card kind that a word in an export means; the word itself where it means none."""
+    meant = _KIND.one(word)
+    return meant if isinstance(meant, str) else word
+
+
 SUBMISSIONS: Final = Contract(
     "submissions",
     (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cardrisk
-from cardrisk.codes import Hints, check, intake_one
+from cardrisk.codes import Hints, check, check_text, intake_one
 from cardrisk.codes.hints import MOST
 from cardrisk.codes.shapes import FIELDS
 from cardrisk.errors import InputError
@@ -145,3 +145,13 @@ def test_hinted_positions_hold_the_true_error_more_often_than_chance(full_or) ->
         assert rates["all"][2] > rates["all"][3]
         assert rates["stray"][2] > 0.9
     assert rates["substitution"][2] > 1.3 * rates["substitution"][3]
+
+
+def test_cards_may_go_by_the_names_and_words_of_exports() -> None:
+    said = list(check(GOOD | {"card_secret": "135792O68013"}))
+    exported = {"卡号": GOOD["card_no"], "卡密": "135792O68013"}
+    for word in ("Q币", "qq", "腾讯Q币卡", "ｑｑ卡"):
+        assert list(check(exported | {"卡种": word})) == said
+    assert list(check_text(f"{GOOD['card_no']} 135792O68013", kind="Q币")[0]) == said
+    assert list(check(GOOD | {"卡密": "135792O68013", "卡种": "移动"})) == []
+    assert list(check({None: 1, 5: 2, "": "x"})) == []
