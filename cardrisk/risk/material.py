@@ -118,8 +118,12 @@ def weights(ids: "pd.Series[str]", propensity: "pd.Series[float] | None") -> Flo
     if propensity is None:
         return np.ones(len(ids))
     given = propensity.reindex(ids).fillna(1.0).to_numpy(np.float64)
-    if not ((given > 0) & (given <= 1)).all():
-        raise InputError(f"expected propensities in (0, 1], got {given.min()} to {given.max()}")
+    possible = (given > 0) & (given <= 1)
+    if not possible.all():
+        raise InputError(
+            f"expected propensities in (0, 1], got {given.min()} to {given.max()}: {np.count_nonzero(~possible)} cards "
+            "have answers all the same; leave them out of the propensities, or give the chance that let them through"
+        )
     # Cards let through by a chance below 1 % would each outweigh a hundred others: their weight is capped.
     weight = 1.0 / np.maximum(given, 0.01)
     return np.asarray(weight / weight.mean(), np.float64)
