@@ -5,6 +5,7 @@ it is. Its expected loss is its own cost, plus what is paid for the failures it 
 cards that were or could have become good and that it turns away. All money is in yuan, all shares are of one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -137,16 +138,17 @@ class Costs:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, int | float):
-                _in_range(item.name, float(value), 1.0 if item.name in _SHARES else np.inf)
-        for name, known, table in (("leaves", ACTIONS, self.leaves), ("loss", CAUSES, self.loss)):
-            _known_shares(name, known, table)
-        for name, effects in (("mends", self.mends), ("stops", self.stops)):
-            for action, row in effects.items():
-                if action not in ACTIONS:
-                    raise InputError(f"{name}: expected an action among {ACTIONS}, got {action!r}")
-                _known_shares(f"{name}[{action!r}]", CAUSES, row)
+            name, value = item.name, getattr(self, item.name)
+            if name in _EFFECTS:
+                kept: Any = {
+                    action: _shares(f"{name}[{action!r}]", CAUSES, row)
+                    for action, row in _table(name, ACTIONS, value, "an action").items()
+                }
+            elif name in _BY_NAME:
+                kept = _shares(name, _BY_NAME[name], value)
+            else:
+                kept = _number(name, value, 1.0 if name in _SHARES else np.inf)
+            object.__setattr__(self, name, kept)  # whole numbers as floats, and nobody else's dictionaries
         if (_matrix(self.mends) + _matrix(self.stops) > 1.0 + 1e-9).any():
             raise InputError("expected mends + stops at most 1 for every action and cause, got more")
 
@@ -193,19 +195,33 @@ class Costs:
 
 
 _SHARES: Final = frozenset({"margin", "price", "explore"})
+_BY_NAME: Final = {"leaves": ACTIONS, "loss": CAUSES}
+_EFFECTS: Final = ("mends", "stops")
 
 
 def _matrix(effects: Any) -> NDArray[np.float64]:
     return np.array([[effects.get(action, {}).get(cause, 0.0) for cause in CAUSES] for action in ACTIONS])
 
 
-def _in_range(name: str, value: float, high: float) -> None:
-    if not 0.0 <= value <= high or not np.isfinite(value):
-        raise InputError(f"{name}: expected a finite number from 0 to {high:g}, got {value!r}")
+def _number(name: str, value: Any, high: float) -> float:
+    try:
+        number = np.nan if isinstance(value, bool | np.bool_ | str | bytes) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = np.nan
+    if not 0.0 <= number <= high or not np.isfinite(number):
+        raise InputError(f"{name}: expected a finite number from 0 to {high:g}, got {repr(value)[:40]}")
+    return number
 
 
-def _known_shares(name: str, known: tuple[str, ...], table: Any) -> None:
-    for key, value in table.items():
+def _table(name: str, known: tuple[str, ...], table: Any, what: str = "a name") -> dict[str, Any]:
+    if not isinstance(table, Mapping):
+        raise InputError(f"{name}: expected a mapping by name, got {type(table).__name__}")
+    for key in table:
         if key not in known:
-            raise InputError(f"{name}: expected a name among {known}, got {key!r}")
-        _in_range(f"{name}[{key!r}]", float(value), 1.0)
+            raise InputError(f"{name}: expected {what} among {known}, got {str(key)[:40]!r}")
+    return dict(table)
+
+
+def _shares(name: str, known: tuple[str, ...], table: Any) -> dict[str, float]:
+    found = _table(name, known, table)
+    return {key: _number(f"{name}[{key!r}]", value, 1.0) for key, value in found.items()}

@@ -109,12 +109,33 @@ def test_every_action_has_an_effect_only_where_it_names_one() -> None:
         ({"leaves": {"shrug": 0.1}}, "leaves: expected a name among"),
         ({"loss": {"forged": 1.5}}, r"loss\['forged'\]: expected a finite number from 0 to 1, got 1.5"),
         ({"mends": {"shrug": {}}}, "mends: expected an action among"),
+        ({"face_value": "100"}, "face_value: expected a finite number from 0 to inf, got '100'"),
+        ({"review": None}, "review: expected a finite number from 0 to inf, got None"),
+        ({"wait": 10**400}, "wait: expected a finite number"),
+        ({"loss": {"forged": "all"}}, r"loss\['forged'\]: expected a finite number from 0 to 1, got 'all'"),
+        ({"loss": 0.5}, "loss: expected a mapping by name, got float"),
+        ({"stops": {"review": None}}, r"stops\['review'\]: expected a mapping by name, got NoneType"),
         ({"mends": {"review": {"forged": 0.5}}}, "mends \\+ stops at most 1"),
     ],
 )
 def test_impossible_costs_are_refused(bad: dict, match: str) -> None:
     with pytest.raises(InputError, match=match):
         Costs(**bad)
+
+
+def test_whole_numbers_are_costs_too_and_are_kept_apart_from_what_was_handed_in() -> None:
+    loss = {"forged": 1}
+    costs = Costs(review=3, face_value=np.float32(100), wait=np.int64(2), margin=0, loss=loss)
+    loss["forged"] = 0
+    assert costs.loss == {"forged": 1.0}
+    told = costs.to_dict()
+    assert {name: told[name] for name in ("review", "face_value", "wait", "margin")} == {
+        "review": 3.0,
+        "face_value": 100.0,
+        "wait": 2.0,
+        "margin": 0.0,
+    }
+    assert Costs.from_dict(told) == costs
 
 
 def test_an_unknown_cost_is_refused_by_name() -> None:
