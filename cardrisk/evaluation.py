@@ -11,7 +11,7 @@ import pandas as pd
 
 from cardrisk.codes import KeySource, intake
 from cardrisk.facts import CAUSES
-from cardrisk.policy import ACTIONS, Costs
+from cardrisk.policy import ACTIONS, Costs, costs_given
 from cardrisk.policy.decide import amounts
 from cardrisk.risk import evaluate as measure
 from cardrisk.risk.labels import Labels, labels_of
@@ -82,7 +82,7 @@ def evaluate(
     scores = score(submissions, model=model, history=(past, known), costs=costs, key=key, tz=tz, reasons="none")
     scored = scores[scores["rule"].isna()].set_axis(cards.index)
     labels = labels_of(cards["submission_id"], answers)
-    decisions = scored[["submission_id", "decision"]].join(money(scored, cards, labels, costs or Costs()))
+    decisions = scored[["submission_id", "decision"]].join(money(scored, cards, labels, costs_given(costs)))
     return measure(
         scored,
         intake(cards, key=key),

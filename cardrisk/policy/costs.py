@@ -194,6 +194,19 @@ class Costs:
         return cls(**values)
 
 
+def costs_given(costs: Costs | None) -> Costs:
+    """Return the costs handed in, the defaults where none are.
+
+    Raises
+    ------
+    InputError
+        They are none.
+    """
+    if costs is not None and not isinstance(costs, Costs):
+        raise InputError(f"costs: expected cardrisk.Costs(...), got {type(costs).__name__}")
+    return Costs() if costs is None else costs
+
+
 _SHARES: Final = frozenset({"margin", "price", "explore"})
 _BY_NAME: Final = {"leaves": ACTIONS, "loss": CAUSES}
 _EFFECTS: Final = ("mends", "stops")

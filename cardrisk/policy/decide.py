@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cardrisk._later import pd
 from cardrisk.facts import CAUSES
 from cardrisk.policy.choose import BIND, Terms, choose, lot
-from cardrisk.policy.costs import ACTIONS, STOPPED, Costs
+from cardrisk.policy.costs import ACTIONS, STOPPED, Costs, costs_given
 
 _IS_STOPPED: Final = np.array([action in STOPPED for action in ACTIONS])
 
@@ -45,7 +45,7 @@ def decide(
         ``decision`` (one of ``ACTIONS``), ``expected_loss`` in yuan (null where ``p_fail`` is), and
         ``propensity``: the probability with which the policy lets this card reach activation. Index as given.
     """
-    costs = costs or Costs()
+    costs = costs_given(costs)
     p_fail = probabilities["p_fail"].to_numpy(np.float64)
     p_cause = np.array(probabilities[[f"p_{cause}" for cause in CAUSES]], dtype=np.float64, order="C")
     price, margin = amounts(cards, costs)

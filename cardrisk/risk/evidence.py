@@ -11,6 +11,7 @@ from cardrisk.features import Feature
 from cardrisk.risk import phrases
 
 Language: TypeAlias = Literal["en", "zh"]
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
 Row: TypeAlias = Mapping[str, object]
 
 _ENTITIES: Final[dict[str, tuple[str, str]]] = {

@@ -17,10 +17,10 @@ from cardrisk._later import pd
 from cardrisk.errors import InputError
 from cardrisk.features import Feature, FeatureSet
 from cardrisk.risk.advice import advice
-from cardrisk.risk.evidence import Language, sentence, topic
+from cardrisk.risk.evidence import LANGUAGES, Language, sentence, topic
 from cardrisk.risk.model import RiskModel
 
-__all__ = ["Language", "Scope", "contributions", "reasons_for"]
+__all__ = ["LANGUAGES", "Language", "Scope", "contributions", "reasons_for"]
 
 Scope: TypeAlias = Literal["reviewer", "submitter"]
 
@@ -95,7 +95,7 @@ def reasons_for(
     FeatureMismatchError
         If a needed feature is absent.
     """
-    if language not in ("en", "zh") or scope not in ("reviewer", "submitter"):
+    if language not in LANGUAGES or scope not in ("reviewer", "submitter"):
         raise InputError(f"expected language en or zh and scope reviewer or submitter, got {language!r}, {scope!r}")
     if not len(features):
         return []

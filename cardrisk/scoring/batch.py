@@ -9,9 +9,9 @@ import pandas as pd
 from cardrisk.codes import KeySource, intake
 from cardrisk.errors import InputError
 from cardrisk.features import compute
-from cardrisk.policy import Costs
+from cardrisk.policy import Costs, costs_given
 from cardrisk.risk import RiskModel, load_model
-from cardrisk.risk.explain import Language, reasons_for
+from cardrisk.risk.explain import LANGUAGES, Language, reasons_for
 from cardrisk.scoring.assemble import judge, whole
 from cardrisk.tables import check_outcomes, check_submissions, frame_of, pair, quarantine
 
@@ -116,6 +116,9 @@ def score_checked(
     """
     if reasons not in ("stopped", "all", "none"):
         raise InputError(f"reasons: expected 'stopped', 'all' or 'none', got {reasons!r}")
+    if language not in LANGUAGES:
+        raise InputError(f"language: expected one of {LANGUAGES}, got {language!r}")
+    costs = costs_given(costs)
     loaded = load_model(model)
     checked = check_submissions(given, tz=tz)
     taken = intake(checked.valid, key=key)

@@ -77,7 +77,15 @@ class Guard:
 
 
 def bounded(url: str) -> str:
-    """Give a store's URL a timeout, unless it names one."""
+    """Give a store's URL a timeout, unless it names one.
+
+    Raises
+    ------
+    StoreError
+        It is no text.
+    """
+    if not isinstance(url, str):
+        raise StoreError(f"store: expected memory://, sqlite:///PATH or redis://..., got {type(url).__name__}")
     if url.split(":", 1)[0] not in ("sqlite", "redis", "rediss") or "timeout=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}timeout={TIMEOUT:g}"

@@ -14,11 +14,12 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cardrisk.errors import InputError
 from cardrisk.facts import CAUSES
-from cardrisk.policy import ACTIONS, STOPPED, Costs
+from cardrisk.policy import ACTIONS, STOPPED, Costs, costs_given
 from cardrisk.policy.choose import BIND, lot
 from cardrisk.risk import RiskModel
-from cardrisk.risk.explain import Language
+from cardrisk.risk.explain import LANGUAGES, Language
 from cardrisk.scoring.given import Given
 from cardrisk.scoring.result import Score, scored
 from cardrisk.scoring.verdict import LOSS, P_FAIL, PRICE, Bench, inputs_of
@@ -40,9 +41,17 @@ class Judge:
         What decides.
     reasons, language
         As in :func:`cardrisk.score`.
+
+    Raises
+    ------
+    InputError
+        The costs are none, or the language is not known.
     """
 
     def __init__(self, model: RiskModel, costs: Costs, reasons: Reasons, language: Language) -> None:
+        costs = costs_given(costs)
+        if language not in LANGUAGES:
+            raise InputError(f"language: expected one of {LANGUAGES}, got {language!r}")
         self.model = model
         self._version = model.version
         self._given = Given(model, costs)

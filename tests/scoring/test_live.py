@@ -248,3 +248,19 @@ def test_what_is_old_leaves_the_store_and_its_records_and_no_window_misses_it(ma
     assert scorer.trim(timedelta(days=100)) == 0
     last = card | {"submission_id": "last", "submitted_at": start + pd.Timedelta(days=150)}
     assert scorer.score(last) == other.score(last)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"language": "fr"}, r"language: expected one of \('en', 'zh'\), got 'fr'"),
+        ({"costs": {"review": 3.0}}, r"costs: expected cardrisk.Costs\(...\), got dict"),
+        ({"store": None}, "store: expected memory://, .*, got NoneType"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_at_the_start(tiny, key, given, match):
+    with pytest.raises(cardrisk.CardriskError, match=match):
+        cardrisk.Scorer(str(tiny.bundle), key=key, **given)
+    if "store" not in given:
+        with pytest.raises(cardrisk.CardriskError, match=match):
+            cardrisk.score(tiny.early[:2], model=str(tiny.bundle), key=key, **given)
