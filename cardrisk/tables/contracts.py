@@ -237,7 +237,7 @@ OUTCOMES: Final = Contract(
         Column("gateway_code", _WORD, "返回码 错误码 状态码 网关代码 code error_code"),
         Column(
             "gateway_message",
-            Message(longest=1024),
+            Message(Text(longest=1024)),
             "返回信息 错误信息 网关信息 描述 备注 message error_message",
         ),
         Column("settled_value", Money(), "结算金额 到账金额 实际面值 实际金额 成功金额 settled_amount"),

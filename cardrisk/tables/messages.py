@@ -18,20 +18,21 @@ LEAST: Final = 8
 
 _RUN: Final = re.compile(r"[0-9A-Z]{4}(?: [0-9A-Z]{4}){2,}[0-9A-Z]*|\d+(?: \d+)+|[0-9A-Za-z\d]+(?:-[0-9A-Za-z\d]+)*")
 """Groups of four, groups of digits, words with or without hyphens; digits of any script."""
+_SUSPECT: Final = re.compile(r"\d|[A-Z]{12}")
 _CAPITALS: Final = re.compile(r"[A-Z]{12,}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message(Reader):
-    """Text of at most ``longest`` characters in which what could be a code is told by its length."""
+    """Text as ``text`` reads it, in which what could be a code is told by its length."""
 
-    longest: int
+    text: Text
     dtype: ClassVar[str] = "str"
 
     def one(self, value: object, zone: tzinfo | None = None) -> str | Fault | None:
         """Read one cell: str, Fault, or None for null."""
-        found = Text(self.longest).one(value, zone)
-        return _RUN.sub(_told, found) if isinstance(found, str) else found
+        found = self.text.one(value, zone)
+        return _RUN.sub(_told, found) if isinstance(found, str) and _SUSPECT.search(found) else found
 
 
 def _told(match: re.Match[str]) -> str:
