@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
 from cardrisk._ready import WHOLE, array_of, made_ready
+from cardrisk._uncounted import uncounted
 from cardrisk.codes import entities
 from cardrisk.codes._anomalies import NULL, SCRATCH, facts_of_one
 from cardrisk.codes._sha256 import hmac_many
@@ -355,6 +356,7 @@ def read_card(
     states
         Of the key, see ``Hasher.of_card``.
     """
+    sheet, shapes, states = uncounted(sheet), uncounted(shapes), uncounted(states)
     if flags == AS_GIVEN:
         if not _as_hashed(sheet, a, b, c, e):
             return -1
