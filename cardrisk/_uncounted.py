@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 
 def _uncounted(context: Any, array: Any) -> Any:
-    """Return an array over the same numbers whose holders are not counted, nor those of its parts."""
+    """Return an array over the same numbers, or bytes, whose holders are not counted, nor those of its parts."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         made = context.make_array(signature.return_type)(context, builder, arguments[0])
@@ -21,7 +21,9 @@ def _uncounted(context: Any, array: Any) -> Any:
             setattr(made, field, cgutils.get_null_value(getattr(made, field).type))  # type: ignore[no-untyped-call]
         return made._getvalue()
 
-    return array(array) if isinstance(array, types.Array) else None, generate
+    if not isinstance(array, types.Buffer):  # type: ignore[attr-defined]
+        return None
+    return types.Array(array.dtype, array.ndim, array.layout)(array), generate
 
 
 uncounted: Final[Any] = intrinsic(_uncounted)
