@@ -175,6 +175,7 @@ fetch: Any = intrinsic(_fetched)
 """`_fetched` as compiled code calls it, without the context."""
 
 _whole = pointer_to(types.int64)
+_short = pointer_to(types.uint32)
 
 
 @compiled
@@ -191,4 +192,11 @@ def whole_table_at(address: int, rows: int, width: int) -> NDArray[np.int64]:
 def whole_vector_at(address: int, size: int) -> NDArray[np.int64]:
     """Return the int64 array (size,) at an address; as :func:`whole_table_at`."""
     found: NDArray[np.int64] = carray(_whole(address), size)
+    return found
+
+
+@compiled
+def short_table_at(address: int, rows: int, width: int) -> NDArray[np.uint32]:
+    """Return the uint32 array (rows, width) at an address; as :func:`whole_table_at`."""
+    found: NDArray[np.uint32] = carray(_short(address), (rows, width))
     return found

@@ -36,6 +36,23 @@ a silence (see :class:`~cardrisk.features.declare.Key`) is forgotten no earlier 
 LARGE: Final = 2**22
 """Bytes from which on NumPy asks the system for large pages."""
 
+LINE: Final = 64
+"""Bytes of a line of memory, the least that a processor reads or writes."""
+
+
+def bytes_of(size: int) -> Array:
+    """Return so many bytes that mean nothing and begin with a line of memory."""
+    room = np.empty(size + LINE, np.uint8)
+    begin = -room.ctypes.data % LINE
+    return room[begin : begin + size]
+
+
+def columns_of(count: int, rows: int, dtype: DTypeLike) -> Array:
+    """Return columns whose numbers mean nothing, shape (count, at least rows); each begins with a line of memory."""
+    kind = np.dtype(dtype)
+    apart = -(-rows * kind.itemsize // LINE) * LINE
+    return bytes_of(count * apart).view(kind).reshape(count, apart // kind.itemsize)
+
 
 class Rooms:
     """Room for long arrays that are needed one after another, key by key, under names.
@@ -47,10 +64,13 @@ class Rooms:
         self._held: dict[str, Array] = {}
 
     def empty(self, name: str, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
-        """Return an array whose numbers mean nothing, in place of the last one of that name."""
+        """Return an array whose numbers mean nothing, in place of the last one of that name.
+
+        It begins with a line of memory.
+        """
         kind = np.dtype(dtype)
         size = int(np.prod(shape)) * kind.itemsize
         if name not in self._held or self._held[name].size < size:
             self._held.pop(name, None)
-            self._held[name] = np.empty(size if size < LARGE // 4 else max(size, LARGE), np.uint8)
+            self._held[name] = bytes_of(size if size < LARGE // 4 else max(size, LARGE))
         return self._held[name][:size].view(kind).reshape(shape)

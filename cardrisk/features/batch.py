@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cardrisk._later import pd
-from cardrisk.features.arrays import F64, I64, NULL, Array, Rooms
+from cardrisk.features.arrays import I64, NULL, Array, Rooms, columns_of
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import Feature, FeatureSet
 from cardrisk.features.derived import add_derived
 from cardrisk.features.events import Answers, Cards, answers_of, cards_of
-from cardrisk.features.finish import finish_lines, lay_out
+from cardrisk.features.finish import SCALED
 from cardrisk.features.grouping import Groups, group_cards
+from cardrisk.features.lines import FEW, Cents, Part, finish_lines, lay_out, room_for_lines
 from cardrisk.features.plan import Finish, KeyPlan, Plan, name_of, plan_of
 from cardrisk.features.statistics import Slot
-from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
+from cardrisk.features.streams import BLOCK, WALKS, Sums, Walk, clock_walk
+from cardrisk.features.turning import UNKNOWN
 
 
 def compute_columns(cards: Cards, answers: Answers, features: FeatureSet, rows: int) -> dict[str, Array]:
@@ -42,43 +44,39 @@ class _Output:
             if feature.dtype in counts:
                 self.place[feature.name] = counts[feature.dtype]
                 counts[feature.dtype] += 1
-        self.blocks = {dtype: np.empty((count, rows), dtype) for dtype, count in counts.items()}
-        self.rooms = rooms
+        self.blocks = {dtype: columns_of(count, rows, dtype) for dtype, count in counts.items()}
+        self.rows, self.rooms = rows, rooms
         self.done: dict[str, Array] = {}
 
-    def parts(self, end: Finish, cards: int) -> tuple[_Part, _Part]:
-        """Return what finishes the single and the double numbers of one key."""
-        chosen = [np.array([i for i, f in enumerate(end.features) if f.dtype == d], np.int64) for d in self.blocks]
-        lines = self._lines(chosen[0].size, chosen[1].size, cards)
-        parts = []
-        for members, line, block in zip(chosen, lines, self.blocks.values(), strict=True):
-            names = [end.features[i].name for i in members]
-            places = np.array([self.place[name] for name in names], np.int64)
-            self.done.update({name: block[self.place[name]] for name in names})
-            how = end.ops[members], end.arguments[members], end.constants[members]
-            parts.append(_Part(*how, np.empty((members.size, BLOCK), block.dtype), line, places, block))
-        return parts[0], parts[1]
+    def parts(self, end: Finish, cards: int, few: int, small: set[int]) -> tuple[Part, Part, Cents]:
+        """Return what finishes the features of one key, so many cards at a time.
 
-    def _lines(self, singles: int, doubles: int, cards: int) -> tuple[Array, Array]:
-        """Return room for a line per card in grouped order, a null one after them; the same room for every key."""
-        before = -(-singles // 2)
-        width = before + doubles
-        lines = self.rooms.empty("lines", (cards + 1, width), np.float64)
-        narrow, wide = lines.view(np.float32)[:, :singles], lines[:, before:]
-        narrow[cards] = wide[cards] = np.nan
-        return narrow, wide
+        Slots in ``small`` are whole numbers of four bytes.
+        """
+        cents: list[int] = []
+        single: list[int] = []
+        double: list[int] = []
+        for i, feature in enumerate(end.features):
+            divided = feature.dtype == "float64" and end.ops[i] == SCALED and int(end.arguments[i, 0]) in small
+            (cents if divided else single if feature.dtype == "float32" else double).append(i)
+        ones = self._part(end, single, cards, few, "float32", len(cents))
+        twos = self._part(end, double, cards, few, "float64")
+        whole: Array = ones.lines.view(np.uint32)
+        whole[cards, len(single) :] = UNKNOWN
+        slots, units = end.arguments[:, 0][cents], end.constants[cents]
+        return ones, twos, Cents(slots, units, whole, *self._columns(end, cents, "float64"))
 
+    def _part(self, end: Finish, members: list[int], cards: int, few: int, dtype: str, more: int = 0) -> Part:
+        lines = room_for_lines(self.rooms, f"lines {dtype}", cards, len(members) + more, dtype)
+        room = np.zeros((lines.shape[1], few), dtype)
+        how = end.ops[members], end.arguments[members], end.constants[members]
+        return Part(*how, room, lines, *self._columns(end, members, dtype))
 
-class _Part(NamedTuple):
-    """Features of one key and dtype: how they end, in what room, in whose lines they stand, and where as columns."""
-
-    ops: I64
-    arguments: I64
-    constants: F64
-    room: Array
-    lines: Array
-    places: I64
-    columns: Array
+    def _columns(self, end: Finish, members: list[int], dtype: str) -> tuple[I64, Array]:
+        """Return which columns of their block some features are; they are done once the block is written."""
+        names, block = [end.features[i].name for i in members], self.blocks[dtype]
+        self.done.update({name: block[self.place[name], : self.rows] for name in names})
+        return np.array([self.place[name] for name in names], np.int64), block
 
 
 def _walks(cards: Cards, answers: Answers, key: KeyPlan, groups: Groups) -> list[Walk]:
@@ -118,7 +116,7 @@ def _fact(cards: Cards, slot: Slot, rows: int) -> I64:
 
 def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: dict[Slot, I64], out: _Output) -> None:
     """Walk over one key's events and finish its features, a block of cards at a time."""
-    rows = out.blocks["float32"].shape[1]
+    rows = out.rows
     walks: list[Walk] = []
     extra: dict[int, I64] = {}
     if key.key is None:
@@ -128,22 +126,24 @@ def _finish_key(cards: Cards, answers: Answers, plan: Plan, key: KeyPlan, lent: 
         groups = group_cards(cards, key.key)
         walks = _walks(cards, answers, key, groups)
         q_row, card = groups.q_row, groups.places(rows)
-    others = plan.borrowed[name_of(key.key)]
-    extra.update({key.width + i: lent[slot] for i, slot in enumerate(others)})
-    parts = out.parts(plan.ends[name_of(key.key)], q_row.size)
-    raw = np.empty((key.width + len(others), BLOCK), np.int64)
-    for first in range(0, q_row.size, BLOCK):
-        at = q_row[first : first + BLOCK]
+    borrowed = plan.borrowed[name_of(key.key)]
+    extra.update({key.width + i: lent[slot] for i, slot in enumerate(borrowed)})
+    sums = [walk for walk in walks if isinstance(walk, Sums)]
+    others = [walk for walk in walks if not isinstance(walk, Sums)]
+    block, few = (BLOCK, BLOCK) if others or extra else (max(q_row.size, 1), FEW)
+    small = {slot for each in sums for slot in each.small()}
+    single, double, cents = out.parts(plan.ends[name_of(key.key)], q_row.size, few, small)
+    streams = np.array([each.addresses() for each in sums], np.int64).reshape(len(sums), 9)
+    raw = np.empty((key.width + len(borrowed), few), np.int64)
+    for first in range(0, q_row.size, block):
+        at = q_row[first : first + block]
         stop = first + at.size
-        for walk in walks:
+        for walk in others:
             walk(first, stop, raw)
         for place, numbers in extra.items():
             raw[place, : at.size] = numbers[at]
-        for part in parts:
-            room = part.room[:, : at.size]
-            finish_lines(raw, part.ops, part.arguments, part.constants, room, part.lines, first)
-    single, double = parts
-    lay_out(card, single.lines, single.places, single.columns, double.lines, double.places, double.columns)
+        finish_lines(first, stop, streams, raw, single, double, cents)
+    lay_out(card, single, double, cents)
 
 
 def compute(

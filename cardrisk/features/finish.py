@@ -9,11 +9,9 @@ import math
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cardrisk._compiled import compiled, fetch
+from cardrisk._compiled import compiled
 from cardrisk.features.arrays import F64, I64, NULL, Array, Bool
-from cardrisk.features.turning import BYTES, turn_doubles, turn_singles
 
 COUNT: Final = 0  # a
 SCALED: Final = 1  # a / k
@@ -30,7 +28,6 @@ WEEKDAY: Final = 11  # day of the week of a moment shifted by k, Monday is 0
 SURPRISE: Final = 12  # -log10 P(n geometric(1/2) numbers add up to at least a / k); null without n
 MINUS: Final = 13  # a - b
 ARITY: Final = 6
-LINE: Final = 64  # bytes of a cache line
 DEEPEST: Final = 300.0  # where -log10 of a probability is cut
 
 
@@ -170,74 +167,6 @@ def finish_columns(raw: I64, ops: I64, arguments: I64, constants: F64, out: Arra
         else:
             for i in range(stop - first):
                 column[i] = value(op, x[i], raw[b, i], raw[c, i], raw[d, i], raw[e, i], raw[f, i], k)
-
-
-@compiled
-def finish_lines(raw: I64, ops: I64, arguments: I64, constants: F64, room: Array, lines: Array, first: int) -> None:
-    """Finish a block of cards into ``lines[first:]``, shape (cards, features): a card's features side by side.
-
-    Parameters are those of :func:`finish_columns`, with ``room`` for the block, shape (features, cards of the block),
-    in which each feature is finished at once.
-    """
-    features, cards = room.shape
-    finish_columns(raw, ops, arguments, constants, room, 0, cards)
-    side = BYTES // room.itemsize
-    whole = cards - cards % side if features >= side else 0
-    source, target = room.ctypes.data, lines.ctypes.data + first * lines.strides[0]
-    for i in range(0, whole, side):
-        for square in range(0, features, side):
-            j = min(square, features - side)  # the last square writes again what the one before it has written
-            rows, columns = source + j * room.strides[0] + i * room.itemsize, target + i * lines.strides[0]
-            columns += j * room.itemsize
-            if room.itemsize == 4:
-                turn_singles(rows, room.strides[0], columns, lines.strides[0])
-            else:
-                turn_doubles(rows, room.strides[0], columns, lines.strides[0])
-    for i in range(whole, cards):
-        for j in range(features):
-            lines[first + i, j] = room[j, i]
-
-
-@compiled
-def lay_out(
-    card: NDArray[np.uint32],
-    lines: Array,
-    places: I64,
-    columns: Array,
-    wide_lines: Array,
-    wide_places: I64,
-    wide_columns: Array,
-) -> None:
-    """Copy features from lines in the order in which cards were finished to columns in the order of rows.
-
-    Memory is waited for once a card, however many cards there are: its single and double numbers lie side by side, and
-    a few cards at a time stay in the cache from column to column, while the next ones are on their way.
-
-    Parameters
-    ----------
-    card
-        Where each row's card stands among the finished ones.
-    lines, wide_lines
-        Single and double numbers, shape (cards, features).
-    places, wide_places
-        Column of each feature.
-    columns, wide_columns
-        Written; shape (columns, rows).
-    """
-    few, start, apart = 256, lines.ctypes.data, lines.strides[0]
-    for first in range(0, card.size, few):
-        cards = card[first : first + few]
-        for each in card[first + few : first + 2 * few]:
-            for ahead in range(0, apart, LINE):
-                fetch(start + np.int64(each) * apart + ahead)
-        for j in range(places.size):
-            source, target = lines[:, j], columns[places[j], first : first + few]
-            for i in range(cards.size):
-                target[i] = source[cards[i]]
-        for j in range(wide_places.size):
-            wide_source, wide_target = wide_lines[:, j], wide_columns[wide_places[j], first : first + few]
-            for i in range(cards.size):
-                wide_target[i] = wide_source[cards[i]]
 
 
 @compiled

@@ -7,18 +7,20 @@ cache before they are finished.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cardrisk.features import windows
-from cardrisk.features.arrays import DAY, I64, NULL, Array, Rooms
+from cardrisk.features.arrays import DAY, I64, NEVER, NULL, Array, Bool, Rooms
 from cardrisk.features.commonest import Counts, top_counts
 from cardrisk.features.events import Answers, Cards
 from cardrisk.features.grouping import Groups
-from cardrisk.features.merging import edges_of
+from cardrisk.features.merging import Edges, edges_of
 from cardrisk.features.plan import Stream
 from cardrisk.features.sorting import Grouped, Order, group, pick
+from cardrisk.features.turning import UNKNOWN
 
 LONGEST_GAP: Final = DAY
 """Gaps longer than this are pauses, not rhythm; it also keeps sums of squared milliseconds inside 64 bits."""
@@ -33,22 +35,63 @@ BLOCK: Final = 2_048
 """Questions at a time: their whole numbers stay in the cache until they are finished."""
 
 
+@dataclass(frozen=True)
+class Sums:
+    """A walk over events that nothing replaces: each of its sums is a difference of running totals.
+
+    Attributes
+    ----------
+    edges, total, channel, slot
+        As :func:`~cardrisk.features.windows.plain_sums` takes them.
+    most
+        No sum of each channel is larger, nor negative; ``NEVER`` where that is not so.
+    """
+
+    edges: Edges
+    total: I64
+    channel: I64
+    slot: int
+    most: I64
+
+    def __call__(self, first: int, stop: int, raw: I64) -> None:
+        """Answer the questions ``first`` to ``stop``, as every walk does."""
+        windows.plain_sums(self.edges, first, stop, self.total, self.channel, raw, self.slot)
+
+    def addresses(self) -> tuple[int, ...]:
+        """Return where its arrays stand and how large they are, for compiled code; good while the walk is there."""
+        arrays = self.edges, self.total, self.channel
+        return *(number for array in arrays for number in (array.ctypes.data, *array.shape)), self.slot
+
+    def small(self) -> list[int]:
+        """Return the slots whose sums are whole numbers of four bytes, and never ``UNKNOWN``."""
+        windows, channels = self.edges.shape[0] - 1, self.channel.size
+        below = np.flatnonzero(self.most < UNKNOWN)
+        return [self.slot + w * channels + int(c) for w in range(windows) for c in below]
+
+
 def _plain(groups: Groups, events: Grouped, totals: _Totals, stream: Stream) -> Walk:
     widths, name = np.append(0, stream.spans()), f"edges {stream.column}"
     keys, alike = groups.p_keys(events), events is groups.q
     edges = edges_of(groups.q_keys, groups.q.start, keys, events.start, widths, groups.reach, alike, groups.rooms, name)
+    return Sums(edges, totals.total, totals.channel, stream.column, _most(totals, events.start))
 
-    def walk(first: int, stop: int, raw: I64) -> None:
-        windows.plain_sums(edges, first, stop, totals.total, totals.channel, raw, stream.column)
 
-    return walk
+def _most(totals: _Totals, start: I64) -> I64:
+    """Return what each channel's sums are at most: all that one entity has, where nothing is taken away."""
+    ends = [start if number < 0 else totals.total[number][start] for number in totals.channel]
+    whole = [int(np.diff(end).max(initial=0)) for end in ends]
+    return np.where(totals.adds, whole, NEVER)
 
 
 class _Totals(NamedTuple):
-    """Running totals, shape (any number, events + 1), and which one each channel is; -1: every event counts 1."""
+    """Running totals, shape (any number, events + 1), and which one each channel is; -1: every event counts 1.
+
+    ``adds`` says of each channel that no event weighs less than nothing.
+    """
 
     total: I64
     channel: I64
+    adds: Bool
 
 
 def _running(weights: list[tuple[Array | None, Order | None]], events: int, stream: Stream, rooms: Rooms) -> _Totals:
@@ -59,7 +102,8 @@ def _running(weights: list[tuple[Array | None, Order | None]], events: int, stre
     for number, (i, weight, order) in enumerate(summed):
         channel[i] = number
         windows.run_up(weight, np.arange(events, dtype=np.uint32) if order is None else order, total[number])
-    return _Totals(total, channel)
+    adds = [weight is None or weight.min(initial=0) >= 0 for weight, _ in weights]
+    return _Totals(total, channel, np.array(adds))
 
 
 def _narrow(weight: I64) -> Array | None:

@@ -50,18 +50,24 @@ def plain_sums(edges: Edges, first: int, stop: int, total: I64, channel: I64, ra
     raw
         Written at ``slot + window * channels + channel``.
     """
-    ends = edges[0, first:stop]
-    for w in range(edges.shape[0] - 1):
-        begins = edges[1 + w, first:stop]
-        for c in range(channel.size):
-            out = raw[slot + w * channel.size + c]
-            if channel[c] < 0:
+    ends, last, channels = edges[0, first:stop], edges.shape[0] - 2, channel.size
+    for c in range(channels):
+        if channel[c] < 0:
+            for w in range(last + 1):
+                begins, out = edges[1 + w, first:stop], raw[slot + w * channels + c]
                 for i in range(ends.size):
                     out[i] = ends[i] - begins[i]
-            else:
-                running = total[channel[c]]
-                for i in range(ends.size):
-                    out[i] = running[ends[i]] - running[begins[i]]
+            continue
+        running, up = total[channel[c]], raw[slot + last * channels + c]
+        for i in range(ends.size):
+            up[i] = running[ends[i]]  # read once, where the last window's sums will stand
+        for w in range(last):
+            begins, out = edges[1 + w, first:stop], raw[slot + w * channels + c]
+            for i in range(ends.size):
+                out[i] = up[i] - running[begins[i]]
+        begins = edges[1 + last, first:stop]
+        for i in range(ends.size):
+            up[i] -= running[begins[i]]
 
 
 @compiled
