@@ -77,6 +77,7 @@ def command_line(planted: Planted) -> Iterator[Any]:
 def large_job(planted: Planted) -> Iterator[Any]:
     from cardrisk.jobs.batch import run
     from cardrisk.jobs.batch.box import Box
+    from cardrisk.jobs.batch.columns import stacked
     from cardrisk.jobs.batch.context import Limits
     from cardrisk.jobs.batch.journal import folder_of
     from cardrisk.jobs.batch.pool import LostWorkerError
@@ -104,11 +105,10 @@ def large_job(planted: Planted) -> Iterator[Any]:
             box = Box(path)
             yield path.name, str(box.note)
             for frame in box._index:
-                numbers = box.numbers(frame)
-                yield (
-                    frame,
-                    box.read(frame).to_csv() if numbers is None else [pd.DataFrame(n).to_csv() for n in numbers],
-                )
+                for name in [f"{frame} {place}" for place in box.places(frame)] or [frame]:
+                    kept = box.stretches(name)
+                    read = [box.read(name)] if kept is None else [pd.DataFrame(stacked([one])) for one in kept]
+                    yield name, [table.to_csv() for table in read]
         shutil.copytree(folder_of(out), planted.tmp / "left behind")  # the job goes on in the folder and removes it
         score(cards=str(given / "cards.csv"), limits=limits, workers=1, reasons="none", **asked)
     assert "goes on" in said.getvalue()

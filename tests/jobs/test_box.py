@@ -53,11 +53,11 @@ def test_text_and_times_come_back(tmp_path):
     )
     out = Writer(tmp_path / "a.box")
     out.add("f", frame)
-    out.split("by", frame, np.array([5, 4, 5]))
+    out.split("by", frame[["id", "n"]], np.array([5, 4, 5]))
     out.close()
     box = Box(tmp_path / "a.box")
     pd.testing.assert_frame_equal(box.read("f"), frame)
-    pd.testing.assert_frame_equal(box.read("by 5"), frame.iloc[[0, 2]].reset_index(drop=True))
+    pd.testing.assert_frame_equal(box.read("by 5"), frame.loc[[0, 2], ["id", "n"]].reset_index(drop=True))
 
 
 def test_many_boxes_are_read_as_one(tmp_path):

@@ -143,7 +143,7 @@ def outcomes_of(frame: pd.DataFrame, rank: Array, features: FeatureSet) -> pd.Da
     columns: dict[str, Array] = {"rank": np.asarray(rank, np.int64), "said": said, "heard": heard, "grade": grade}
     for column in part_plan(features).told:
         columns[f"is {column}"] = _identities_in(frame, column)
-    return pd.DataFrame({"id": frame["submission_id"].to_numpy(), **columns}, copy=False)
+    return pd.DataFrame({"id": frame["submission_id"].array, **columns}, copy=False)
 
 
 def settled(cards: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[I64, pd.DataFrame]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cardrisk.jobs.batch.columns import Array, Column, are_numbers, narrowed, stretch
+from cardrisk.jobs.batch.columns import Array, Column, Room, Rows, Stretch, are_numbers, given, stacked
+from cardrisk.jobs.batch.laying import order_of
 from cardrisk.tables.arrow import to_pandas
 
 PRIVATE: Final = 0o600
@@ -41,6 +43,7 @@ class Writer:
         os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE))
         self._file = pa.OSFile(str(self._scratch), "wb")
         self._index: dict[str, list[list[Any]]] = {}
+        self._room = Room()
 
     def add(self, name: str, frame: pd.DataFrame) -> None:
         """Write a frame of int64, float32, float64, times or text, without its index; empty ones are left out.
@@ -50,8 +53,8 @@ class Writer:
         if not len(frame):
             return
         if are_numbers(frame):
-            columns = ((str(column), values.to_numpy()) for column, values in frame.items())
-            self._numbers(name, len(frame), columns, None)
+            rows = Rows(np.arange(len(frame)), np.array([0, len(frame)]))
+            self._columns(name, {str(n): column.to_numpy() for n, column in frame.items()}, rows)
         else:
             self.add_table(name, pa.Table.from_batches([_batch(frame)]))
 
@@ -70,7 +73,7 @@ class Writer:
         Parameters
         ----------
         prefix, frame
-            Numbers, or text too; numbers may come as columns.
+            Numbers and text.
         place
             One per row.
         among
@@ -78,38 +81,23 @@ class Writer:
         """
         if not len(place):
             return
-        places, codes = _coded(place)
-        order = np.argsort(codes, kind="stable") if len(places) > 1 else slice(None)
-        cut = np.searchsorted(codes[order], np.arange(len(places) + 1))
+        places, rows = _rows(place)
         if among is not None:
-            order = among[order]
-        if isinstance(frame, dict) or are_numbers(frame):
-            rows = len(place)
-            columns = ((str(column), np.asarray(values)[order]) for column, values in frame.items())
-            self._numbers(prefix, rows, columns, (places, cut))
-            return
-        frame = frame.iloc[order]
-        for i, value in enumerate(places.tolist()):
-            self.add(f"{prefix} {value}", frame.iloc[cut[i] : cut[i + 1]])
+            rows = Rows(among[rows.order], rows.cut)
+        self._columns(prefix, {str(name): given(column) for name, column in frame.items()}, rows, places)
 
-    def _numbers(
-        self, name: str, rows: int, columns: Iterable[tuple[str, Array]], cut: tuple[Array, Array] | None
-    ) -> None:
-        """Write columns of numbers one after the other, and before them where each place's rows begin."""
-        at = None if cut is None else [self._bytes(np.concatenate(cut).astype(np.int64)), len(cut[0])]
-        kept = []
-        for column, values in columns:
-            narrow, base = narrowed(values)
-            where = (0, "") if narrow is None else (self._bytes(narrow), narrow.dtype.str)
-            kept.append(Column(column, values.dtype.str, where[1], where[0], base).document())
-        self._index.setdefault(name, []).append([rows, at, kept])
+    def _columns(self, name: str, columns: dict[str, Any], rows: Rows, places: Array | None = None) -> None:
+        """Write columns place after place, and before them where the rows and the bytes of each place begin."""
+        packed = self._room.pack(columns.items(), rows)
+        cut, begin = rows.cut, packed.begin
+        where = [] if places is None else [len(places), self._bytes(np.concatenate([places, cut, begin]))]
+        start = self._bytes(packed.bytes)
+        self._index.setdefault(name, []).append([int(cut[-1]), start, len(packed.bytes), where, packed.columns])
 
     def _bytes(self, values: Array) -> int:
         start = int(self._file.tell())
-        gap = -start % _TAIL
-        self._file.write(bytes(gap))
-        self._file.write(np.ascontiguousarray(values))
-        return start + gap
+        self._file.write(values)
+        return start
 
     def close(self, note: Any = None) -> None:
         """Let the file appear, with a note: anything JSON holds."""
@@ -121,18 +109,20 @@ class Writer:
         self._scratch.replace(self._path)
 
 
-def _coded(place: Array) -> tuple[Array, Array]:
-    """Return the distinct places, ascending, and each row's number among them, in few bytes: those sort fast."""
+def _rows(place: Array) -> tuple[Array, Rows]:
+    """Return the distinct places, ascending, and the rows of each one."""
     low, high = int(place.min()), int(place.max())
-    if low == high:
-        return np.array([low]), np.zeros(len(place), np.uint16)
+    codes: Array
     if high - low < 1 << 16:
         codes = (place - low).astype(np.uint16)
-        there = np.bincount(codes, minlength=high - low + 1) > 0
-        number = np.cumsum(there) - 1
-        return np.flatnonzero(there) + low, number[codes].astype(np.uint16)
-    places, numbers = np.unique(place, return_inverse=True)
-    return places, numbers.astype(np.uint16) if len(places) < 1 << 16 else numbers
+        places = np.arange(low, high + 1)
+    else:
+        places, numbers = np.unique(place, return_inverse=True)
+        codes = numbers.astype(np.uint16 if places.size < 1 << 16 else np.uint32)
+    cut, order = np.empty(places.size + 1, np.int64), np.empty(place.size, np.int64)
+    order_of(codes, cut, order)
+    there = np.diff(cut) > 0
+    return places[there], Rows(order, np.append(cut[:-1][there], place.size))
 
 
 def _batch(frame: pd.DataFrame) -> pa.RecordBatch:
@@ -167,54 +157,58 @@ class Box:
             end = json.loads(os.pread(file.fileno(), length, size - _TAIL - length))
         self.note: Any = end["note"]
         self._index: dict[str, str] = end["frames"]  # what stands under a name is read when it is asked for
+        self._last: tuple[str, list[_Split]] = "", []
 
     def _blocks(self, name: str) -> list[list[Any]]:
         return json.loads(self._index[name]) if name in self._index else []
 
+    def _split(self, prefix: str, file: int) -> list[_Split]:
+        """Blocks that were split under a prefix; those asked for last are remembered."""
+        if self._last[0] != prefix:
+            self._last = (
+                prefix,
+                [_Split.of(block, file) for block in self._blocks(prefix) if len(block) > 3 and block[3]],
+            )
+        return self._last[1]
+
     def places(self, prefix: str) -> dict[int, int]:
-        """Places under which rows of numbers were split, ascending, and how many stand under each."""
+        """Places under which rows were split, ascending, and how many stand under each."""
         found: dict[int, int] = {}
         with self._path.open("rb") as file:
-            for _, at, _ in self._blocks(prefix):
-                places, cut = _cut(file.fileno(), at)
-                for place, rows in zip(places.tolist(), np.diff(cut).tolist(), strict=True):
+            for block in self._split(prefix, file.fileno()):
+                for place, rows in zip(block.places.tolist(), np.diff(block.cut).tolist(), strict=True):
                     found[place] = found.get(place, 0) + rows
         return dict(sorted(found.items()))
 
-    def _found(self, name: str, file: int) -> Iterator[tuple[list[Any], int, int]]:
-        """Give the blocks that hold rows of a name, and which rows."""
-        if name in self._index:
-            for block in self._blocks(name):
-                yield block, 0, block[0]
-            return
-        prefix, _, value = name.rpartition(" ")
-        for block in self._blocks(prefix):
-            places, cut = _cut(file, block[1])
-            i = int(np.searchsorted(places, int(value)))
-            if i < len(places) and places[i] == int(value):
-                yield block, int(cut[i]), int(cut[i + 1])
-
     def rows(self, name: str) -> int:
-        """Rows written under a name."""
+        """Rows split under a name."""
+        prefix, _, place = name.rpartition(" ")
         with self._path.open("rb") as file:
-            return sum(stop - first for _, first, stop in self._found(name, file.fileno()))
+            return sum(block.find(int(place))[0] for block in self._split(prefix, file.fileno()))
 
-    def numbers(self, name: str) -> list[dict[str, Array]] | None:
-        """Return frames of numbers, each as columns; None where they hold text."""
+    def stretches(self, name: str) -> list[Stretch] | None:
+        """Return what stands under a name as it was kept; None where that is an Arrow table."""
         found = []
         with self._path.open("rb") as file:
-            for (_, _, kept), first, stop in self._found(name, file.fileno()):
-                if not isinstance(kept, list):
-                    return None
-                columns = [Column(*each) for each in kept]
-                found.append({column.name: stretch(file.fileno(), column, first, stop) for column in columns})
+            here = file.fileno()
+            if name in self._index:
+                for rows, start, size, *rest in self._blocks(name):
+                    if not rest:
+                        return None
+                    found.append(Stretch(rows, [Column(*each) for each in rest[1]], os.pread(here, size, start)))
+                return found
+            prefix, _, place = name.rpartition(" ")
+            for block in self._split(prefix, here):
+                rows, start, size = block.find(int(place))
+                if rows:
+                    found.append(Stretch(rows, block.columns, os.pread(here, size, start)))
         return found
 
     def read(self, name: str) -> pd.DataFrame | None:
         """Return a frame (text as ``str``, null = NaN); None where nothing was written under that name."""
-        found = self.numbers(name)
+        found = self.stretches(name)
         if found is not None:
-            return _joined(found)
+            return _frame(found)
         table = self.table(name)
         columns = {field.name: _column(table.column(i), field.type) for i, field in enumerate(table.schema)}
         return pd.DataFrame(columns, copy=False)
@@ -226,23 +220,35 @@ class Box:
         return pa.concat_tables([pa.ipc.open_stream(pa.py_buffer(stream)).read_all() for stream in streams])
 
 
-def _cut(file: int, at: list[int]) -> tuple[Array, Array]:
-    """Read the places of a split block, and where the rows of each begin."""
-    start, size = at
-    both = np.frombuffer(os.pread(file, (2 * size + 1) * _TAIL, start), np.int64)
-    return both[:size], both[size:]
+@dataclass(frozen=True)
+class _Split:
+    """Where the rows and the bytes of each place begin in a block, and where the block does."""
+
+    start: int
+    places: Array
+    cut: Array
+    begin: Array
+    columns: list[Column]
+
+    @classmethod
+    def of(cls, block: list[Any], file: int) -> _Split:
+        _, start, _, (size, at), columns = block
+        numbers = np.frombuffer(os.pread(file, (3 * size + 2) * 8, at), np.int64)
+        places, cut, begin = np.split(numbers, (size, 2 * size + 1))
+        return cls(start, places, cut, begin, [Column(*each) for each in columns])
+
+    def find(self, place: int) -> tuple[int, int, int]:
+        """Return how many rows a place has, and where its bytes begin and how many they are."""
+        i = int(self.places.searchsorted(place))
+        if i == self.places.size or self.places[i] != place:
+            return 0, 0, 0
+        rows, begin, end = int(self.cut[i + 1] - self.cut[i]), int(self.begin[i]), int(self.begin[i + 1])
+        return rows, self.start + begin, end - begin
 
 
-def _joined(found: list[dict[str, Array]]) -> pd.DataFrame | None:
-    """One frame of many, each given as columns and emptied, so that no column is held twice; None of none."""
-    if not found:
-        return None
-    return pd.DataFrame(_stacked(found), copy=False)
-
-
-def _stacked(found: list[dict[str, Array]]) -> dict[str, Array]:
-    """Columns of some frames as those of one; the frames are emptied."""
-    return found[0] if len(found) == 1 else {n: np.concatenate([each.pop(n) for each in found]) for n in list(found[0])}
+def _frame(found: list[Stretch]) -> pd.DataFrame | None:
+    """One frame of many stretches; None of none."""
+    return pd.DataFrame(stacked(found), copy=False) if found else None
 
 
 def _column(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
@@ -271,34 +277,22 @@ class Boxes:
 
     def each(self, name: str, rows: int) -> Iterator[dict[str, Array]]:
         """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come."""
-        held: list[dict[str, Array]] = []
-        many = 0
+        held: list[Stretch] = []
         for box in self._boxes:
-            for found in box.numbers(name) or []:
-                held.append(found)
-                many += len(next(iter(found.values())))
-            if many >= rows:
-                yield _stacked(held)
-                held, many = [], 0
+            held += box.stretches(name) or []
+            if sum(stretch.rows for stretch in held) >= rows:
+                yield stacked(held)
+                held = []
         if held:
-            yield _stacked(held)
+            yield stacked(held)
 
     def rows(self, name: str) -> int:
         """Return how many rows stand under a name."""
         return sum(box.rows(name) for box in self._boxes)
 
     def gather(self, *names: str) -> pd.DataFrame | None:
-        """Return the frames of some names, one after the other; None where no file has any."""
-        numbers: list[dict[str, Array]] = []
-        frames: list[pd.DataFrame] = []
-        for box in self._boxes:
-            for name in names:
-                found = box.numbers(name)
-                if found is None:
-                    frames.append(box.read(name))  # type: ignore[arg-type]
-                else:
-                    numbers += found
-        return pd.concat(frames, ignore_index=True) if frames else _joined(numbers)
+        """Return the frames of some names, split or of numbers, one after the other; None where no file has any."""
+        return _frame([stretch for box in self._boxes for name in names for stretch in box.stretches(name) or []])
 
 
 def gather(paths: list[Path], *names: str) -> pd.DataFrame | None:

@@ -1,36 +1,40 @@
-"""Columns of numbers on disk, as narrow as their values allow; any stretch is read without the rest.
+"""Columns on disk, as narrow as their values allow, place after place: what stands at a place is read at once.
 
 Correct when what is read are the values that were written.
 """
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
+
+from cardrisk.jobs.batch.laying import lay
+from cardrisk.tables.arrow import bytes_of, strings, to_pandas
 
 Array = NDArray[Any]
 
 WHOLE: Final = np.dtype(np.int64)
+TEXT: Final = "text"
 _NARROW: Final = (("uint8", 1 << 8), ("uint16", 1 << 16), ("uint32", 1 << 32))
+_STEP: Final = 8
+"""Bytes at a multiple of which every column begins."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """Where a column stands in a file.
+class Column(NamedTuple):
+    """How a column is kept.
 
     Attributes
     ----------
     name, kind
-        Its name, and the dtype of its values.
+        Its name, and the dtype of its values; of text, ``TEXT``: kept are the sizes of its cells in bytes, null -1,
+        and behind all columns of the place the bytes.
     kept
         The dtype on disk; "" where all values are ``base`` and nothing is kept.
-    at
-        Byte where it begins.
     base
         Added to what is kept.
     """
@@ -38,12 +42,7 @@ class Column:
     name: str
     kind: str
     kept: str
-    at: int
     base: int
-
-    def document(self) -> list[Any]:
-        """As JSON holds it."""
-        return [self.name, self.kind, self.kept, self.at, self.base]
 
 
 def are_numbers(frame: pd.DataFrame) -> bool:
@@ -53,24 +52,168 @@ def are_numbers(frame: pd.DataFrame) -> bool:
 
 def narrowed(values: Array) -> tuple[Array | None, int]:
     """Return whole numbers in fewer bytes and what to add to them; None where all are alike."""
+    kept, base = narrow(values)
+    if not kept:
+        return None, base
+    return (values - base if base else values).astype(kept, copy=False), base
+
+
+def narrow(values: Array) -> tuple[str, int]:
+    """Return the dtype that holds numbers in few bytes, "" where all are alike, and what to subtract before."""
     if values.dtype != WHOLE or not values.size:
-        return values, 0
+        return values.dtype.str, 0
     low, high = int(values.min()), int(values.max())
     if low == high:
-        return None, low
+        return "", low
     for kept, most in _NARROW:
         if high - low < most:
-            return (values - low).astype(kept), low
-    return values, 0
+            return kept, low
+    return values.dtype.str, 0
 
 
-def stretch(file: int, column: Column, first: int, stop: int) -> Array:
-    """Read the values of some rows from an open file."""
-    if not column.kept:
-        return np.full(stop - first, column.base, column.kind)
-    kept = np.dtype(column.kept)
-    size = (stop - first) * kept.itemsize
-    out = np.frombuffer(os.pread(file, size, column.at + first * kept.itemsize), kept).astype(column.kind)
-    if column.base:
-        out += column.base
-    return out
+class Rows(NamedTuple):
+    """Which rows are meant, place after place: their order, and where those of each place begin in it."""
+
+    order: NDArray[np.int64]
+    cut: NDArray[np.int64]
+
+
+class Packed(NamedTuple):
+    """Columns as they stand on disk; place i has the bytes from ``begin[i]`` to ``begin[i + 1]``."""
+
+    columns: list[Column]
+    bytes: Array
+    begin: NDArray[np.int64]
+
+
+class Room:
+    """Memory that is packed into again and again: fresh pages cost more than what is written to them."""
+
+    def __init__(self) -> None:
+        self._bytes = np.zeros(0, np.uint8)
+
+    def pack(self, columns: Iterable[tuple[str, Any]], rows: Rows) -> Packed:
+        """Lay out columns of numbers or text; the bytes hold until the next call."""
+        told: list[Column] = []
+        texts: list[Any] = []
+        numbers: list[Array] = []
+        sizes: list[Array] = []
+        many = np.diff(rows.cut)
+        for name, values in columns:
+            mine = values
+            if isinstance(values, pa.Array):
+                texts.append(values.take(pa.array(rows.order)))
+                mine = _sizes(values)
+            kept, base = narrow(mine)
+            told.append(Column(name, TEXT if mine is not values else values.dtype.str, kept, base))
+            numbers.append(mine)
+            sizes.append(many * np.dtype(kept).itemsize if kept else 0 * many)
+        cells = [bytes_of(text) for text in texts]
+        sizes += [np.diff(bounds[rows.cut]) for _, bounds in cells]
+        begin, starts = self._lay_out(sizes)
+        for column, values, start in zip(told, numbers, starts, strict=False):
+            if column.kept:
+                # floats as they are: compiled code sees whole numbers
+                mine = values.view(f"i{values.itemsize}") if values.dtype.kind == "f" else values
+                out = self._bytes.view(column.kept if mine is values else mine.dtype)
+                lay(mine, rows.order, column.base, rows.cut, start // out.itemsize, out)
+        for (data, bounds), start in zip(cells, starts[len(told) :], strict=True):
+            edges = bounds[rows.cut].tolist()
+            for where, first, last in zip(start.tolist(), edges[:-1], edges[1:], strict=True):
+                self._bytes[where : where + last - first] = data[first:last]
+        return Packed(told, self._bytes[: begin[-1]], begin)
+
+    def _lay_out(self, sizes: list[Array]) -> tuple[Array, Array]:
+        """Return where each place begins, and in it each column, shape (columns, places), of which sizes are given."""
+        room = -(-np.array(sizes) // _STEP) * _STEP
+        begin = np.concatenate([[0], np.cumsum(room.sum(axis=0))])
+        if begin[-1] > self._bytes.size:
+            self._bytes = np.zeros(int(begin[-1]) + _STEP * (1 << 14), np.uint8)
+        return begin, begin[:-1] + np.cumsum(room, axis=0) - room
+
+
+def _sizes(text: Any) -> Array:
+    return np.where(text.is_valid().to_numpy(zero_copy_only=False), np.diff(bytes_of(text)[1]), -1)
+
+
+class Stretch(NamedTuple):
+    """Rows of one place as they were read."""
+
+    rows: int
+    columns: list[Column]
+    bytes: bytes
+
+    def kept(self) -> tuple[list[Array | None], int]:
+        """Return what is kept of each column, and where the bytes of text begin."""
+        found: list[Array | None] = []
+        at = 0
+        for column in self.columns:
+            found.append(np.frombuffer(self.bytes, column.kept, self.rows, at) if column.kept else None)
+            at += _room(found[-1].nbytes) if found[-1] is not None else 0
+        return found, at
+
+
+def _room(size: int) -> int:
+    return -(-size // _STEP) * _STEP
+
+
+def columns_of(stretch: Stretch) -> dict[str, Array]:
+    """Columns of numbers of one stretch; those that are kept as they are stay there and are not to be written."""
+    found: dict[str, Array] = {}
+    for (name, kind, _, base), values in zip(stretch.columns, stretch.kept()[0], strict=True):
+        if values is None:
+            found[name] = np.full(stretch.rows, base, kind)
+        else:
+            wide = values.astype(kind, copy=False)
+            found[name] = wide + base if base else wide
+    return found
+
+
+def stacked(stretches: list[Stretch]) -> dict[str, Any]:
+    """Columns of some stretches as those of one: numbers, and text as pandas holds it; at least one, all alike."""
+    both = [stretch.kept() for stretch in stretches]
+    ends = [end for _, end in both]
+    columns: dict[str, Any] = {}
+    for j, (name, kind, *_) in enumerate(stretches[0].columns):
+        out = np.empty(sum(stretch.rows for stretch in stretches), WHOLE if kind == TEXT else kind)
+        first = 0
+        for stretch, (kept, _) in zip(stretches, both, strict=True):
+            base, values, mine = stretch.columns[j].base, kept[j], out[first : first + stretch.rows]
+            mine[:] = base if values is None else values
+            if values is not None and base:
+                mine += base
+            first += stretch.rows
+        columns[name] = out if kind != TEXT else _text(out, stretches, ends)
+    return columns
+
+
+def _text(sizes: Array, stretches: list[Stretch], begin: list[int]) -> Any:
+    """Put together one column of text, whose bytes begin at ``begin`` in each stretch: then those of the next one."""
+    size = np.maximum(sizes, 0)
+    bounds = np.concatenate([[0], np.cumsum(size)])
+    cells, first = [], 0
+    for i, stretch in enumerate(stretches):
+        many = int(bounds[first + stretch.rows] - bounds[first])
+        cells.append(stretch.bytes[begin[i] : begin[i] + many])
+        begin[i] += _room(many)
+        first += stretch.rows
+    valid = np.packbits(sizes >= 0, bitorder="little")
+    buffers = (pa.py_buffer(each) for each in (bounds, b"".join(cells), valid))
+    return to_pandas(pa.LargeStringArray.from_buffers(len(sizes), *buffers))
+
+
+def given(column: pd.Series | Array) -> Any:
+    """Return a column as :func:`pack` takes it: numbers as NumPy holds them, text as Arrow does.
+
+    Raises
+    ------
+    TypeError
+        Neither.
+    """
+    values = column if isinstance(column, np.ndarray) else column.array
+    if isinstance(values, np.ndarray | pd.arrays.NumpyExtensionArray) and values.dtype.kind in "if":
+        return np.asarray(values)
+    text = strings(pd.Series(values))
+    if text is None:
+        raise TypeError(f"expected a column of int64, floats or text, got {values.dtype}")
+    return text

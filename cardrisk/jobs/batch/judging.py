@@ -13,6 +13,7 @@ from cardrisk.features.events import known_at
 from cardrisk.features.parts import Rows, day_of, requests_in
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Box, gather
+from cardrisk.jobs.batch.columns import columns_of
 from cardrisk.jobs.batch.context import Context, unit_of
 from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
 from cardrisk.jobs.batch.output import SCHEMA, leave_part, none_refused, table_of
@@ -108,8 +109,8 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
     for path in (*facts_about(context, day_of(known_at(cards))), *context.files(KEYED)):
         box = Box(path)
         for name in ("facts", "seen"):
-            for columns in box.numbers(f"{name} {chunk}") or []:
-                rows.add(columns)
+            for stretch in box.stretches(f"{name} {chunk}") or []:
+                rows.add(columns_of(stretch))
     return rows.finished()
 
 
