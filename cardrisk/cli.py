@@ -17,8 +17,9 @@ from cardrisk.errors import CardriskError
 
 Add = Callable[..., Any]
 
-_TABLES_IN = {"train", "evaluate", "rolling", "report"}
-"""Jobs that learn from tables or measure on them: rows left out are named in ``OUT.quarantine``, exit 1."""
+_TABLES_IN = {"train", "evaluate", "rolling", "report", "monitor"}
+"""Jobs that learn from tables or measure on them: rows left out are named in ``OUT.quarantine``, where there is an OUT;
+exit 1."""
 
 _ALONE = {"score"}
 """Jobs that are told that their process runs nothing else: they may fork workers from it."""

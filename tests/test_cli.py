@@ -222,6 +222,13 @@ def test_training_and_measuring_name_the_rows_they_leave_out(tiny, tmp_path, cap
     assert named.groupby("table")["row"].agg(list).to_dict() == {"outcomes": [0, 1], "submissions": [5]}
     assert main(["evaluate", str(out), str(spoiled), "--out", str(tmp_path / "figures")]) == 1
     assert len(pd.read_csv(tmp_path / "figures.quarantine")) == 3
+    scores = tmp_path / "scores.parquet"
+    assert main(["score", str(spoiled / "submissions.parquet"), "--model", str(out), "--out", str(scores)]) == 1
+    capsys.readouterr()
+    assert main(["monitor", str(scores), str(spoiled), "--maturity", "1000"]) == 1
+    told = capsys.readouterr()
+    assert "nothing needs a person" in told.out
+    assert "warning: outcomes: 2 of" in told.err
     with pytest.warns(QuarantineWarning, match="outcomes: 2 of"):
         train(cards, answers, params={"rounds": 2, "cause_rounds": 1})
 

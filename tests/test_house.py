@@ -12,7 +12,7 @@ import cardrisk
 ROOT = Path(cardrisk.__file__).parent
 FLOORS: list[set[str]] = [
     {"_unread"},
-    {"errors", "facts", "_version", "_compiled", "_later", "_ready"},
+    {"errors", "facts", "_version", "_compiled", "_later", "_ready", "_uncounted"},
     {"kinds"},
     {"tables"},
     {"codes"},
