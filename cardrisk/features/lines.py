@@ -18,7 +18,7 @@ from cardrisk.features.turning import UNKNOWN, gather_cents, gather_doubles, gat
 from cardrisk.features.windows import plain_sums
 
 FEW = 512
-"""Cards at a time where nothing but sums is asked: all their numbers stay in the nearest cache."""
+"""Cards at a time where nothing but sums is asked: their whole numbers stay near until they are finished."""
 
 AHEAD = 64
 """Cards whose lines are read together; the lines of as many more are on their way meanwhile."""
@@ -115,35 +115,26 @@ def finish_lines(first: int, stop: int, streams: I64, raw: I64, single: Part, do
                 amounts, into = raw[cents.slots[j]], whole[place + j]
                 for i in range(end - begin):
                     into[i] = amounts[i]
-            _turn_singles(single.room, end - begin, single.lines, begin)
+            _turn(single.room, end - begin, single.lines, begin)
         if double.room.size:
             finish_columns(raw, double.ops, double.arguments, double.constants, double.room, 0, end - begin)
-            _turn_doubles(double.room, end - begin, double.lines, begin)
+            _turn(double.room, end - begin, double.lines, begin)
 
 
 @compiled
-def _turn_singles(room: Array, cards: int, lines: Array, first: int) -> None:
+def _turn(room: Array, cards: int, lines: Array, first: int) -> None:
     """Turn the first columns of ``room``, shape (slots, any number of cards), into ``lines[first:]``."""
-    side, slots = LINE // 4, lines.shape[1]
+    item, slots = room.itemsize, lines.shape[1]
+    side = LINE // item
     whole = 0 if slots % side else cards - cards % side
-    source, apart, target = room.ctypes.data, room.strides[0], lines.ctypes.data + first * slots * 4
+    source, apart, target, wide = room.ctypes.data, room.strides[0], lines.ctypes.data, slots * item
     for i in range(0, whole, side):
         for j in range(0, slots, side):
-            turn_singles(source + j * apart + i * 4, apart, target + (i * slots + j) * 4, slots * 4)
-    for i in range(whole, cards):
-        for j in range(slots):
-            lines[first + i, j] = room[j, i]
-
-
-@compiled
-def _turn_doubles(room: Array, cards: int, lines: Array, first: int) -> None:
-    """As :func:`_turn_singles`, for double numbers."""
-    side, slots = LINE // 8, lines.shape[1]
-    whole = 0 if slots % side else cards - cards % side
-    source, apart, target = room.ctypes.data, room.strides[0], lines.ctypes.data + first * slots * 8
-    for i in range(0, whole, side):
-        for j in range(0, slots, side):
-            turn_doubles(source + j * apart + i * 8, apart, target + (i * slots + j) * 8, slots * 8)
+            square, line = source + j * apart + i * item, target + (first + i) * wide + j * item
+            if item == 4:
+                turn_singles(square, apart, line, wide)
+            else:
+                turn_doubles(square, apart, line, wide)
     for i in range(whole, cards):
         for j in range(slots):
             lines[first + i, j] = room[j, i]
