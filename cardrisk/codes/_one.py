@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
-from cardrisk._ready import WHOLE, array_of, made_ready
+from cardrisk._ready import BYTES, WHOLE, array_of, made_ready
+from cardrisk._uncounted import uncounted
 from cardrisk.codes import entities
 from cardrisk.codes._anomalies import NULL, SCRATCH, facts_of_one
 from cardrisk.codes._sha256 import hmac_many
@@ -138,7 +139,7 @@ def split_at(length: int, row: int, table: ShapeTable) -> int:
 @cache
 def _reader() -> Callable[..., int]:
     """Return `read_card`, made ready at the first card."""
-    return made_ready(read_card, array_of(np.uint8), *[WHOLE] * 7, array_of(np.uint8), array_of(np.uint32, 2))
+    return made_ready(read_card, BYTES, *[WHOLE] * 7, array_of(np.uint8), array_of(np.uint32, 2))
 
 
 class Desk(Sealed):
@@ -212,12 +213,10 @@ class Desk(Sealed):
         b += a
         c += b
         e += c + 1
-        facts = b""
+        facts, read = b"", _reader()
         for states, names, room in self._hashers:
             sheet = bytearray(run + room)
-            known = _reader()(
-                np.frombuffer(sheet, np.uint8), a, b, c, e, flags, row, self._wanted, self._shapes, states(kind)
-            )
+            known = read(sheet, a, b, c, e, flags, row, self._wanted, self._shapes, states(kind))
             if known < 0:
                 return False
             facts = bytes(sheet[e : e + PER_CARD])
@@ -327,7 +326,7 @@ def _sheet_of(head: bytes) -> bytes:
 
 @compiled
 def read_card(
-    sheet: NDArray[np.uint8],
+    sheet: bytearray,
     a: int,
     b: int,
     c: int,
@@ -355,11 +354,12 @@ def read_card(
     states
         Of the key, see ``Hasher.of_card``.
     """
+    whole, shapes, states = uncounted(sheet), uncounted(shapes), uncounted(states)
     if flags == AS_GIVEN:
-        if not _as_hashed(sheet, a, b, c, e):
+        if not _as_hashed(whole, a, b, c, e):
             return -1
         flags = 0
-    data, facts, counts = sheet[:e], sheet[e : e + PER_CARD].view(np.int8), np.empty(SCRATCH, np.int64)
+    data, facts, counts = whole[:e], whole[e : e + PER_CARD].view(np.int8), np.empty(SCRATCH, np.int64)
     tails, lengths, issuer, alphabet, letters_first = _unpacked(shapes)
     facts_of_one(data, b, c, data, c + 1, e, flags, row, lengths, alphabet, letters_first, issuer, tails, counts, facts)
     bits = _known(data, a, b, c, e, row, alphabet) & wanted
@@ -371,7 +371,7 @@ def read_card(
             field[count], count = i, count + 1
     digests, before = np.empty((_COUNT, TOKEN_BYTES), np.uint8), states[OF_CARD_BEFORE].astype(np.int64)
     hmac_many(data, start[:count], stop[:count], field, states, states[OF_CARD_OUTER], before, digests)
-    text = sheet[e + PER_CARD :].reshape(_COUNT, -1)
+    text = whole[e + PER_CARD :].reshape(_COUNT, -1)
     for k in range(count):
         base64url_one(digests[k], ALPHABET, text.shape[1] - TOKEN_TEXT - 1, text[field[k]])
     return bits

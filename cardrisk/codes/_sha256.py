@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
+from cardrisk._uncounted import uncounted
 from cardrisk.codes._lanes import LANES, ROUNDS, fold_lanes
 
 BLOCK: Final = 64
@@ -129,8 +130,9 @@ def hmac_many(
     out : uint8 array (n, width)
         Leading ``width`` (at most 32) bytes of each digest.
     """
-    state, saved = np.zeros((8, LANES), np.uint32), np.zeros((8, LANES), np.uint32)
-    words = np.zeros((ROUNDS, LANES), np.uint32)
+    room = np.zeros((8 + 8 + ROUNDS, LANES), np.uint32)
+    parts = uncounted(room)
+    state, saved, words = parts[:8], parts[8:16], parts[16:]
     for base in range(0, start.size, LANES):
         lanes = min(LANES, start.size - base)
         blocks = _begin(start, stop, prefix, inner, base, lanes, state)
@@ -151,7 +153,7 @@ def hmac_many(
         _compress(state, words)
         for lane in range(lanes):
             _write(out, base + lane, state, lane)
-    words[:] = 0
+    room[:] = 0  # the last use of what its parts lie in, too
 
 
 @compiled

@@ -5,7 +5,6 @@ its defaults, the calibration group by its name.
 """
 
 from collections.abc import Mapping
-from operator import getitem
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +24,7 @@ Card = Mapping[str, Any]
 
 KINDS_THAT_BIND: Final = frozenset(name for name, kind in KINDS.items() if kind.binds)
 _NAN: Final = float("nan")
-_MOST_GROUPS: Final = 4_096
+_MOST_SEEN: Final = 4_096
 
 
 class Given:
@@ -54,7 +53,8 @@ class Given:
         group = {feature.name: feature.of or feature.name for feature in model.features}
         self._columns = [group[name] for name in model.card.groups]
         self._calibration = model.card.calibration
-        self._groups: dict[tuple[Any, ...], tuple[float, float]] = {}
+        self._named = tuple(dict.fromkeys([*self._columns, *self._texts, "card_kind"]))
+        self._seen: dict[tuple[Any, ...], tuple[float, float, bool, list[float]]] = {}
         self._face, self._price, self._margin = costs.face_value, costs.price, costs.margin
 
     def __len__(self) -> int:
@@ -66,20 +66,22 @@ class Given:
         face, asked = get("face_value"), get("asking_price")
         face = self._face if face is None or face != face else float(face)
         price = self._price * face if asked is None or asked != asked else float(asked)
-        group = tuple([get(column) for column in self._columns])
-        slope, offset = self._groups.get(group) or self._group(group)
-        found = [slope, offset, price, self._margin * face, get("card_kind") in KINDS_THAT_BIND]
-        found += map(getitem, self._codes, map(get, self._texts))
+        named = (*map(get, self._named),)
+        slope, offset, binds, codes = self._seen.get(named) or self._read(named)
+        found = [slope, offset, price, self._margin * face, binds, *codes]
         for column in self._numbers:
             value = get(column)
             found.append(_NAN if value is None else value)
         return found
 
-    def _group(self, values: tuple[Any, ...]) -> tuple[float, float]:
-        """Return log slope and offset of a calibration group."""
-        if len(self._groups) > _MOST_GROUPS:
-            self._groups.clear()
-        found = self._groups[values] = self._calibration.of(group_name(list(values)))
+    def _read(self, named: tuple[Any, ...]) -> tuple[float, float, bool, list[float]]:
+        """Return what follows from a card's words alone: slope, offset, whether its kind binds, and texts' codes."""
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.clear()
+        of = dict(zip(self._named, named, strict=True))
+        group = self._calibration.of(group_name([of[column] for column in self._columns]))
+        codes = [code[of[column]] for code, column in zip(self._codes, self._texts, strict=True)]
+        found = self._seen[named] = (*group, of["card_kind"] in KINDS_THAT_BIND, codes)
         return found
 
     def features(self, card: Card, row: NDArray[np.float64]) -> dict[str, Any]:

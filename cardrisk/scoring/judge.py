@@ -22,7 +22,7 @@ from cardrisk.risk import RiskModel
 from cardrisk.risk.explain import LANGUAGES, Language
 from cardrisk.scoring.given import Given
 from cardrisk.scoring.result import Score, scored
-from cardrisk.scoring.verdict import LOSS, P_FAIL, PRICE, Bench, inputs_of
+from cardrisk.scoring.verdict import LOSS, P_CAUSE, P_FAIL, PRICE, Bench, inputs_of
 from cardrisk.scoring.why import Why
 
 Reasons: TypeAlias = Literal["stopped", "all", "none"]
@@ -88,7 +88,7 @@ class Judge:
         score = scored(
             card["submission_id"],
             values[P_FAIL],
-            dict(zip(CAUSES, values[1:LOSS], strict=True)),
+            values[P_CAUSE:LOSS],
             CAUSES[cause],
             action,
             values[LOSS],

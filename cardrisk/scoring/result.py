@@ -4,21 +4,23 @@ Correct when every card handed in gets exactly one, whatever happened: scored, r
 reason why it could not be scored; the last two are never accepted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from cardrisk.facts import CAUSES
 from cardrisk.tables import id_of
 
 Later = Callable[[], tuple[str, ...]]
 
 
 class _Unread:
-    """Room for reasons that nobody has read yet."""
+    """Room for what nobody has read yet: how reasons are worked out, and p(cause) in order."""
 
-    __slots__ = ("_later",)
+    __slots__ = ("_later", "_shares")
 
     _later: "Later"
+    _shares: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,16 @@ class Score(_Unread):
         return self
 
     def __getattr__(self, name: str) -> Any:
-        """Work the reasons out: called for what has no value yet."""
-        if name != "reasons":
+        """Work reasons or causes out: called for what has no value yet."""
+        found: Any
+        if name == "reasons":
+            found = self._later()
+            _REASONS.__set__(self, found)
+        elif name == "causes":
+            found = dict(zip(CAUSES, self._shares, strict=True))
+            _CAUSES.__set__(self, found)
+        else:
             raise AttributeError(f"a Score has no {name!r}")
-        found = self._later()
-        _REASONS.__set__(self, found)
         return found
 
 
@@ -84,16 +91,16 @@ class _Open(_Unread):
 def scored(
     submission_id: str,
     p_fail: float,
-    causes: Mapping[str, float],
+    shares: Sequence[float],
     cause: str,
     decision: str,
     expected_loss: float,
     propensity: float,
     model_version: str,
 ) -> Score:
-    """Answer for a card that was scored, its reasons still to come."""
+    """Answer for a card that was scored, its reasons still to come; ``shares`` is p(cause) in order."""
     made: Any = _Open()
-    made.submission_id, made.p_fail, made.causes, made.cause = submission_id, p_fail, causes, cause
+    made.submission_id, made.p_fail, made._shares, made.cause = submission_id, p_fail, shares, cause
     made.decision, made.expected_loss, made.propensity = decision, expected_loss, propensity
     made.reasons, made.rule, made.model_version, made.degraded = (), None, model_version, None
     made.__class__ = Score
@@ -102,6 +109,7 @@ def scored(
 
 
 _REASONS: Final[Any] = vars(Score)["reasons"]
+_CAUSES: Final[Any] = vars(Score)["causes"]
 _LATER: Final[Any] = vars(_Unread)["_later"]
 
 

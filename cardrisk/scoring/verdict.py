@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
 from cardrisk._ready import array_of, made_ready
+from cardrisk._uncounted import uncounted
 from cardrisk.facts import CAUSES
 from cardrisk.policy import Costs
 from cardrisk.policy.choose import Terms, choose_one
@@ -148,6 +149,7 @@ def verdict(
     action, cause
         Place in ``ACTIONS``; place in ``CAUSES`` of the likeliest cause, the first of several.
     """
+    row, sheet, nodes, rest = uncounted(row), uncounted(sheet), uncounted(nodes), uncounted(rest)
     sizes, values, real, whole, words = _unpacked(rest)
     out, given = sheet[: LOSS + 1], sheet[LOSS + 1 :]
     trees, all_trees = sizes[FAIL_TREES], sizes[TREES]

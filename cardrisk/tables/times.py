@@ -263,23 +263,15 @@ def _numpy_time(value: np.datetime64, zone: tzinfo | None) -> datetime | Fault:
     return placed(clock, zone)
 
 
-def _zone_named_utc() -> tzinfo | None:
-    """Return the zone that pandas' datetimes carry; None where the system has no zones."""
+def _named_epoch() -> datetime:
+    """Return 1970 in the zone that pandas' datetimes carry; in ``datetime.UTC`` where the system has no zones."""
     try:
-        return ZoneInfo("UTC")
+        return datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
     except ZoneInfoNotFoundError:
-        return None
+        return EPOCH
 
 
-_NAMED_UTC: Final = _zone_named_utc()
-_NAMED_EPOCH: Final = None if _NAMED_UTC is None else datetime(1970, 1, 1, tzinfo=_NAMED_UTC)
-
-
-def named_utc(clock: datetime) -> datetime:
-    """Give a reading in the zone database's UTC as one in ``datetime.UTC``; any other as it is."""
-    if _NAMED_EPOCH is None or clock.tzinfo is not _NAMED_EPOCH.tzinfo:
-        return clock
-    return EPOCH + (clock - _NAMED_EPOCH)  # `replace` takes forty times as long
+NAMED_EPOCH: Final = _named_epoch()
 
 
 def placed(clock: datetime, zone: tzinfo | None) -> datetime | Fault:
