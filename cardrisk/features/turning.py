@@ -3,7 +3,7 @@
 Written for LLVM itself: compiled from loops, every number travels alone, which takes several times as long. LLVM splits
 the vectors where a processor's are shorter. Nothing is computed, so nothing is rounded.
 
-What is written here is whole lines of memory that nobody reads soon, so they go past the caches: a line that is only
+Columns are written as whole lines of memory that nobody reads soon, so they go past the caches: a line that is only
 begun is read first, to be written again.
 """
 
