@@ -8,11 +8,21 @@ from cardrisk.jobs.batch.box import Box, Boxes, Writer
 
 EDGES = [NULL, -(2**40), -1, 0, 1, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**62]
 
+OTHER_NAN = np.array([0x7FC00001], np.int32).view(np.float32)[0]
+ODD = np.array([-0.0, -1.0, 0.5, np.inf, -np.inf, OTHER_NAN, 65_534, 2.0**24, 3e38], np.float32)
+
 
 def numbers(rng, rows):
     """Columns of every width, with and without nulls, some of them constant."""
     columns = {f"to {edge}": rng.choice([low, low + 1, edge], rows) for edge in EDGES for low in (min(edge, 0),)}
     columns["one"] = np.full(rows, rng.choice(EDGES))
+    few = rng.integers(0, rng.choice([1, 2, 255, 256, 257, 65_533, 65_534, 65_535]), rows)
+    columns["some known"] = np.where(rng.random(rows) < 0.5, NULL, few + rng.choice(EDGES[2:-1]))
+    columns["none known"] = np.full(rows, NULL)
+    columns["count"] = few.astype("float32")
+    columns["some counted"] = np.where(rng.random(rows) < 0.5, np.nan, few).astype("float32")
+    columns["none counted"] = np.full(rows, np.nan, "float32")
+    columns["odd"] = np.where(rng.random(rows) < 0.02, rng.choice(ODD), few.astype("float32"))
     columns["half"] = rng.normal(size=rows).astype("float32")
     columns["whole"] = np.where(rng.random(rows) < 0.5, np.nan, rng.normal(size=rows))
     return pd.DataFrame(columns)
@@ -38,6 +48,8 @@ def test_numbers_come_back_with_their_bits(tmp_path, full_or):
             assert box.rows(f"by {value}") == len(mine)
             if len(mine):
                 pd.testing.assert_frame_equal(box.read(f"by {value}"), mine)
+                bits = [frame["odd"].to_numpy().view(np.int32) for frame in (box.read(f"by {value}"), mine)]
+                assert (bits[0] == bits[1]).all()
         assert box.read("by 77") is None
         assert box.read("nothing") is None
         assert box.note == {"note": 1}

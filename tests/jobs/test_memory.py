@@ -1,5 +1,7 @@
-"""What a task has freed does not stay with its process."""
+"""What a task has freed serves the next one of its kind, and does not stay with its process beyond."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ def own() -> int:
     return int(lines["Pss_Anon"].split()[0]) * 1024
 
 
-@pytest.mark.skipif(not ROLLUP.exists() or memory._trim() is None, reason="needs Linux and glibc")
+@pytest.mark.skipif(not ROLLUP.exists() or not hasattr(memory._library(), "malloc_trim"), reason="needs Linux and glibc")
 def test_what_is_free_between_things_that_are_held_is_given_back():
     blocks = [np.ones(1 << 13) for _ in range(2_000)]  # 64 kB each: too small to be handed out as pages of their own
     before = own()
@@ -24,3 +26,23 @@ def test_what_is_free_between_things_that_are_held_is_given_back():
     memory.give_back()
     assert before - own() > 40 << 20
     assert all(block.all() for block in blocks)
+
+
+AGAIN = """
+import resource
+import numpy as np
+from cardrisk.jobs.batch import memory
+memory.keep()
+for _ in range(2):
+    blocks = [np.ones(1 << 18) for _ in range(10)]  # 2 MB each
+    del blocks
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+blocks = [np.ones(1 << 18) for _ in range(10)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
+"""
+
+
+@pytest.mark.skipif(not hasattr(memory._library(), "mallopt"), reason="needs glibc")
+def test_what_was_freed_is_there_for_the_next_of_its_kind():
+    asked = subprocess.run([sys.executable, "-c", AGAIN], check=True, capture_output=True, text=True)
+    assert int(asked.stdout) < 100  # pages; 5,120 are written

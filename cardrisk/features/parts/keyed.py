@@ -84,6 +84,11 @@ class Hand:
         self._place = place[found[here]]
         self._answers = {**_columns(known[here]), "card_time": self._events["time"][self._place]}
 
+    @property
+    def about(self) -> I64:
+        """Which row of the events each answer's card is."""
+        return self._place
+
     def deal(self, part: Part) -> tuple[dict[str, I64], I64, dict[str, I64], I64]:
         """Return events and answers with what the part reads, and which rows of each are the part's."""
         entity = entity_of(self._narrow, part.key)
@@ -108,7 +113,7 @@ def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.
         The key's share of the features.
     events, answers
         Rows of :func:`events_for` and :func:`answers_for`, in any order: every event and every answer of each
-        entity that occurs.
+        entity that occurs. Answers may name their card by its row among the events, ``card``, instead of by ``seq``.
 
     Returns
     -------

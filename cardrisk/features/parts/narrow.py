@@ -26,6 +26,14 @@ class NarrowCards(Cards):
     """Cards whose columns are identities and whole numbers already."""
 
     columns: dict[str, I64] = field(default_factory=dict)
+    came: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @cached_property
+    def stands(self) -> I64:
+        """Position of each event, in the order in which they came."""
+        place = np.empty(self.came.size, np.int64)
+        place[self.came] = np.arange(self.came.size)
+        return place
 
     @cached_property
     def by_seq(self) -> I64:
@@ -216,30 +224,28 @@ def in_order(moment: I64, number: I64) -> I64:
 
 def cards_in(events: pd.DataFrame) -> NarrowCards:
     """Bring events of some entities into time order; quick where they come in it."""
-    order = in_order(events["time"].to_numpy(), events["seq"].to_numpy())
-    columns = {str(name): np.ascontiguousarray(column.to_numpy()[order]) for name, column in events.items()}
-    rows = np.where(columns["asks"] == 1, np.arange(order.size), -1)
+    came = in_order(events["time"].to_numpy(), events["seq"].to_numpy())
+    columns = {str(name): np.ascontiguousarray(column.to_numpy()[came]) for name, column in events.items()}
+    rows = np.where(columns["asks"] == 1, np.arange(came.size), -1)
     time, counts = columns["time"], columns["counts"].astype(np.int32)
-    return NarrowCards([], time, np.arange(order.size), rows, counts, columns=columns)
+    return NarrowCards([], time, np.arange(came.size), rows, counts, columns=columns, came=came)
 
 
 def answers_in(answers: pd.DataFrame, cards: NarrowCards) -> NarrowAnswers:
     """Bring answers about cards of a part into time order, revisions linked."""
     order = in_order(answers["time"].to_numpy(), answers["rank"].to_numpy())
     told = pd.DataFrame({name: column.to_numpy()[order] for name, column in answers.items()}, copy=False)
-    place = cards.find(told["seq"].to_numpy())[0]
-    before, after = _chains(place, told["until"].to_numpy())
+    place = cards.stands[told["card"]] if "card" in told else cards.find(told["seq"].to_numpy())[0]
+    before, after = _chains(place)
     known, failed = told["known"].to_numpy(), told["failed"].to_numpy()
     links = (before, after) if (before >= 0).any() else None
     return NarrowAnswers(place, told["time"].to_numpy(), known, failed, told, np.arange(order.size), links)
 
 
-def _chains(card: I64, until: I64) -> tuple[I64, I64]:
+def _chains(card: I64) -> tuple[I64, I64]:
     """Link answers of the same card, given in time order: the one before (-1) and after (``NEVER``)."""
     before, after = np.full(card.size, -1, np.int64), np.full(card.size, NEVER, np.int64)
-    revised = np.zeros(int(card.max()) + 1 if card.size else 0, bool)
-    revised[card[until < NEVER]] = True
-    some = np.flatnonzero(revised[card])  # a card with one answer has nothing to link
+    some = np.flatnonzero(np.bincount(card)[card] > 1)  # a card with one answer has nothing to link
     order = some[np.argsort(card[some], kind="stable")]
     same = card[order][1:] == card[order][:-1]
     before[order[1:][same]] = order[:-1][same]

@@ -286,6 +286,23 @@ class Boxes:
         if held:
             yield stacked(held)
 
+    def both(self, name: str, about: str, by: str, rows: int) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
+        """Give the numbers of two names as `each` gives those of one, by the rows of the first; there are some.
+
+        Column ``by`` of ``about`` counts the rows of ``name`` in its file; here those that come with it.
+        """
+        held: list[Stretch] = []
+        other: list[Stretch] = []
+        for box in self._boxes:
+            first = sum(stretch.rows for stretch in held)
+            if first >= rows:
+                yield stacked(held), stacked(other) if other else {}
+                held, other, first = [], [], 0
+            held += box.stretches(name) or []
+            other += [stretch.shifted(by, first) for stretch in box.stretches(about) or []]
+        if held:
+            yield stacked(held), stacked(other) if other else {}
+
     def rows(self, name: str) -> int:
         """Return how many rows stand under a name."""
         return sum(box.rows(name) for box in self._boxes)

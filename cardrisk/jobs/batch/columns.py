@@ -13,14 +13,18 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cardrisk.jobs.batch.laying import lay
+from cardrisk.features.arrays import NULL
+from cardrisk.jobs.batch.laying import counts, lay, lay_counts, lay_known, least_known, widen
 from cardrisk.tables.arrow import bytes_of, strings, to_pandas
 
 Array = NDArray[Any]
 
 WHOLE: Final = np.dtype(np.int64)
+SINGLE: Final = np.dtype(np.float32)
 TEXT: Final = "text"
 _NARROW: Final = (("uint8", 1 << 8), ("uint16", 1 << 16), ("uint32", 1 << 32))
+_COUNTED: Final = (1 << 16) - 2
+"""What no float reaches that is kept as a count."""
 _STEP: Final = 8
 """Bytes at a multiple of which every column begins."""
 
@@ -34,15 +38,41 @@ class Column(NamedTuple):
         Its name, and the dtype of its values; of text, ``TEXT``: kept are the sizes of its cells in bytes, null -1,
         and behind all columns of the place the bytes.
     kept
-        The dtype on disk; "" where all values are ``base`` and nothing is kept.
+        The dtype on disk; "" where all values are ``base``, or with ``gaps`` not known, and nothing is kept.
     base
         Added to what is kept.
+    gaps
+        Some values are not known (``NULL``, NaN): kept is 0 for those, and one more than otherwise for the others.
     """
 
     name: str
     kind: str
     kept: str
     base: int
+    gaps: bool = False
+
+    def wide(self, values: Array | None, rows: int) -> Array:
+        """Return the values; those that are kept as they are stay there and are not to be written."""
+        if values is not None and values.dtype == self.kind and not self.base and not self.gaps:
+            return values
+        out = np.empty(rows, self.kind)
+        self.widen(values, out)
+        return out
+
+    def widen(self, values: Array | None, out: Array) -> None:
+        """Write the values."""
+        if values is None:
+            out[:] = self._nothing(out) if self.gaps else self.base
+        elif self.gaps:
+            widen(values, self.base, self._nothing(out), out)
+        else:
+            out[:] = values
+            if self.base:
+                out += self.base
+
+    @staticmethod
+    def _nothing(out: Array) -> Any:
+        return out.dtype.type(NULL if out.dtype.kind == "i" else np.nan)
 
 
 def are_numbers(frame: pd.DataFrame) -> bool:
@@ -52,23 +82,39 @@ def are_numbers(frame: pd.DataFrame) -> bool:
 
 def narrowed(values: Array) -> tuple[Array | None, int]:
     """Return whole numbers in fewer bytes and what to add to them; None where all are alike."""
-    kept, base = narrow(values)
-    if not kept:
-        return None, base
-    return (values - base if base else values).astype(kept, copy=False), base
-
-
-def narrow(values: Array) -> tuple[str, int]:
-    """Return the dtype that holds numbers in few bytes, "" where all are alike, and what to subtract before."""
     if values.dtype != WHOLE or not values.size:
-        return values.dtype.str, 0
+        return values, 0
     low, high = int(values.min()), int(values.max())
     if low == high:
-        return "", low
-    for kept, most in _NARROW:
-        if high - low < most:
-            return kept, low
-    return values.dtype.str, 0
+        return None, low
+    kept = _narrowest(low, high)
+    return (values, 0) if kept is None else ((values - low if low else values).astype(kept, copy=False), low)
+
+
+def _narrowest(low: int, high: int) -> str | None:
+    """Return the narrowest dtype that holds so many numbers; None where none is narrower than they are."""
+    return next((kept for kept, most in _NARROW if high - low < most), None)
+
+
+def _bounds(values: Array) -> tuple[int, int, bool]:
+    """Return the least and the most of the known numbers (the least above the most: none is), and if some are not."""
+    low, high = int(values.min()), int(values.max())
+    return (low, high, False) if low != NULL else (least_known(values), high, True)
+
+
+def _as_kept(name: str, values: Array) -> Column:
+    """Say how numbers are kept."""
+    kind = values.dtype.str
+    if not values.size or values.dtype not in (WHOLE, SINGLE):
+        return Column(name, kind, kind, 0)
+    low, high, gaps = _bounds(values) if values.dtype == WHOLE else counts(values, values.view(np.int32), _COUNTED)
+    if low > high or (low == high and not gaps):
+        return Column(name, kind, "", 0 if gaps else low, gaps)
+    gaps = gaps or values.dtype == SINGLE  # one way for all floats that count
+    kept = _narrowest(low, high + gaps)
+    if kept is None or np.dtype(kept).itemsize >= values.itemsize:
+        return Column(name, kind, kind, 0)
+    return Column(name, kind, kept, low, gaps)
 
 
 class Rows(NamedTuple):
@@ -104,21 +150,18 @@ class Room:
             if isinstance(values, pa.Array):
                 texts.append(values.take(pa.array(rows.order)))
                 mine = _sizes(values)
-            kept, base = narrow(mine)
-            told.append(Column(name, TEXT if mine is not values else values.dtype.str, kept, base))
+            column = _as_kept(name, mine)
+            told.append(column if mine is values else column._replace(kind=TEXT))
             numbers.append(mine)
-            sizes.append(many * np.dtype(kept).itemsize if kept else 0 * many)
+            sizes.append(many * np.dtype(column.kept).itemsize if column.kept else 0 * many)
         cells = [bytes_of(text) for text in texts]
-        sizes += [np.diff(bounds[rows.cut]) for _, bounds in cells]
+        sizes += [np.diff(edges[rows.cut]) for _, edges in cells]
         begin, starts = self._lay_out(sizes)
         for column, values, start in zip(told, numbers, starts, strict=False):
             if column.kept:
-                # floats as they are: compiled code sees whole numbers
-                mine = values.view(f"i{values.itemsize}") if values.dtype.kind == "f" else values
-                out = self._bytes.view(column.kept if mine is values else mine.dtype)
-                lay(mine, rows.order, column.base, rows.cut, start // out.itemsize, out)
-        for (data, bounds), start in zip(cells, starts[len(told) :], strict=True):
-            edges = bounds[rows.cut].tolist()
+                _lay(column, values, rows, start, self._bytes)
+        for (data, edges_of), start in zip(cells, starts[len(told) :], strict=True):
+            edges = edges_of[rows.cut].tolist()
             for where, first, last in zip(start.tolist(), edges[:-1], edges[1:], strict=True):
                 self._bytes[where : where + last - first] = data[first:last]
         return Packed(told, self._bytes[: begin[-1]], begin)
@@ -132,6 +175,18 @@ class Room:
         return begin, begin[:-1] + np.cumsum(room, axis=0) - room
 
 
+def _lay(column: Column, values: Array, rows: Rows, start: Array, room: Array) -> None:
+    """Write the values of each place from the byte ``start`` on."""
+    if values.dtype.str == column.kept:  # floats as they are: compiled code sees whole numbers
+        values = values.view(f"i{values.itemsize}") if values.dtype.kind == "f" else values
+        write, out = lay, room.view(values.dtype)
+    else:
+        write, out = lay, room.view(column.kept)
+        if column.gaps:
+            write = lay_known if values.dtype == WHOLE else lay_counts
+    write(values, rows.order, column.base, rows.cut, start // out.itemsize, out)
+
+
 def _sizes(text: Any) -> Array:
     return np.where(text.is_valid().to_numpy(zero_copy_only=False), np.diff(bytes_of(text)[1]), -1)
 
@@ -142,6 +197,11 @@ class Stretch(NamedTuple):
     rows: int
     columns: list[Column]
     bytes: bytes
+
+    def shifted(self, name: str, by: int) -> Stretch:
+        """Return the same rows with so much added to a column of whole numbers."""
+        columns = [each._replace(base=each.base + by) if each.name == name else each for each in self.columns]
+        return self._replace(columns=columns)
 
     def kept(self) -> tuple[list[Array | None], int]:
         """Return what is kept of each column, and where the bytes of text begin."""
@@ -159,14 +219,8 @@ def _room(size: int) -> int:
 
 def columns_of(stretch: Stretch) -> dict[str, Array]:
     """Columns of numbers of one stretch; those that are kept as they are stay there and are not to be written."""
-    found: dict[str, Array] = {}
-    for (name, kind, _, base), values in zip(stretch.columns, stretch.kept()[0], strict=True):
-        if values is None:
-            found[name] = np.full(stretch.rows, base, kind)
-        else:
-            wide = values.astype(kind, copy=False)
-            found[name] = wide + base if base else wide
-    return found
+    both = zip(stretch.columns, stretch.kept()[0], strict=True)
+    return {column.name: column.wide(values, stretch.rows) for column, values in both}
 
 
 def stacked(stretches: list[Stretch]) -> dict[str, Any]:
@@ -178,10 +232,7 @@ def stacked(stretches: list[Stretch]) -> dict[str, Any]:
         out = np.empty(sum(stretch.rows for stretch in stretches), WHOLE if kind == TEXT else kind)
         first = 0
         for stretch, (kept, _) in zip(stretches, both, strict=True):
-            base, values, mine = stretch.columns[j].base, kept[j], out[first : first + stretch.rows]
-            mine[:] = base if values is None else values
-            if values is not None and base:
-                mine += base
+            stretch.columns[j].widen(kept[j], out[first : first + stretch.rows])
             first += stretch.rows
         columns[name] = out if kind != TEXT else _text(out, stretches, ends)
     return columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -15,12 +16,16 @@ from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Box, Boxes, Writer, gather
 from cardrisk.jobs.batch.context import Context, asking, chunk_of, unit_of
+from cardrisk.jobs.batch.laying import standing, until_of
 from cardrisk.jobs.batch.settling import FACTS, SETTLED, cards_only
 
 DEALT: Final = "dealt"
 KEYED: Final = "keyed"
 TASKS: Final = 8
 """At least about so many tasks compute features."""
+CARD: Final = "card"
+"""Which row of the events dealt beside it an answer is about: what the card says need not be written again."""
+_TOLD_BY_CARD: Final = frozenset({"seq", "entity", "card_time", "until"})
 MOST: Final = 1 << 16
 """Questions answered at a time where events are walked through from disk."""
 
@@ -55,9 +60,13 @@ def deal_chunk(context: Context, chunk: int) -> None:
     hand = Hand(events, answers)
     for number, part in enumerate(context.plan.parts):
         mine, rows, about, told = hand.deal(part)
-        out.split(f"{number} events", mine, _group(mine, rows, groups), rows)
+        group = _group(mine, rows, groups)
+        out.split(f"{number} events", mine, group, rows)
         if _reads_answers(part):
-            out.split(f"{number} answers", about, _group(about, told, groups), told)
+            stands = np.empty(len(events), np.int64)
+            stands[rows] = standing(group, groups)
+            short = {name: column for name, column in about.items() if name not in _TOLD_BY_CARD}
+            out.split(f"{number} answers", {**short, CARD: stands[hand.about]}, _group(about, told, groups), told)
     out.close()
 
 
@@ -85,25 +94,22 @@ def compute_group(context: Context, group: int, share: int) -> None:
 
 def _compute(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
     part = context.plan.parts[number]
-    if dealt.rows(f"{number} events {group}") > context.settings.limits.part:
+    rows = dealt.rows(f"{number} events {group}")
+    if rows > context.settings.limits.part:
         _compute_large(context, dealt, number, group, out)
-        return
-    if dealt.rows(f"{number} events {group}"):
+    elif rows:
         # frames are named nowhere here: they are gone as soon as the part has them in its own order
-        found = compute_part(part, _gathered(dealt, f"{number} events {group}"), _told(context, dealt, number, group))
-        _add_asking(out, found)
+        _add_asking(out, compute_part(part, *_frames(context, *next(_dealt(dealt, number, group, rows)))))
 
 
-def _gathered(dealt: Boxes, name: str) -> pd.DataFrame:
-    frame = dealt.gather(name)
-    assert frame is not None  # noqa: S101 - asked for only where there are rows
-    return frame
+def _dealt(dealt: Boxes, number: int, group: int, rows: int) -> Iterator[tuple[dict[str, I64], dict[str, I64]]]:
+    """Give events and answers of one key and group, so many rows at a time; answers name their card by its row."""
+    return dealt.both(f"{number} events {group}", f"{number} answers {group}", CARD, rows)
 
 
-def _told(context: Context, dealt: Boxes, number: int, group: int) -> pd.DataFrame:
-    """Answers about one group's entities of one key."""
-    answers = dealt.gather(f"{number} answers {group}")
-    return _no_answers(context).assign(entity=np.empty(0, np.int64)) if answers is None else answers
+def _frames(context: Context, *columns: dict[str, I64]) -> Iterator[pd.DataFrame]:
+    for each in columns:
+        yield pd.DataFrame(each, copy=False) if each else _no_answers(context).assign(**{CARD: np.empty(0, np.int64)})
 
 
 def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
@@ -111,12 +117,28 @@ def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out:
     scratch = context.folder / KEYED / f".{number}_{group}"
     shutil.rmtree(scratch, ignore_errors=True)
     block = min(context.settings.limits.part, MOST)
-    events, answers = (
-        lambda name=f"{number} {what} {group}": dealt.each(name, block) for what in ("events", "answers")
-    )
+    none = {str(name): column.to_numpy() for name, column in _no_answers(context).items()}
+
+    def events() -> Iterator[dict[str, I64]]:
+        return dealt.each(f"{number} events {group}", block)
+
+    def answers() -> Iterator[dict[str, I64]]:
+        for cards, told in _dealt(dealt, number, group, block):
+            yield _told_of(cards, told) if told else {**none, "entity": none["seq"], "card_time": none["seq"]}
+
     for found in compute_large(context.plan.parts[number], events, answers, scratch, block):
         _add_asking(out, found)
     shutil.rmtree(scratch)
+
+
+def _told_of(cards: dict[str, I64], told: dict[str, I64]) -> dict[str, I64]:
+    """Return answers with what their cards say of them."""
+    card = told.pop(CARD)
+    found = {name: cards[of][card] for name, of in (("seq", "seq"), ("entity", "entity"), ("card_time", "time"))}
+    order = np.argsort(told["time"], kind="stable")
+    until = np.empty(card.size, np.int64)
+    until[order] = until_of(card[order], told["time"][order], cards["seq"].size)
+    return {**told, **found, "until": until}
 
 
 def _add_asking(out: Writer, found: pd.DataFrame) -> None:

@@ -1,15 +1,26 @@
-"""Rows brought to their places: compiled, for every row of a job goes through here some forty times."""
+"""Rows brought to their places: compiled, for every row of a job goes through here some forty times.
+
+Whole numbers are kept from a base on, in few bytes; where some are not known, 0 stands for those and the others begin
+at 1. Floats that count something are kept in the same way.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
+from cardrisk.features.arrays import I64, NEVER, NULL
 
-I64 = NDArray[np.int64]
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+
+_LARGEST = 2**63 - 1
+_NAN = 0x7FC00000
+"""Bits of the one NaN that stands for "not known"; others are kept as they are."""
 
 
 @compiled
@@ -35,9 +46,90 @@ def order_of(codes: NDArray[Any], cut: I64, order: I64) -> None:
 
 
 @compiled
+def standing(codes: I64, places: int) -> I64:
+    """Return which row of its place each row is, counted from 0; ``codes`` as in `order_of`."""
+    count, stands = np.zeros(places, np.int64), np.empty(codes.size, np.int64)
+    for i in range(codes.size):
+        stands[i] = count[codes[i]]
+        count[codes[i]] += 1
+    return stands
+
+
+@compiled
+def until_of(card: I64, time: I64, cards: int) -> I64:
+    """Return when each answer, in the order of time, is replaced by the next one about its card; ``NEVER``: by none."""
+    later, until = np.full(cards, NEVER), np.empty(card.size, np.int64)
+    for i in range(card.size - 1, -1, -1):
+        until[i] = later[card[i]]
+        later[card[i]] = time[i]
+    return until
+
+
+@compiled
+def least_known(values: I64) -> int:
+    """Return the least of the known numbers, the largest that there is where none is known."""
+    low = _LARGEST
+    for value in values:
+        low = min(low, _LARGEST if value == NULL else value)
+    return low
+
+
+@compiled
+def counts(values: F32, bits: I32, most: int) -> tuple[int, int, bool]:
+    """Return the least and the most of numbers that count something, and whether some are not known.
+
+    The most there is where some count nothing; the least above the most where none is known.
+
+    Parameters
+    ----------
+    values, bits
+        The numbers, and their bits.
+    most
+        What none may reach.
+    """
+    low, high, gaps = _LARGEST, -1, False
+    for i in range(values.size):
+        if bits[i] == _NAN:
+            gaps = True
+        elif bits[i] < 0 or not values[i] < most or values[i] != math.floor(values[i]):  # -0.0 is none
+            return 0, _LARGEST, True
+        else:
+            value = int(values[i])
+            low, high = min(low, value), max(high, value)
+    return low, high, gaps
+
+
+@compiled
 def lay(values: NDArray[Any], order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
     """Write ``values[order[i]] - base`` of each place's rows, those of place p from ``out[start[p]]`` on."""
     for p in range(start.size):
         k = start[p] - cut[p]
         for i in range(cut[p], cut[p + 1]):
             out[k + i] = values[order[i]] - base
+
+
+@compiled
+def lay_known(values: I64, order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
+    """Do the same with numbers of which some are not known."""
+    for p in range(start.size):
+        k = start[p] - cut[p]
+        for i in range(cut[p], cut[p + 1]):
+            value = values[order[i]]
+            out[k + i] = 0 if value == NULL else value - base + 1
+
+
+@compiled
+def lay_counts(values: F32, order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
+    """Do the same with floats that count something."""
+    for p in range(start.size):
+        k = start[p] - cut[p]
+        for i in range(cut[p], cut[p + 1]):
+            value = values[order[i]]
+            out[k + i] = 0 if math.isnan(value) else np.int64(value) - base + 1
+
+
+@compiled
+def widen(kept: NDArray[Any], base: int, nothing: Any, out: NDArray[Any]) -> None:
+    """Write what `lay_known` or `lay_counts` kept, ``nothing`` where it is not known."""
+    for i in range(kept.size):
+        out[i] = nothing if kept[i] == 0 else np.int64(kept[i]) + (base - 1)

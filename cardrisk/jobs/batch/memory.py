@@ -1,30 +1,49 @@
-"""Memory that a task is done with, given back to the system: what a process holds does not depend on what it did.
+"""Memory of processes that do nothing but a job: kept from task to task of one kind, given back before the next kind.
 
-The allocators of C and of Arrow keep what was freed for the next time. A worker goes through tasks of all kinds,
-each with its own sizes: kept pages of one kind hardly serve the next, and come on top of what that one needs.
+Asking the system for memory costs more than most of what is done with it: every page is cleared, and where the system
+itself is a guest, fetched from its host. Left alone, the C library hands a large array back as soon as it is freed and
+asks again for the next one. But what was kept for tasks of one kind hardly serves those of another, and would come on
+top of what these need: memory is given back between the stages, so that a process holds what its stage needs.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from functools import lru_cache
+from typing import Any, Final
 
 import pyarrow as pa
+
+_TRIM_THRESHOLD: Final = -1
+_TOP_PAD: Final = -2
+_MMAP_THRESHOLD: Final = -3
+"""Names of settings in glibc's ``malloc.h``."""
+_MOST: Final = 1 << 30
+_LARGEST: Final = 1 << 25
+"""The largest threshold of its own that glibc takes."""
+_STEP: Final = 1 << 26
+
+
+def keep() -> None:
+    """Let the C library keep what is freed; does nothing where it cannot. For processes of a job alone."""
+    library = _library()
+    if library is not None and hasattr(library, "mallopt"):
+        for name, value in ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _MOST), (_TOP_PAD, _STEP)):
+            library.mallopt(name, value)
 
 
 def give_back() -> None:
     """Give back to the system what is free; does nothing where the C library cannot."""
     pa.default_memory_pool().release_unused()
-    trim = _trim()
-    if trim is not None:
-        trim(0)
+    library = _library()
+    if library is not None and hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
 
 
 @lru_cache(maxsize=1)
-def _trim() -> Callable[[int], int] | None:
-    """Return glibc's ``malloc_trim``, None with another C library."""
+def _library() -> Any:
+    """Return the C library, None where there is no way to it."""
     try:
-        return ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError):
+        return ctypes.CDLL(None)
+    except (OSError, TypeError):
         return None

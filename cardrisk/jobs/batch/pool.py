@@ -23,7 +23,7 @@ from cardrisk.codes import KeyRing
 from cardrisk.errors import CardriskError
 from cardrisk.jobs.batch import judging, keying, settling, taking
 from cardrisk.jobs.batch.context import Context, Settings
-from cardrisk.jobs.batch.memory import give_back
+from cardrisk.jobs.batch.memory import give_back, keep
 
 TASKS: Final[dict[str, Callable[..., None]]] = {
     "take": taking.take_unit,
@@ -44,6 +44,8 @@ Material = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 
 _HERE: dict[bytes, Context] = {}
 """The job that this worker works at, by what was told of it."""
+_LAST: list[str] = []
+"""What kind of task this process did last."""
 
 
 class LostWorkerError(CardriskError, RuntimeError):
@@ -62,6 +64,7 @@ def _bytes(ring: KeyRing | None) -> tuple[bytes, ...]:
 def _begin() -> None:
     """Make a worker ready; it ends when the job does, however that one died."""
     warnings.simplefilter("ignore")
+    keep()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the job is interrupted, and ends its workers
     threading.Thread(target=_watch, daemon=True).start()
 
@@ -74,8 +77,10 @@ def _watch() -> None:
 
 
 def _work(context: Context, name: str, arguments: tuple[Any, ...]) -> None:
+    if [name] != _LAST:
+        give_back()
+        _LAST[:] = [name]
     TASKS[name](context, *arguments)
-    give_back()
 
 
 def _work_here(job: bytes, name: str, arguments: tuple[Any, ...]) -> None:
@@ -104,6 +109,8 @@ class Pool:
     def __init__(self, workers: int, *, alone: bool) -> None:
         self._workers = workers
         self._executor: ProcessPoolExecutor | None = None
+        if workers == 1 and alone:
+            keep()
         if workers > 1 and alone and sys.platform == "linux" and threading.active_count() == 1:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # threads of libraries that can be forked
