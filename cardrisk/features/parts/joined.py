@@ -38,13 +38,13 @@ class Rows:
     def __init__(self, frame: pd.DataFrame, seq: Array, features: FeatureSet) -> None:
         self.features, self.plan = features, part_plan(features)
         self._frame, self._seq = frame, np.asarray(seq, np.int64)
-        self._found: dict[str, Array] = {}
         self._places = _places(self._seq)
         declared = {feature.name: feature.dtype for feature in features}
-        for part in self.plan.parts:
-            for name in part.columns:
-                dtype = declared.get(name)
-                self._found[name] = np.full(len(frame), NULL) if dtype is None else np.full(len(frame), np.nan, dtype)
+        names = [name for part in self.plan.parts for name in part.columns]
+        # room alone: most keys say something of every row, and the others' rows are seen to at the end
+        self._found: dict[str, Array] = {name: np.empty(len(frame), declared.get(name, "int64")) for name in names}
+        self._told = {part.columns: np.zeros(len(frame), bool) for part in self.plan.parts}
+        self._of = {part.columns[0]: part.columns for part in self.plan.parts}
 
     def add(self, result: pd.DataFrame | Mapping[str, Array]) -> None:
         """Take what a part (or a function of ``parts.facts``) says of some of these rows; others are left out."""
@@ -55,6 +55,8 @@ class Rows:
         for name, column in result.items():
             if name == "seq":
                 continue
+            if name in self._of:
+                self._told[self._of[str(name)]][place] = True
             if name not in self._found:
                 self._found[str(name)] = np.full(len(self._frame), NULL)
             values = np.asarray(column)
@@ -73,11 +75,19 @@ class Rows:
 
     def finished(self) -> pd.DataFrame:
         """Return the features of the rows: columns, dtypes and bits of :func:`cardrisk.features.compute`."""
+        self._fill()
         found: dict[str, Any] = dict(self._found)
         found.update(self._late())
         for feature in self.plan.handed:
             found[feature.name] = handed_through(self._frame, feature)
         return pd.DataFrame({n: found[n] for n in self.features.names}, index=self._frame.index, copy=False)
+
+    def _fill(self) -> None:
+        """Say "not known" of the rows that a key has no entity in."""
+        for columns, told in self._told.items():
+            rest = np.flatnonzero(~told)
+            for name in columns if rest.size else ():
+                self._found[name][rest] = NULL if self._found[name].dtype.kind == "i" else np.nan
 
     def _late(self) -> dict[str, Array]:
         slots = [self._slot(label(slot)) for slot in self.plan.slots]

@@ -24,7 +24,6 @@ from cardrisk.jobs.batch.laying import order_of
 from cardrisk.tables.arrow import to_pandas
 
 PRIVATE: Final = 0o600
-_COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _TAIL: Final = 8
 _UTC: Final = pa.timestamp("us", "UTC")
 
@@ -61,7 +60,7 @@ class Writer:
     def add_table(self, name: str, table: pa.Table) -> None:
         """Write an Arrow table."""
         start = self._file.tell()
-        with pa.ipc.new_stream(self._file, table.schema, options=_COMPRESSED) as stream:
+        with pa.ipc.new_stream(self._file, table.schema) as stream:
             stream.write_table(table)
         self._index.setdefault(name, []).append([table.num_rows, start, self._file.tell() - start])
 
