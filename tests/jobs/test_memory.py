@@ -18,7 +18,10 @@ def own() -> int:
     return int(lines["Pss_Anon"].split()[0]) * 1024
 
 
-@pytest.mark.skipif(not ROLLUP.exists() or not hasattr(memory._library(), "malloc_trim"), reason="needs Linux and glibc")
+TRIMS = ROLLUP.exists() and hasattr(memory._library(), "malloc_trim")
+
+
+@pytest.mark.skipif(not TRIMS, reason="needs Linux and glibc")
 def test_what_is_free_between_things_that_are_held_is_given_back():
     blocks = [np.ones(1 << 13) for _ in range(2_000)]  # 64 kB each: too small to be handed out as pages of their own
     before = own()
