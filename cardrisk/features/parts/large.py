@@ -180,7 +180,6 @@ class _Walker:
             time, code, counts = (self.cards.column(name) for name in ("time", "code", "counts"))
             ordered.lives(first, stop, time, code, counts, self.part.key.silence, last, begin, life)
             self.cards.extend("life", life)
-            self.cards.extend("never", np.full(stop - first, NEVER))
 
     def _lives_of_answers(self, table: Table) -> None:
         for first, stop in self.blocks(table):
@@ -208,7 +207,7 @@ class _Walker:
             events, replaced = self._mapped(self.told, name), self._mapped(self.replaced, name)
         else:
             self._card_weights(stream, name)
-            events, replaced = self._mapped(self.cards, name, until="never"), _nothing(len(stream.names))
+            events, replaced = self._mapped(self.cards, name, until=""), _nothing(len(stream.names))
         spans = stream.spans()
         cursor, current = np.zeros(2 + spans.size, np.int64), np.full(self.entities.size, -1)
         width = 1 if stream.source == "distinct" else len(stream.names)
@@ -222,9 +221,8 @@ class _Walker:
 
     def _mapped(self, table: Table, name: str, until: str = "until") -> Callable[[], tuple[I64, I64, I64, I64, I64]]:
         def columns() -> tuple[I64, I64, I64, I64, I64]:
-            names = ("time", until, "code", "life", name)
-            time, end, code, life, weight = (table.column(each) for each in names)
-            return time, end, code, life, weight
+            time, code, life, weight = (table.column(each) for each in ("time", "code", "life", name))
+            return time, table.column(until) if until else _fixed(np.empty(0, np.int64)), code, life, weight
 
         return columns
 

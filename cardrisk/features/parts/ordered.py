@@ -96,7 +96,8 @@ def sums(
     asked
         Moment, entity and life of every event, in order; each is a question.
     events
-        Time, until (replaced from then on), entity, life and weights (events, channels), in order of time.
+        Time, until (replaced from then on; empty: none ever is), entity, life and weights (events, channels), in
+        order of time.
     replaced
         The same of events that are replaced, in order of until.
     spans
@@ -157,7 +158,7 @@ def _leave(
     time, until, code, life, weight = events
     k = cursor[2 + w]
     while spans[w] != NEVER and k < time.size and time[k] + spans[w] < t:
-        if life[k] == current[code[k]] and until[k] >= time[k] + spans[w]:
+        if life[k] == current[code[k]] and (until.size == 0 or until[k] >= time[k] + spans[w]):
             for c in range(held.shape[2]):
                 held[w, code[k], c] -= weight[k, c]
         k += 1

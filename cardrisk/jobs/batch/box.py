@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from cardrisk.jobs.batch.laying import order_of
 from cardrisk.tables.arrow import to_pandas
 
 PRIVATE: Final = 0o600
+_COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _TAIL: Final = 8
 _UTC: Final = pa.timestamp("us", "UTC")
 
@@ -60,7 +62,7 @@ class Writer:
     def add_table(self, name: str, table: pa.Table) -> None:
         """Write an Arrow table."""
         start = self._file.tell()
-        with pa.ipc.new_stream(self._file, table.schema) as stream:
+        with pa.ipc.new_stream(self._file, table.schema, options=_COMPRESSED) as stream:
             stream.write_table(table)
         self._index.setdefault(name, []).append([table.num_rows, start, self._file.tell() - start])
 
@@ -139,6 +141,16 @@ def _array(column: pd.Series) -> Any:
     return pa.array(column.array, from_pandas=True)
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a file to read from it anywhere: Python's own files take longer to open than most of what is read here."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
 class Box:
     """A file that :class:`Writer` wrote; what is asked for is read then, and nothing is held open between.
 
@@ -146,35 +158,38 @@ class Box:
     ----------
     path
         The file.
+    remembers
+        Where the rows of each place stand is remembered for every prefix, not only for the one asked for last.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, remembers: bool = False) -> None:
         self._path = path
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            length = int.from_bytes(os.pread(file.fileno(), _TAIL, size - _TAIL), "little")
-            end = json.loads(os.pread(file.fileno(), length, size - _TAIL - length))
+        with _opened(path) as file:
+            size = os.fstat(file).st_size
+            length = int.from_bytes(os.pread(file, _TAIL, size - _TAIL), "little")
+            end = json.loads(os.pread(file, length, size - _TAIL - length))
         self.note: Any = end["note"]
         self._index: dict[str, str] = end["frames"]  # what stands under a name is read when it is asked for
-        self._last: tuple[str, list[_Split]] = "", []
+        self._splits: dict[str, list[_Split]] = {}
+        self._remembers = remembers
 
     def _blocks(self, name: str) -> list[list[Any]]:
         return json.loads(self._index[name]) if name in self._index else []
 
     def _split(self, prefix: str, file: int) -> list[_Split]:
-        """Blocks that were split under a prefix; those asked for last are remembered."""
-        if self._last[0] != prefix:
-            self._last = (
-                prefix,
-                [_Split.of(block, file) for block in self._blocks(prefix) if len(block) > 3 and block[3]],
-            )
-        return self._last[1]
+        """Blocks that were split under a prefix."""
+        if prefix not in self._splits:
+            if not self._remembers:
+                self._splits.clear()
+            blocks = [block for block in self._blocks(prefix) if len(block) > 3 and block[3]]
+            self._splits[prefix] = [_Split.of(block, file) for block in blocks]
+        return self._splits[prefix]
 
     def places(self, prefix: str) -> dict[int, int]:
         """Places under which rows were split, ascending, and how many stand under each."""
         found: dict[int, int] = {}
-        with self._path.open("rb") as file:
-            for block in self._split(prefix, file.fileno()):
+        with _opened(self._path) as file:
+            for block in self._split(prefix, file):
                 for place, rows in zip(block.places.tolist(), np.diff(block.cut).tolist(), strict=True):
                     found[place] = found.get(place, 0) + rows
         return dict(sorted(found.items()))
@@ -182,25 +197,24 @@ class Box:
     def rows(self, name: str) -> int:
         """Rows split under a name."""
         prefix, _, place = name.rpartition(" ")
-        with self._path.open("rb") as file:
-            return sum(block.find(int(place))[0] for block in self._split(prefix, file.fileno()))
+        with _opened(self._path) as file:
+            return sum(block.find(int(place))[0] for block in self._split(prefix, file))
 
     def stretches(self, name: str) -> list[Stretch] | None:
         """Return what stands under a name as it was kept; None where that is an Arrow table."""
         found = []
-        with self._path.open("rb") as file:
-            here = file.fileno()
+        with _opened(self._path) as file:
             if name in self._index:
                 for rows, start, size, *rest in self._blocks(name):
                     if not rest:
                         return None
-                    found.append(Stretch(rows, [Column(*each) for each in rest[1]], os.pread(here, size, start)))
+                    found.append(Stretch(rows, [Column(*each) for each in rest[1]], os.pread(file, size, start)))
                 return found
             prefix, _, place = name.rpartition(" ")
-            for block in self._split(prefix, here):
+            for block in self._split(prefix, file):
                 rows, start, size = block.find(int(place))
                 if rows:
-                    found.append(Stretch(rows, block.columns, os.pread(here, size, start)))
+                    found.append(Stretch(rows, block.columns, os.pread(file, size, start)))
         return found
 
     def read(self, name: str) -> pd.DataFrame | None:
@@ -214,8 +228,8 @@ class Box:
 
     def table(self, name: str) -> pa.Table:
         """Return what was written under a name that is there, as Arrow holds it."""
-        with self._path.open("rb") as file:
-            streams = [os.pread(file.fileno(), size, start) for _, start, size in self._blocks(name)]
+        with _opened(self._path) as file:
+            streams = [os.pread(file, size, start) for _, start, size in self._blocks(name)]
         return pa.concat_tables([pa.ipc.open_stream(pa.py_buffer(stream)).read_all() for stream in streams])
 
 
@@ -263,16 +277,16 @@ def _column(values: pa.ChunkedArray, kind: pa.DataType) -> Any:
 
 
 class Boxes:
-    """Many files, looked into once.
+    """Many files as one.
 
     Parameters
     ----------
-    paths
+    boxes
         The files, in the order in which their frames are read.
     """
 
-    def __init__(self, paths: list[Path]) -> None:
-        self._boxes = [Box(path) for path in paths]
+    def __init__(self, boxes: Iterable[Box]) -> None:
+        self._boxes = list(boxes)
 
     def each(self, name: str, rows: int) -> Iterator[dict[str, Array]]:
         """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come."""
@@ -309,8 +323,3 @@ class Boxes:
     def gather(self, *names: str) -> pd.DataFrame | None:
         """Return the frames of some names, split or of numbers, one after the other; None where no file has any."""
         return _frame([stretch for box in self._boxes for name in names for stretch in box.stretches(name) or []])
-
-
-def gather(paths: list[Path], *names: str) -> pd.DataFrame | None:
-    """Return the frames of some names in many files, one after the other; None where no file has any."""
-    return Boxes(paths).gather(*names)

@@ -14,13 +14,16 @@ from cardrisk.features import FeatureSet
 from cardrisk.features.arrays import I64
 from cardrisk.features.parts import PartPlan, part_plan
 from cardrisk.features.parts.plan import MISMATCH
-from cardrisk.jobs.batch.box import Box
+from cardrisk.jobs.batch.box import Box, Boxes
 from cardrisk.jobs.batch.source import Unit
 from cardrisk.risk import RiskModel, load_model
 
 MODEL: Final = "model"
 STEP_FACTS: Final = frozenset({"code_number_progression", "code_secret_progression"})
 """Facts at the intake boundary that need all cards handed in together."""
+
+REMEMBERED: Final = 1 << 20
+"""At most about so many stretches of rows, of some 50 bytes each, are remembered by a process."""
 
 _JUDGED_BY: Final = frozenset(
     {"submission_id", "submitted_at", "received_at", "card_kind", "face_value", "asking_price"}
@@ -103,6 +106,7 @@ class Context:
     settings: Settings
     key: KeyRing | None = field(repr=False)
     shared: KeyRing | None = field(repr=False)
+    _boxes: dict[Path, Box] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def intake(self) -> Intake:
@@ -148,10 +152,27 @@ class Context:
         """Every file of a finished stage, in the order of tasks."""
         return sorted((self.folder / stage).glob("*.box"), key=lambda path: _in_order(path.stem))
 
+    def box(self, path: Path) -> Box:
+        """A file of a finished stage, looked into once a process where that takes little memory."""
+        if not self._remembers:
+            return Box(path)
+        if path not in self._boxes:
+            self._boxes[path] = Box(path, remembers=True)
+        return self._boxes[path]
+
+    def boxes(self, stage: str) -> Boxes:
+        """All files of a finished stage."""
+        return Boxes(map(self.box, self.files(stage)))
+
+    @cached_property
+    def _remembers(self) -> bool:
+        """Whether it is remembered where in each file stand the rows of each key, group and chunk."""
+        pieces = sum(-(-unit.rows // self.settings.limits.piece) for unit in self.settings.units)
+        return len(self.plan.parts) * self.settings.groups * pieces <= REMEMBERED
+
     def note(self, stage: str, name: object) -> Any:
         """What a finished task noted."""
-        box = Box(self.path(stage, name))
-        return box.note
+        return Box(self.path(stage, name)).note
 
     @cached_property
     def settled(self) -> dict[str, I64]:

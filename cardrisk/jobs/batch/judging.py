@@ -12,7 +12,6 @@ from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.events import known_at
 from cardrisk.features.parts import Rows, day_of, requests_in
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Box, gather
 from cardrisk.jobs.batch.columns import columns_of
 from cardrisk.jobs.batch.context import Context, unit_of
 from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
@@ -38,7 +37,7 @@ def judge_chunk(context: Context, chunk: int, rows: int) -> None:
     rows
         Its rows, quarantined ones included.
     """
-    box = Box(context.path(taking.STAGE, unit_of(chunk)[0]))
+    box = context.box(context.path(taking.STAGE, unit_of(chunk)[0]))
     cards, valid = box.read(f"cards {chunk}"), box.read(f"rows {chunk}")
     refused, shown = box.read(f"refused {chunk}"), box.read(f"shown {chunk}")
     refused = none_refused().assign(id=pd.Series(dtype="str")) if refused is None else refused
@@ -107,7 +106,7 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
         events = events_of_chunk(context, chunk)
         rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))
     for path in (*facts_about(context, day_of(known_at(cards))), *context.files(KEYED)):
-        box = Box(path)
+        box = context.box(path)
         for name in ("facts", "seen"):
             for stretch in box.stretches(f"{name} {chunk}") or []:
                 rows.add(columns_of(stretch))
@@ -116,7 +115,7 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
 
 def _repair(context: Context, chunk: int, cards: pd.DataFrame, seq: I64) -> None:
     """Put facts that a second look corrected in the place of the first ones."""
-    found = gather(context.files(REPAIRED), f"steps {chunk}") if context.steps else None
+    found = context.boxes(REPAIRED).gather(f"steps {chunk}") if context.steps else None
     if found is not None:
         mine = found[within(found["seq"].to_numpy(), seq) == 1]
         place = np.searchsorted(seq, mine["seq"].to_numpy())

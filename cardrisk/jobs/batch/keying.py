@@ -14,7 +14,7 @@ from cardrisk.features.parts import RESUBMITTED, Part, compute_part
 from cardrisk.features.parts.keyed import Hand
 from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Box, Boxes, Writer, gather
+from cardrisk.jobs.batch.box import Boxes, Writer
 from cardrisk.jobs.batch.context import Context, asking, chunk_of, unit_of
 from cardrisk.jobs.batch.laying import standing, until_of
 from cardrisk.jobs.batch.settling import FACTS, SETTLED, cards_only
@@ -32,7 +32,7 @@ MOST: Final = 1 << 16
 
 def events_of_chunk(context: Context, chunk: int) -> pd.DataFrame:
     """Return a chunk's events: cards only, with whether each was seen before."""
-    box = Box(context.path(taking.STAGE, unit_of(chunk)[0]))
+    box = context.box(context.path(taking.STAGE, unit_of(chunk)[0]))
     events = box.read(f"events {chunk}")
     assert events is not None  # noqa: S101 - a chunk without valid rows is never asked for
     events = cards_only(context, events)
@@ -43,7 +43,8 @@ def events_of_chunk(context: Context, chunk: int) -> pd.DataFrame:
 
 def _seen(context: Context, chunk: int, seq: I64) -> I64:
     out = np.full(seq.size, NULL)
-    found = gather([path for path in context.files(FACTS) if path.stem.startswith("group")], f"seen {chunk}")
+    files = [path for path in context.files(FACTS) if path.stem.startswith("group")]
+    found = Boxes(map(context.box, files)).gather(f"seen {chunk}")
     if found is not None and seq.size:
         place = np.searchsorted(seq, found["seq"].to_numpy())
         out[place] = found[RESUBMITTED].to_numpy()
@@ -54,7 +55,7 @@ def deal_chunk(context: Context, chunk: int) -> None:
     """Hand a chunk's events and the answers about its cards to the groups of every key's entities."""
     out = Writer(context.path(DEALT, chunk))
     events = events_of_chunk(context, chunk)
-    answers = gather(context.files(SETTLED), f"answers {chunk}")
+    answers = context.boxes(SETTLED).gather(f"answers {chunk}")
     groups = context.settings.groups
     answers = _no_answers(context) if answers is None else answers
     hand = Hand(events, answers)
@@ -86,7 +87,7 @@ def shares(groups: int) -> int:
 def compute_group(context: Context, group: int, share: int) -> None:
     """Compute every so many-th key's features for one group of entities."""
     out = Writer(context.path(KEYED, f"{group}_{share}"))
-    dealt = Boxes(context.files(DEALT))
+    dealt = context.boxes(DEALT)
     for number in range(share, len(context.plan.parts), shares(context.settings.groups)):
         _compute(context, dealt, number, group, out)
     out.close()

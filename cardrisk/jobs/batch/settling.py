@@ -15,7 +15,7 @@ from cardrisk.features.parts import day_of, requests_in, resubmitted_in, rings_o
 from cardrisk.features.parts.identity import numbered
 from cardrisk.features.rings import SPAN
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Box, Boxes, Writer, gather
+from cardrisk.jobs.batch.box import Writer
 from cardrisk.jobs.batch.context import STEP_FACTS, Context, asking, chunk_of, row_of, unit_of
 from cardrisk.jobs.batch.taking import codes_of_unit, sums
 
@@ -30,7 +30,7 @@ BEFORE = SPAN // DAY
 def settle_ids(context: Context, group: int) -> None:
     """Settle repeats and answers of one group of ids."""
     out = Writer(context.path(SETTLED, group))
-    taken = Boxes(context.files(taking.STAGE))
+    taken = context.boxes(taking.STAGE)
     cards, told = taken.gather(f"ids {group}"), taken.gather(f"told {group}")
     if cards is not None:
         cards = cards.sort_values("seq", kind="stable", ignore_index=True)
@@ -61,7 +61,7 @@ def no_outcomes(context: Context) -> pd.DataFrame:
 def gather_settled(context: Context) -> None:
     """Put the places of all repeats, and of all rows that only ask, into one file each, sorted."""
     for name in ("dropped", "silent"):
-        found = gather(context.files(SETTLED), name)
+        found = context.boxes(SETTLED).gather(name)
         seq = np.sort(found["seq"].to_numpy()) if found is not None else np.empty(0, np.int64)
         scratch = context.folder / f".{name}.npy"
         with scratch.open("wb") as file:
@@ -90,7 +90,7 @@ def cards_only(context: Context, events: pd.DataFrame) -> pd.DataFrame:
 def tell_facts(context: Context, group: int) -> None:
     """Tell of one group of tokens who was seen before, and of one group of requests what they are together."""
     out = Writer(context.path(FACTS, f"group_{group}"))
-    taken = Boxes(context.files(taking.STAGE))
+    taken = context.boxes(taking.STAGE)
     cards, batched, visible = (taken.gather(f"{name} {group}") for name in ("token", "request", "steps"))
     if cards is not None:
         seen = resubmitted_in(cards_only(context, cards))
@@ -120,8 +120,8 @@ def _split_asking(out: Writer, name: str, found: pd.DataFrame) -> None:
 def tell_rings(context: Context, first: int, stop: int) -> None:
     """Tell the rings of some days in a row."""
     out = Writer(context.path(FACTS, f"ring_{first}_{stop}"))
-    cards = gather(context.files(taking.STAGE), *(f"ring {day}" for day in range(first - BEFORE, stop)))
-    told = gather(context.files(SETTLED), *(f"standing {day}" for day in range(first - BEFORE, stop - 1)))
+    cards = context.boxes(taking.STAGE).gather(*(f"ring {day}" for day in range(first - BEFORE, stop)))
+    told = context.boxes(SETTLED).gather(*(f"standing {day}" for day in range(first - BEFORE, stop - 1)))
     if cards is not None:
         if told is None:
             told = pd.DataFrame({name: np.empty(0, np.int64) for name in ("seq", "time", "until", "known", "failed")})
@@ -138,7 +138,7 @@ def ring_spans(context: Context) -> list[tuple[int, int]]:
     asked: set[int] = set()
     for i, unit in enumerate(context.settings.units):
         if unit.table != "outcomes":
-            found = Box(context.path(taking.STAGE, i)).places("ring")
+            found = context.box(context.path(taking.STAGE, i)).places("ring")
             asked |= set(found) if unit.table == "submissions" else set()
             for day, count in found.items():
                 rows[day] = rows.get(day, 0) + count
@@ -165,7 +165,7 @@ def facts_about(context: Context, days: I64) -> list[Path]:
 
 def repair_steps(context: Context, group: int) -> None:
     """Look again, with all their cards, at requests that the boundary saw only parts of."""
-    box = Box(context.path(FACTS, f"group_{group}"))
+    box = context.box(context.path(FACTS, f"group_{group}"))
     broken = box.read("broken")
     out = Writer(context.path(REPAIRED, group))
     if broken is not None:
