@@ -64,7 +64,7 @@ def deal_chunk(context: Context, chunk: int) -> None:
         group = _group(mine, rows, groups)
         out.split(f"{number} events", mine, group, rows)
         if _reads_answers(part):
-            stands = np.empty(len(events), np.int64)
+            stands = np.zeros(len(events), np.int64)
             stands[rows] = standing(group, groups)
             short = {name: column for name, column in about.items() if name not in _TOLD_BY_CARD}
             out.split(f"{number} answers", {**short, CARD: stands[hand.about]}, _group(about, told, groups), told)
