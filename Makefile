@@ -45,7 +45,8 @@ warm: $(STAMP)  # machine code for the tests, made once instead of by every work
 ready: $(STAMP)
 	@$(MAKE) --no-print-directory -j2 lint warm
 
-bench: $(STAMP)  ## every benchmark, small
+bench: $(STAMP)  ## every benchmark, small, with the peers it names
+	@$(PIP) install --no-compile -c constraints.txt -e '.[benchmarks]'
 	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f --small || exit 1; done
 
 sample: $(STAMP)  ## make data/synthetic/sample anew

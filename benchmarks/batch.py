@@ -62,11 +62,11 @@ def write(folder: Path, world: object, copies: int) -> Path:
     return cards
 
 
-def memory(pid: int, spent: dict[int, float]) -> tuple[int, int]:
+def memory(pid: int, spent: dict[int, tuple[float, float]]) -> tuple[int, int]:
     """Return proportional memory of a process and all below it: of its own, and mapped files, in bytes.
 
-    Seconds of processor of each are written to ``spent``: workers are no children of the job, so that nobody's
-    account of children has them.
+    Seconds of processor of each, own and the system's, are written to ``spent``: workers are no children of the job,
+    so that nobody's account of children has them.
     """
     own = mapped = 0
     todo = [pid]
@@ -74,7 +74,8 @@ def memory(pid: int, spent: dict[int, float]) -> tuple[int, int]:
         one = todo.pop()
         try:
             told = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            spent[one] = (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+            ticks = os.sysconf("SC_CLK_TCK")
+            spent[one] = int(told[11]) / ticks, int(told[12]) / ticks
             lines = dict(line.split(":", 1) for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()[1:])
             own += int(lines["Pss_Anon"].split()[0]) * 1024
             mapped += (int(lines["Pss"].split()[0]) - int(lines["Pss_Anon"].split()[0])) * 1024
@@ -85,11 +86,11 @@ def memory(pid: int, spent: dict[int, float]) -> tuple[int, int]:
     return own, mapped
 
 
-def run(program: Path, cards: Path, out: Path, limits: list[int], workers: int) -> tuple[float, float, int, int]:
-    """Run the job; returns seconds, seconds of processor, and the peaks of memory."""
+def run(program: Path, cards: Path, out: Path, limits: list[int], workers: int) -> tuple[float, float, float, int, int]:
+    """Run the job; returns seconds, seconds of processor, those of them the system's, and the peaks of memory."""
     data = cards.with_name(cards.stem.replace("cards", "data"))
     arguments = [str(cards), str(data), str(out), *map(str, limits), str(workers)]
-    started, seconds = time.perf_counter(), dict[int, float]()
+    started, seconds = time.perf_counter(), dict[int, tuple[float, float]]()
     environment = {**os.environ, "CARDRISK_KEY": KEY, "OMP_NUM_THREADS": "1"}
     job = subprocess.Popen([sys.executable, str(program), *arguments], env=environment, stderr=subprocess.DEVNULL)
     peak = [0, 0]
@@ -104,7 +105,9 @@ def run(program: Path, cards: Path, out: Path, limits: list[int], workers: int) 
     watcher.start()
     assert job.wait() == 0
     watcher.join()
-    return time.perf_counter() - started, sum(seconds.values()), peak[0], peak[1]
+    took = time.perf_counter() - started
+    own, system = (sum(each[i] for each in seconds.values()) for i in (0, 1))
+    return took, own + system, system, peak[0], peak[1]
 
 
 def apart(world: object) -> dict[str, float]:
@@ -171,7 +174,7 @@ def main() -> None:
         for many in copies:
             cards = write(folder, world, many)
             rows = pq.ParquetFile(cards).metadata.num_rows
-            took, spent, own, whole_memory = run(program, cards, folder / "out.parquet", limits, asked.workers)
+            took, spent, system, own, whole_memory = run(program, cards, folder / "out.parquet", limits, asked.workers)
             after = apart_at_once(world, asked.workers)  # machines change their pace within minutes
             parts, before = {name: (before[name] + after[name]) / 2 for name in after}, after
             told = "; ".join(f"{name} {spent:.1f}" for name, spent in parts.items())
@@ -180,8 +183,8 @@ def main() -> None:
             alone = sum(parts.values()) * rows + (sum(parts.values()) - parts["trees and decision"]) * past
             print(
                 f"{rows:>10,} rows after {past:,} of history: {took:7.1f} s, {spent / rows * 1e6:6.1f} us of processor "
-                f"a row, {spent * 1e6 / alone:.2f} times its parts; peak memory of all processes "
-                f"{own / 1e6:,.0f} MB, with mapped files {whole_memory / 1e6:,.0f} MB",
+                f"a row ({system / rows * 1e6:.1f} of them the system's), {spent * 1e6 / alone:.2f} times its parts; "
+                f"peak memory of all processes {own / 1e6:,.0f} MB, with mapped files {whole_memory / 1e6:,.0f} MB",
                 flush=True,
             )
             cards.unlink()

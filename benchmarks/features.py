@@ -7,12 +7,14 @@ known} = 64 columns, answers windowed by their own arrival. CPU seconds of one p
 
 import argparse
 import gc
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -159,15 +161,24 @@ def floor(submissions: pd.DataFrame, outcomes: pd.DataFrame) -> np.ndarray:
     return out
 
 
-def cpu(run: Callable[[], object], times: int = 1) -> tuple[float, object]:
-    """Best CPU seconds of several runs, and the last result."""
-    best, result = np.inf, None
+class Seconds(NamedTuple):
+    """CPU seconds of one run, and how many of them were the system's, which mostly clears memory."""
+
+    all: float
+    system: float
+
+
+def cpu(run: Callable[[], object], times: int = 1) -> tuple[Seconds, object]:
+    """The best of several runs, and the last result."""
+    best, result = Seconds(np.inf, 0.0), None
     for _ in range(times):
         result = None
         gc.collect()
-        start = time.process_time()
+        before = resource.getrusage(resource.RUSAGE_SELF)
         result = run()
-        best = min(best, time.process_time() - start)
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        system = after.ru_stime - before.ru_stime
+        best = min(best, Seconds(after.ru_utime - before.ru_utime + system, system))
     return best, result
 
 
@@ -213,20 +224,25 @@ def peak_of(run: Callable[[], pd.DataFrame]) -> float:
     return (held("VmHWM") - before) / float(table.memory_usage(index=False).sum())
 
 
-def our_cost(rows: int, times: int) -> tuple[float, tuple[pd.DataFrame, pd.DataFrame]]:
+def our_cost(rows: int, times: int) -> tuple[Seconds, tuple[pd.DataFrame, pd.DataFrame]]:
     """Print our CPU seconds and memory on W1 at one size; return the seconds and the tables."""
     tables = workload(rows)
     compute(*(table.head(100) for table in tables), features=FEATURES)
     peak = peak_of(lambda: compute(*tables, features=FEATURES))
     spent, _ = cpu(lambda: compute(*tables, features=FEATURES), times)
-    print(f"cardrisk         {rows:>10,} rows x 64: {spent:8.3f} s CPU; peak over output {peak:.2f}", flush=True)
+    print(
+        f"cardrisk         {rows:>10,} rows x 64: {spent.all:8.3f} s CPU, {spent.system:.3f} of them the system's; "
+        f"peak over output {peak:.2f}",
+        flush=True,
+    )
     return spent, tables
 
 
 def scaling(rows: int) -> None:
     """Ours alone at one size and at ten times it: what a row costs more there."""
-    few, many = our_cost(rows, 5)[0], our_cost(10 * rows, 2)[0]
-    print(f"ten times the rows cost {many / few / 10:.2f} times as much a row")
+    few, many = our_cost(rows, 7)[0], our_cost(10 * rows, 4)[0]
+    whole, own = many.all / few.all / 10, (many.all - many.system) / (few.all - few.system) / 10
+    print(f"ten times the rows cost {whole:.2f} times as much a row; without the system's share {own:.2f}")
 
 
 def beside(
@@ -239,11 +255,11 @@ def beside(
     The machine is faster at one time than at another: what is compared stands side by side. A peer gets all rows, or
     few, which it is then charged for by the row.
     """
-    turns = [cpu(lambda: compute(*every, features=FEATURES), 2)[0]]
+    turns = [cpu(lambda: compute(*every, features=FEATURES), 2)[0].all]
     spent, columns = cpu(peer)
-    turns.append(cpu(lambda: compute(*every, features=FEATURES), 2)[0])
+    turns.append(cpu(lambda: compute(*every, features=FEATURES), 2)[0].all)
     check_equal(compute(*tables, features=FEATURES), columns)
-    theirs, own = spent * len(every[0]) / len(tables[0]), float(np.mean(turns))
+    theirs, own = spent.all * len(every[0]) / len(tables[0]), float(np.mean(turns))
     return theirs / own, theirs, own
 
 
@@ -278,7 +294,8 @@ def main() -> None:
         return
     ours, every = our_cost(rows, 3)
     least, _ = cpu(lambda: floor(*every), 3)
-    print(f"floor (sorts and writing alone)         : {least:8.3f} s CPU; ours is {ours / least:.1f} times it")
+    times = ours.all / least.all
+    print(f"floor (sorts and writing alone)         : {least.all:8.3f} s CPU; ours is {times:.1f} times it")
     few = workload(5_000 if small else 20_000, seed=1)
     for name, peer, tables in (
         ("Polars rolling", polars_rolling, every),

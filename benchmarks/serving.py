@@ -4,11 +4,13 @@ Prints, from one run on one machine, times of ``Scorer.score`` (check, intake bo
 calibration, decision, history and record) beside ``Booster.predict`` on one NumPy row, summed over the boosters that
 the model holds, and beside what MLflow's users have. Calls take turns, so that whatever else the machine does falls on
 all of them alike; what a call finds in the processor's caches is then what its peer left there, as in a service that
-does other things too. Three models are loaded by ``mlflow.pyfunc.load_model`` and asked for one row in a frame:
+does other things too. These are loaded by ``mlflow.pyfunc.load_model`` and asked for one row in a frame:
 
 - ``lightgbm, signed``: the failure trees, logged by ``mlflow.lightgbm`` with a signature, as its registry asks for.
   They get features that somebody worked out before, and give one number.
 - ``lightgbm, unsigned``: the same without one, which spares it the look at the input's columns.
+- ``lightgbm, signed, all boosters``: with the trees of the causes as a second model, one call after the other, since
+  a card's answer takes both.
 - ``cardrisk``: this library's own model as ``cardrisk.track`` logs it. It gets a card, and does all that
   ``cardrisk.score`` does, without history.
 
@@ -228,23 +230,33 @@ def pyfuncs_of(ground: Ground) -> dict[str, Callable[[int], Any]]:
     from cardrisk.registry.signature import input_example
     from cardrisk.registry.signature import signature as signature_of
 
-    booster, found = ground.boosters[0], {}
-    frame = pd.DataFrame(ground.row, columns=booster.feature_name())
-    signature = mlflow.models.infer_signature(frame, booster.predict(frame))
-    for name, given in (("lightgbm, signed", signature), ("lightgbm, unsigned", None)):
-        folder = tempfile.mkdtemp() + "/model"
-        mlflow.lightgbm.save_model(booster, folder, signature=given)
-        found[name] = partial(_asked, mlflow.pyfunc.load_model(folder), frame)
+    frame = pd.DataFrame(ground.row, columns=ground.boosters[0].feature_name())
+    signed: list[Any] = []
+    for booster in ground.boosters:
+        signature = mlflow.models.infer_signature(frame, booster.predict(frame))
+        signed.append(_pyfunc(booster, signature))
+    found = {"lightgbm, signed": partial(_asked, signed[:1], frame)}
+    found["lightgbm, unsigned"] = partial(_asked, [_pyfunc(ground.boosters[0], None)], frame)
+    found["lightgbm, signed, all boosters"] = partial(_asked, signed, frame)
     bundle, folder = tempfile.mkdtemp() + "/bundle", tempfile.mkdtemp() + "/model"
     ground.model.save(bundle)
     code = Path(cardrisk.__file__).parent / "registry" / "pyfunc.py"
     mlflow.pyfunc.save_model(folder, python_model=str(code), artifacts={"bundle": bundle}, signature=signature_of())
-    found["cardrisk"] = partial(_asked, mlflow.pyfunc.load_model(folder), input_example().head(1))
+    found["cardrisk"] = partial(_asked, [mlflow.pyfunc.load_model(folder)], input_example().head(1))
     return found
 
 
-def _asked(model: Any, frame: pd.DataFrame, _: int) -> Any:
-    return model.predict(frame)
+def _pyfunc(booster: lgb.Booster, signature: Any) -> Any:
+    """Save a booster as MLflow does and load it as its users do."""
+    import mlflow
+
+    folder = tempfile.mkdtemp() + "/model"
+    mlflow.lightgbm.save_model(booster, folder, signature=signature)
+    return mlflow.pyfunc.load_model(folder)
+
+
+def _asked(models: list[Any], frame: pd.DataFrame, _: int) -> Any:
+    return [model.predict(frame) for model in models]
 
 
 @contextmanager
