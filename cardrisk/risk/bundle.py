@@ -72,13 +72,18 @@ def write(folder: str | os.PathLike[str], files: Mapping[str, bytes], *, key: by
     Raises
     ------
     BundleError
-        If the target holds something else, a name is not allowed, or the key is too short.
+        If the target holds something else or cannot be written beside, a name is not allowed, or the key is too short.
     """
     target = Path(folder)
     manifest, digest = _manifest(files, _checked_key(key))
     _refuse_foreign(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as reason:
+        raise BundleError(
+            f"expected a folder that can be written at {target.parent}, got: {reason.strerror}; choose another one"
+        ) from None
     try:
         for name, content in {**files, MANIFEST: manifest}.items():
             _write_through(staged / name, content)

@@ -133,7 +133,7 @@ class RiskModel:
         Raises
         ------
         BundleError
-            If something else stands there.
+            If something else stands there, or nothing can be written there.
         """
         return bundle.write(folder, self.files, key=key)
 

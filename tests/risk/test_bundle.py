@@ -32,6 +32,12 @@ def test_what_was_written_is_read(tmp_path):
         assert contents.digest == digest
 
 
+def test_a_place_that_cannot_hold_a_bundle_is_refused_by_name(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match=r"can be written at .*file, got: .*; choose another"):
+        bundle.write(tmp_path / "file" / "b", FILES)
+
+
 def test_equal_content_gives_equal_bytes(tmp_path):
     assert bundle.write(tmp_path / "a", FILES) == bundle.write(tmp_path / "b", dict(reversed(FILES.items())))
     assert state(tmp_path / "a") == state(tmp_path / "b")

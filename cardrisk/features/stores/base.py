@@ -124,17 +124,25 @@ def open_store(url: str) -> Store:
     Raises
     ------
     StoreError
-        If the scheme is unknown or the store cannot be opened.
+        If the scheme is unknown, no file is named, or the store cannot be opened.
     """
     scheme = url.split(":", 1)[0]
     if scheme == "memory":
+        if url != "memory://":
+            raise StoreError("expected memory:// and nothing behind it, for such a store has no name; got more")
         from cardrisk.features.stores.memory import MemoryStore
 
         return MemoryStore()
     if scheme == "sqlite":
         from cardrisk.features.stores.sqlite import SqliteStore
 
-        return SqliteStore(url.removeprefix("sqlite:///"))
+        path = url.removeprefix("sqlite:///")
+        if path == url or not path.partition("?")[0]:
+            raise StoreError(
+                "expected sqlite:///relative.db or sqlite:////absolute.db, got a URL that names no file behind three "
+                "slashes"
+            )
+        return SqliteStore(path)
     if scheme in ("redis", "rediss"):
         from cardrisk.features.stores.redis import RedisStore
 

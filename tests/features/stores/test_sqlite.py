@@ -31,6 +31,17 @@ def path(tmp_path):
     return tmp_path / "history.db"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://", "sqlite:", "sqlite:///", "sqlite:///?timeout=1", "sqlite://history.db", "memory://x", "memory:"],
+)
+def test_a_url_that_names_no_store_is_refused_and_makes_no_file(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=r"expected (sqlite:///relative|memory://)"):
+        open_store(url)
+    assert not list(tmp_path.iterdir())
+
+
 def test_files_are_readable_by_their_user_alone(path):
     store = open_store(f"sqlite:///{path}")
     store.append(card(1), 0)
