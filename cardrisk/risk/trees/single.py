@@ -165,11 +165,13 @@ def fill(row: Floats, columns: Int32s, sets: Int32s, words: Words, whole: Floats
     fill_columns(row, columns, whole)
     for k in range(whole.shape[0]):
         out[k] = np.float32(whole[k])
-    for k in range(sets.shape[0]):
-        category, start = np.int64(whole[sets[k, 0]]), sets[k, 1]
-        word = category >> 5
-        inside = category >= 0 and word < words[start] and (words[start + 1 + word] >> np.uint32(category & 31)) & 1
-        out[whole.shape[0] + k] = np.float32(-np.inf if inside else np.nan)
+    for k in range(sets.shape[0]):  # choices rather than branches, as in `kernels.step`: -1 wraps beyond any set
+        category, start = np.uint64(np.int64(whole[sets[k, 0]])), np.uint64(sets[k, 1])
+        word = category >> np.uint64(5)
+        within = word < np.uint64(words[start])
+        at = start + (word + np.uint64(1) if within else np.uint64(0))
+        inside = (np.uint64(words[at]) >> (category & np.uint64(31))) & np.uint64(within)
+        out[whole.shape[0] + k] = np.float32(-np.inf) if inside else np.float32(np.nan)
 
 
 @compiled
@@ -193,7 +195,7 @@ def sum_single(
         float64, one entry per output; overwritten with raw scores.
     """
     out[:] = 0.0
-    outputs, tree, place = out.shape[0], first, 0
+    outputs, tree, place, only = out.shape[0], first, 0, 0.0
     start, size = np.int64(nodes.ctypes.data), nodes.itemsize
     while tree + 8 <= stop:
         for coming in range(tree + 8, min(tree + 16, stop)):
@@ -212,10 +214,15 @@ def sum_single(
             a2, a3 = _step(a2, p2, c2, nodes, filled), _step(a3, p3, c3, nodes, filled)
             a4, a5 = _step(a4, p4, c4, nodes, filled), _step(a5, p5, c5, nodes, filled)
             a6, a7 = _step(a6, p6, c6, nodes, filled), _step(a7, p7, c7, nodes, filled)
-        for leaf in (a0, a1, a2, a3, a4, a5, a6, a7):
-            out[place] += values[leaf]
-            place = place + 1 if place + 1 < outputs else 0
+        if outputs == 1:  # in the same order, but no sum waits for memory to have taken the one before
+            only = only + values[a0] + values[a1] + values[a2] + values[a3]
+            only = only + values[a4] + values[a5] + values[a6] + values[a7]
+        else:
+            for leaf in (a0, a1, a2, a3, a4, a5, a6, a7):
+                out[place] += values[leaf]
+                place = place + 1 if place + 1 < outputs else 0
         tree += 8
+    out[0] += only
     for last in range(tree, stop):
         at = root = np.uint64(roots[last])
         while nodes[at].column != 0:
