@@ -19,7 +19,7 @@ def sums(single: Single, row: np.ndarray, first: int, stop: int, outputs: int) -
     filled = np.empty(len(single.columns) + len(single.sets), np.float32)
     fill(row, single.columns, single.sets, single.words, whole, filled)
     out = np.empty(outputs)
-    sum_single(filled, single.nodes, single.values, single.roots, first, stop, out)
+    sum_single(filled, single.nodes, single.roots, first, stop, out)
     return out
 
 
