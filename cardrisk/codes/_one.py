@@ -232,7 +232,7 @@ class Desk(Sealed):
         """Return facts by name; they are coarse, so most cards share theirs with others."""
         if len(self._facts) >= _MOST_FACTS:
             self._facts.clear()
-        values = np.frombuffer(found, np.int8).tolist()
+        values = memoryview(found).cast("b")
         facts = {name: read[value] for name, read, value in zip(NAMES, _READ, values, strict=False)} | _ALONE
         self._facts[found] = facts
         return facts
