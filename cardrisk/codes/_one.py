@@ -220,10 +220,11 @@ class Desk(Sealed):
             if known < 0:
                 return False
             facts = bytes(sheet[e : e + PER_CARD])
-            tokens: list[Any] = sheet[e + PER_CARD :].decode("ascii").split("\n")
+            tokens: list[Any] = sheet[e + PER_CARD : -1].decode("ascii").split("\n")
             for place in _UNKNOWN[known]:
                 tokens[place] = None
-            out |= zip(names, tokens, strict=False)
+            ip, device, number, secret, both, block = names  # a third of the time of a `zip`
+            out[ip], out[device], out[number], out[secret], out[both], out[block] = tokens
         out |= self._facts.get(facts) or self._read(facts)
         return True
 
@@ -231,7 +232,7 @@ class Desk(Sealed):
         """Return facts by name; they are coarse, so most cards share theirs with others."""
         if len(self._facts) >= _MOST_FACTS:
             self._facts.clear()
-        values = np.frombuffer(found, np.int8).tolist()
+        values = memoryview(found).cast("b")
         facts = {name: read[value] for name, read, value in zip(NAMES, _READ, values, strict=False)} | _ALONE
         self._facts[found] = facts
         return facts

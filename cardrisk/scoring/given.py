@@ -69,9 +69,8 @@ class Given:
         named = (*map(get, self._named),)
         slope, offset, binds, codes = self._seen.get(named) or self._read(named)
         found = [slope, offset, price, self._margin * face, binds, *codes]
-        for column in self._numbers:
-            value = get(column)
-            found.append(_NAN if value is None else value)
+        for value in map(get, self._numbers):
+            found.append(_NAN if value is None else value)  # noqa: PERF401 - a comprehension is a call of its own
         return found
 
     def _read(self, named: tuple[Any, ...]) -> tuple[float, float, bool, list[float]]:

@@ -98,9 +98,10 @@ class MemoryLedger:
             stands = self._records.setdefault(name, record)
             found.append(stands)
             if stands is record:
-                self._order.append((record.moment, name))
-                if self._order[0][0] < record.moment - HORIZON:
-                    self.trim(record.moment - HORIZON)
+                moment, order = record.moment, self._order
+                order.append((moment, name))
+                if order[0][0] < moment - HORIZON:
+                    self.trim(moment - HORIZON)
         return found
 
     def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:

@@ -4,6 +4,7 @@ Correct when every event is counted once whatever thread it comes from, and the 
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from threading import Lock
@@ -26,6 +27,8 @@ _HELP: Final = {
     "trimmed": "events removed because they are old",
 }
 
+_NONE: Final[Mapping[str, int]] = {}
+
 
 class Metrics:
     """Counts of one scorer; safe to share between threads.
@@ -42,46 +45,44 @@ class Metrics:
 
     def _begin(self) -> None:
         self._lock = Lock()
-        self._counts: dict[tuple[str, str], int] = {}
+        self._counts: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._decided = self._counts["scores"]
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
 
     def count(self, name: str, label: str = "", by: int = 1) -> None:
         """Add to a counter: ``scores``, ``quarantined``, ``retries`` or another that :meth:`text` gives."""
         with self._lock:
-            self._add(name, label, by)
+            self._counts[name][label] += by
 
     def answered(self, scores: Sequence[Score], seconds: float) -> None:
         """Note the answers of one call and how long it took."""
         with self._lock:
             for score in scores:
-                key = "scores", score.decision
-                self._counts[key] = self._counts.get(key, 0) + 1
+                self._decided[score.decision] += 1
+                if score.p_fail is not None:  # the rest is about cards that were held
+                    continue
                 if score.rule is not None:
-                    self._add("quarantined", score.rule)
+                    self._counts["quarantined"][score.rule] += 1
                 elif score.degraded is not None:
-                    self._add("degraded", score.degraded)
+                    self._counts["degraded"][score.degraded] += 1
             self._buckets[bisect_left(BUCKETS, seconds)] += 1
             self._seconds += seconds
 
-    def _add(self, name: str, label: str, by: int = 1) -> None:
-        key = name, label
-        self._counts[key] = self._counts.get(key, 0) + by
-
     def value(self, name: str, label: str = "") -> int:
         """Return a counter."""
-        return self._counts.get((name, label), 0)
+        return self._counts.get(name, _NONE).get(label, 0)
 
     def text(self) -> str:
         """Return everything as Prometheus text, ending in a line feed."""
         with self._lock:
-            counts, buckets, seconds = dict(self._counts), list(self._buckets), self._seconds
+            counts = {name: sorted(found.items()) for name, found in self._counts.items()}
+            buckets, seconds = list(self._buckets), self._seconds
         labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in self._info.items())
         lines = ["# HELP cardrisk_info versions", "# TYPE cardrisk_info gauge", f"cardrisk_info{{{labels}}} 1"]
         for name, said in _HELP.items():
             lines += [f"# HELP cardrisk_{name}_total {said}", f"# TYPE cardrisk_{name}_total counter"]
-            found = [(label, number) for (kind, label), number in sorted(counts.items()) if kind == name]
-            for label, number in found or [("", 0)]:
+            for label, number in counts.get(name) or [("", 0)]:
                 lines.append(f"cardrisk_{name}_total{_label(name, label)} {number}")
         lines += ["# HELP cardrisk_score_seconds time of one call", "# TYPE cardrisk_score_seconds histogram"]
         totals = list(accumulate(buckets))

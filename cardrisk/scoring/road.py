@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from cardrisk.codes import Intake
+from cardrisk.features.stores.base import new
 from cardrisk.features.stores.codec import Settled
 from cardrisk.features.stores.memory import MemoryStore
 from cardrisk.features.stores.sqlite import SqliteStore
@@ -104,7 +105,10 @@ class Road:
             if (done := self._at_once((taken,), moment)) is not None:
                 return done[0].score
         row, at = self.history.take(taken, moment)
-        return self.ledger.keep((self._record(taken, row, at),))[0].score
+        if self._shared:
+            return self.ledger.keep((self._record(taken, row, at),))[0].score
+        record = new(Record, (self._name, at, taken, row.tobytes(), self._judge.score(taken, row)))
+        return self.ledger.keep((record,))[0].score
 
     def together(self, cards: Sequence[dict[str, Any]], moments: Sequence[int]) -> Iterator[Score]:
         """Do the same for cards handed in together, moment by moment, in the order of their moments."""

@@ -31,7 +31,7 @@ whether it may be bound first."""
 P_FAIL, P_CAUSE, LOSS = 0, 1, 1 + len(CAUSES)
 """Places in the answer's numbers."""
 ABSENT: Final = -1
-INPUTS, FAIL_TREES, TREES, COLUMNS, SETS, CLASSES, ACTION_COUNT, VALUES, REAL, WHOLE, SIZES = range(11)
+INPUTS, FAIL_TREES, TREES, COLUMNS, SETS, CLASSES, ACTION_COUNT, REAL, WHOLE, SIZES = range(10)
 """Places of the sizes at the head of ``Bench.rest``, and how many they are."""
 
 
@@ -43,8 +43,8 @@ class Bench(NamedTuple):
     nodes
         The trees of failure and then those of its causes, see ``risk.trees.single.Single``.
     rest
-        uint8: what else there is, one after the other. int64, the sizes that ``SIZES`` counts; float64, the leaves'
-        ``values`` and ``real`` (``risk.chances.Chances.numbers``, then the three of ``policy.choose.Terms``); int32,
+        uint8: what else there is, one after the other. int64, the sizes that ``SIZES`` counts; float64,
+        ``real`` (``risk.chances.Chances.numbers``, then the three of ``policy.choose.Terms``); int32,
         ``places`` (where each input of the trees stands among the card's number features followed by its given
         numbers; ``ABSENT`` where it is not known), the trees' roots, columns and sets, each class's place among the
         causes, which actions make sense for a card that may not, and that may, be bound first; uint32, the trees'
@@ -63,8 +63,8 @@ class Bench(NamedTuple):
         ints = [places, trees.roots, trees.columns, trees.sets, classes, open_to_it]
         whole = np.concatenate([np.ravel(np.asarray(part, np.int32)) for part in ints])
         counts = len(places), model.fail.n_trees, len(trees.roots) - 1, len(trees.columns), len(trees.sets)
-        sizes = np.array([*counts, len(classes), open_to_it.shape[1], len(trees.values), len(real), len(whole)])
-        parts = sizes.astype(np.int64), trees.values, real, whole, trees.words
+        sizes = np.array([*counts, len(classes), open_to_it.shape[1], len(real), len(whole)])
+        parts = sizes.astype(np.int64), real, whole, trees.words
         return cls(trees.nodes, np.frombuffer(bytearray().join(part.tobytes() for part in parts), np.uint8))
 
     def verdict(self) -> Callable[..., tuple[int, int]]:
@@ -74,14 +74,12 @@ class Bench(NamedTuple):
 
 
 @compiled
-def _unpacked(rest: NDArray[np.uint8]) -> tuple[Int64s, Floats, Floats, Int32s, NDArray[np.uint32]]:
-    """Return sizes, values, real, whole and words of a `Bench`."""
+def _unpacked(rest: NDArray[np.uint8]) -> tuple[Int64s, Floats, Int32s, NDArray[np.uint32]]:
+    """Return sizes, real, whole and words of a `Bench`."""
     sizes = rest[: 8 * SIZES].view(np.int64)
-    a = 8 * SIZES + 8 * sizes[VALUES]
-    b = a + 8 * sizes[REAL]
-    c = b + 4 * sizes[WHOLE]
-    values, real = rest[8 * SIZES : a].view(np.float64), rest[a:b].view(np.float64)
-    return sizes, values, real, rest[b:c].view(np.int32), rest[c:].view(np.uint32)
+    a = 8 * SIZES + 8 * sizes[REAL]
+    b = a + 4 * sizes[WHOLE]
+    return sizes, rest[8 * SIZES : a].view(np.float64), rest[a:b].view(np.int32), rest[b:].view(np.uint32)
 
 
 @compiled
@@ -150,7 +148,7 @@ def verdict(
         Place in ``ACTIONS``; place in ``CAUSES`` of the likeliest cause, the first of several.
     """
     row, sheet, nodes, rest = uncounted(row), uncounted(sheet), uncounted(nodes), uncounted(rest)
-    sizes, values, real, whole, words = _unpacked(rest)
+    sizes, real, whole, words = _unpacked(rest)
     out, given = sheet[: LOSS + 1], sheet[LOSS + 1 :]
     trees, all_trees = sizes[FAIL_TREES], sizes[TREES]
     a = sizes[INPUTS]
@@ -165,9 +163,9 @@ def verdict(
     inputs_of(row, given, whole[:a], read)
     fill(read, columns, sets, words, first, filled)
     raw, scores = np.empty(1), np.empty(classes.shape[0])
-    sum_single(filled, nodes, values, roots, 0, trees, raw)
+    sum_single(filled, nodes, roots, 0, trees, raw)
     if classes.shape[0] > 0:
-        sum_single(filled, nodes, values, roots, trees, all_trees, scores)
+        sum_single(filled, nodes, roots, trees, all_trees, scores)
     p_fail, p_cause = chance(raw[0], given[SLOPE], given[OFFSET], real), out[P_CAUSE:LOSS]
     by_cause(p_fail, scores, real, classes, p_cause)
     action, out[LOSS] = _decide(p_fail, p_cause, given, may, real[FIRST_REST + p_cause.shape[0] :])

@@ -6,6 +6,7 @@ Correct means: what `read` takes, it takes as each column's `Reader.one` takes i
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -29,7 +30,6 @@ _NAMED_UTC: Final = NAMED_EPOCH.tzinfo
 _LONGEST: Final = 128
 _PLAIN: Final = rf"[0-9A-Za-z](?:[0-9A-Za-z_:-]{{5,{_LONGEST - 1}}}|[0-9A-Za-z]?|\d{{0,2}}(?:\.\d{{1,3}}){{3}})"
 """What most names, regions and addresses are: `is_plain` holds for each of them."""
-_all_plain: Final = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*", re.ASCII).fullmatch
 _EXACT: Final = 2**53
 _clock: Final = re.compile(
     r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
@@ -50,8 +50,8 @@ class Shape(NamedTuple):
         Column to label in contract order; None where the labels are the columns' names in that order already.
     texts
         Columns that hold texts, and the longest that each may be.
-    all_texts
-        Gives a card's texts.
+    all_texts, all_plain
+        Gives a card's texts; and whether as many, a line each, are plain.
     words
         Columns that hold words, and what gives the value that a word means.
     all_words, meant
@@ -69,6 +69,7 @@ class Shape(NamedTuple):
     labels: tuple[tuple[str, Any], ...] | None
     texts: tuple[tuple[str, int, One], ...]
     all_texts: Cells
+    all_plain: Callable[[str], object]
     words: tuple[tuple[str, Callable[[str], Any], One], ...]
     all_words: Cells
     meant: dict[tuple[Any, ...], dict[str, Any]]
@@ -103,7 +104,14 @@ class Shape(NamedTuple):
                 others.append((name, one))
         texts_, words_, times_, amounts_, others_ = map(tuple, found)
         all_texts, all_words = _cells(texts_), _cells(words_)
-        return cls(labels, texts_, all_texts, words_, all_words, {}, times_, amounts_, others_, whole)
+        plain = _plain_lines(len(texts_))
+        return cls(labels, texts_, all_texts, plain, words_, all_words, {}, times_, amounts_, others_, whole)
+
+
+@cache
+def _plain_lines(count: int) -> Callable[[str], object]:
+    """Return what tells whether so many texts, a line each, are plain; one that holds a line break makes one more."""
+    return re.compile(rf"{_PLAIN}(?:\n{_PLAIN}){{{count - 1}}}" if count else "", re.ASCII).fullmatch
 
 
 def _cells(columns: Sequence[tuple[Any, ...]]) -> Cells:
@@ -171,11 +179,10 @@ def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str
     shape = quick.shapes.get((*card, *map(type, card.values()))) or _shape(card, quick)
     if shape is None:
         return None
-    labels, texts, all_texts, words, all_words, meant, times, amounts, others, whole = shape
+    labels, texts, all_texts, all_plain, words, all_words, meant, times, amounts, others, whole = shape
     checked = dict(card) if labels is None else {name: card[label] for name, label in labels}
     odd = others  # columns with a cell that its quick way does not take
-    run = "\n".join(all_texts(checked))
-    if not _all_plain(run) or run.count("\n") >= len(texts):
+    if not all_plain("\n".join(all_texts(checked))):
         odd += _odd_texts(checked, texts)
     given = all_words(checked)
     changed = meant.get(given)
@@ -185,9 +192,13 @@ def read(card: Mapping[str, Any], quick: Quick, zone: tzinfo | None) -> dict[str
         checked |= changed
     for name, one in times:
         value = checked[name]
-        if value.tzinfo is _NAMED_UTC:
+        its_zone = value.tzinfo
+        if its_zone is _NAMED_UTC:
             value = checked[name] = EPOCH + (value - NAMED_EPOCH)  # `replace` takes forty times as long
-        if value.tzinfo is not UTC or not _FIRST_YEAR <= value.year < _YEAR_AFTER:
+        elif its_zone is not UTC:
+            odd += ((name, one),)
+            continue
+        if not _FIRST_YEAR <= value.year < _YEAR_AFTER:
             odd += ((name, one),)
     for name, low, high, is_money, one in amounts:
         value = checked[name]

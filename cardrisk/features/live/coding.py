@@ -6,6 +6,7 @@ The tables count who holds a code; what they report dead is forgotten here, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -25,15 +26,18 @@ class Coding:
     ----------
     book
         Where the tables lie; the counts of holders are entered there.
+
+    Attributes
+    ----------
+    of
+        Gives codes for writing; values not seen before get one.
     """
 
     def __init__(self, book: I64) -> None:
         self._book = book
-        self.codes: dict[Any, int] = _Codes(self._new)
-        self._values: list[Any] = []
-        self._free: list[int] = []
         self.holders = self.dead = np.zeros(0, np.int64)
-        self._code = self.codes.__getitem__
+        self.codes = _Codes(self._room)
+        self.of: Callable[[Sequence[Any]], Iterator[int]] = partial(map, self.codes.__getitem__)
         self._room(SMALLEST)
 
     def _room(self, size: int) -> None:
@@ -51,11 +55,22 @@ class Coding:
                     codes[place] = UNKNOWN if plain(values[place]) is None else UNSEEN
         return codes
 
-    def of(self, values: Sequence[Any]) -> Iterator[int]:
-        """Return codes for writing; values not seen before get one."""
-        return map(self._code, values)
+    def forget(self, dead: Iterable[int]) -> None:
+        """Take back codes that nobody holds."""
+        for code in dead:
+            self.codes.take_back(code)
 
-    def _new(self, value: Any) -> int:
+
+class _Codes(dict[Any, int]):
+    """Codes by value; a value that has none is given one where it is asked for as ``codes[value]``."""
+
+    def __init__(self, room: Callable[[int], None]) -> None:
+        super().__init__({None: UNKNOWN})
+        self._room, self._size = room, SMALLEST
+        self._values: list[Any] = []
+        self._free: list[int] = []
+
+    def __missing__(self, value: Any) -> int:
         if type(value) is not str and plain(value) is None:
             return UNKNOWN
         if self._free:
@@ -63,26 +78,15 @@ class Coding:
             self._values[code] = value
         else:
             code = len(self._values)
-            if code == len(self.holders):
-                self._room(2 * code)
+            if code == self._size:
+                self._size *= 2
+                self._room(self._size)
             self._values.append(value)
-        self.codes[value] = code
+        self[value] = code
         return code
 
-    def forget(self, dead: Iterable[int]) -> None:
-        """Take back codes that nobody holds."""
-        for code in dead:
-            del self.codes[self._values[code]]
-            self._values[code] = None
-            self._free.append(code)
-
-
-class _Codes(dict[Any, int]):
-    """Codes by value; a value that has none is given one where it is asked for as ``codes[value]``."""
-
-    def __init__(self, made: Callable[[Any], int]) -> None:
-        super().__init__({None: UNKNOWN})
-        self._made = made
-
-    def __missing__(self, value: Any) -> int:
-        return self._made(value)
+    def take_back(self, code: int) -> None:
+        """Forget the value of a code, which the next new value may get."""
+        del self[self._values[code]]
+        self._values[code] = None
+        self._free.append(code)

@@ -62,7 +62,8 @@ class Reader:
                 name = plain(name)
                 hash(name)
             get = card.get
-            values = self._values(card)
+            values = tuple(map(get, self._texts)) if self._all_texts is None else self._values(card)
+            hash(values)  # TypeError where one cannot be compared
             numbers = []
             for column, scale in self._scaled:  # what `scaled` does, without a call for what most numbers are
                 value = get(column)
@@ -70,27 +71,25 @@ class Reader:
                     numbers.append(round(times))
                 else:
                     numbers.append(NULL if value is None else scaled(value, scale))
-            if self._others:
-                numbers += [number(card) for number in self._others]
+            for number in self._others:
+                numbers.append(number(card))  # noqa: PERF401 - a comprehension is a call of its own
             for column, place in self._times:
-                moment = numbers[place] if place >= 0 else micros(get(column))
+                given = get(column)
+                moment = NULL if given is None else numbers[place] if place >= 0 else micros(given)
                 values += (None if moment == NULL else moment,)
             return name, values, numbers
         except (TypeError, ValueError, OverflowError, AttributeError) as reason:
             raise self._told(card) from reason
 
     def _values(self, card: Row) -> tuple[Any, ...]:
-        """Return the values of a card that are coded, moments left out; TypeError where one cannot be compared."""
+        """Return the values of a card that are coded, moments left out; half the time, where no column is missing."""
         if type(card) is dict and self._all_texts is not None:
-            try:  # half the time, where no column is missing
+            try:
                 values: tuple[Any, ...] = self._all_texts(card)
-                hash(values)
                 return values
             except KeyError:
                 self._all_texts = None  # whoever leaves a column out will do so again
-        values = tuple(map(card.get, self._texts))
-        hash(values)
-        return values
+        return tuple(map(card.get, self._texts))
 
     def answer(self, answer: Row) -> Answer:
         """Take out of an answer what is needed; raises InputError as :meth:`card` does."""

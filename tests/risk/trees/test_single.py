@@ -19,7 +19,7 @@ def sums(single: Single, row: np.ndarray, first: int, stop: int, outputs: int) -
     filled = np.empty(len(single.columns) + len(single.sets), np.float32)
     fill(row, single.columns, single.sets, single.words, whole, filled)
     out = np.empty(outputs)
-    sum_single(filled, single.nodes, single.values, single.roots, first, stop, out)
+    sum_single(filled, single.nodes, single.roots, first, stop, out)
     return out
 
 
@@ -78,7 +78,7 @@ def test_a_value_beside_a_threshold_falls_on_its_own_side() -> None:
 
 
 def test_a_tree_of_any_size() -> None:
-    small, large = parse(chain(100)), parse(chain(131_072))
-    assert Single.of(small, None).nodes.dtype == NODE
-    assert Single.of(large, None).nodes.dtype == WIDE
-    assert_same(large, None, np.array([[-1.0], [0.0], [131_072.0], [65_536.0]]))
+    for leaves, kind in ((2, NODE), (100, NODE), (21_845, NODE), (21_846, WIDE), (131_072, WIDE)):
+        ensemble = parse(chain(leaves))
+        assert Single.of(ensemble, None).nodes.dtype == kind
+        assert_same(ensemble, None, np.array([[-1.0], [0.0], [leaves], [leaves / 2]]))
