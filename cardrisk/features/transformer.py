@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from cardrisk.errors import BundleError, InputError, MissingColumnError
 from cardrisk.features.batch import compute
-from cardrisk.features.columns import LARGEST
+from cardrisk.features.columns import LARGEST, coded, times
 from cardrisk.features.declare import Feature, FeatureSet, Key
 from cardrisk.features.statistics import EVERYBODY, feature
+from cardrisk.tables.atomic import atomic_writes
 
 PROTOCOL: Final = 1
 _PARAMETERS: Final = ("time", "keys", "amounts", "windows", "answered_at", "failed")
@@ -89,12 +93,12 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         MissingColumnError
             If a named column is not there.
         InputError
-            If only one of ``answered_at`` and ``failed`` is named, a time is missing, or a time or an amount is too
-            large.
+            If only one of ``answered_at`` and ``failed`` is named, two columns have one of the names, a time is
+            missing, a time or an amount is too large, or an amount or outcome is no number.
         """
         self.history_ = self._named(X)
         self.features_ = self._declare()
-        self.n_features_in_ = np.shape(X)[1]
+        self.n_features_in_ = X.shape[1] if hasattr(X, "shape") else np.shape(X)[1]
         self.__dict__.pop("feature_names_in_", None)
         if isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
@@ -111,19 +115,16 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         MissingColumnError, InputError
-            As for :meth:`fit`, and where a key is a number here and was a text there, or the other way round: no row
-            would meet its history.
+            As for :meth:`fit`, and where a key is of another kind than it was there, as a number and not a text: no
+            row would meet its history.
         """
         check_is_fitted(self, "history_")
         rows = self._named(X)
         for column in self.keys:
-            fitted, given = (_is_text(frame[column]) for frame in (self.history_, rows))
+            fitted, given = (_kind(frame[column]) for frame in (self.history_, rows))
             if None not in (fitted, given) and fitted != given:
-                word = {True: "texts", False: "numbers"}
-                raise InputError(
-                    f"key {column!r}: expected {word[bool(fitted)]} as fitted on, got {word[bool(given)]}; convert them"
-                )
-        past = self.history_[_only_in_first(self.history_, rows)]
+                raise InputError(f"key {column!r}: expected {fitted} as fitted on, got {given}; convert them")
+        past = self.history_[_only_in_first(self._compared(self.history_), self._compared(rows))]
         submissions, outcomes = self._events(rows, 0)
         before = self._events(past, len(rows)) if len(past) else None
         table = compute(submissions, outcomes, history=before, features=self.features_)
@@ -137,18 +138,28 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.features_.names, dtype=object)
 
     def save(self, folder: str | Path) -> None:
-        """Write parameters and history into a folder: JSON and Parquet, nothing that can run code."""
+        """Write parameters and history into a folder: JSON and Parquet, nothing that can run code.
+
+        Raises
+        ------
+        InputError
+            If a key holds values that Parquet would not give back as they are; nothing is written then.
+        """
         check_is_fitted(self, "history_")
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
         said = {name: getattr(self, name) for name in _PARAMETERS}
         said = {name: list(v) if isinstance(v, (list, tuple)) else v for name, v in said.items()}
         said |= {"protocol": PROTOCOL, "n_features_in": self.n_features_in_}
         said["feature_names_in"] = list(getattr(self, "feature_names_in_", ())) or None
-        (target / "parameters.json").write_text(json.dumps(said), encoding="utf-8")
-        self.history_.set_axis([f"c{i}" for i in range(self.history_.shape[1])], axis=1).to_parquet(
-            target / "history.parquet", index=False
-        )
+        named = self.history_.set_axis([f"c{i}" for i in range(self.history_.shape[1])], axis=1)
+        said["uuids"] = [name for name, column in named.items() if _kind(column) == UUID.__name__]
+        columns = {column: name for column, name in zip(self._columns(), named, strict=True) if column in self.keys}
+        if lost := [column for column, name in columns.items() if not _comes_back(named[name])]:
+            raise InputError(
+                f"keys {lost}: expected values that Parquet gives back as they are, got others; give texts"
+            )
+        with atomic_writes(Path(folder) / "parameters.json", Path(folder) / "history.parquet") as (text, table):
+            text.write_text(json.dumps(said), encoding="utf-8")
+            named.apply(_as_kept).to_parquet(table, index=False)
 
     @classmethod
     def load(cls, folder: str | Path) -> HistoryFeatures:
@@ -163,7 +174,7 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if said.get("protocol") != PROTOCOL:
             raise BundleError(f"expected protocol {PROTOCOL}, got {said.get('protocol')!r}; save it again")
         self = cls(**{name: said[name] for name in _PARAMETERS})
-        history = pd.read_parquet(Path(folder) / "history.parquet")
+        history = _read(Path(folder) / "history.parquet", said.get("uuids", []))
         self.history_ = history.set_axis(self._columns(), axis=1)
         self.features_ = self._declare()
         self.n_features_in_ = said["n_features_in"]
@@ -182,21 +193,35 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name in ("keys", "amounts", "windows"):
             if isinstance(given := getattr(self, name), str):
                 raise InputError(f"{name}: expected a sequence of texts, got {given!r}; write [{given!r}]")
-        frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+        frame = _frame(X)
         missing = [column for column in self._columns() if column not in frame.columns]
         if missing:
             raise MissingColumnError(f"expected columns {missing}, got {list(frame.columns)[:12]}")
         named = frame[self._columns()].reset_index(drop=True)
+        if named.shape[1] > len(self._columns()):
+            twice = named.columns[named.columns.duplicated()].unique().tolist()
+            raise InputError(f"expected one column of each name, got several named {twice}; rename them")
         if unknown := int(named[self.time].isna().sum()):
             raise InputError(f"column {self.time!r}: expected a time in every row, got none in {unknown}; drop them")
         for column in self.amounts:
-            size = np.abs(named[column].to_numpy(np.float64, na_value=np.nan))
+            size = np.abs(_numbers(named[column]))
             if (size >= LARGEST / _HUNDREDTHS).any() or np.nansum(size) >= _SUM / _HUNDREDTHS:
                 raise InputError(
                     f"column {column!r}: expected amounts below {LARGEST / _HUNDREDTHS:.0e} in size and "
                     f"{_SUM / _HUNDREDTHS:.0e} in all, got more; sums would not be exact: give them in a larger unit"
                 )
+        if self.failed is not None:
+            _numbers(named[self.failed])
         return named
+
+    def _compared(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return what makes two rows the same event, whatever dtype holds it."""
+        moments = [column for column in (self.time, self.answered_at) if column is not None]
+        numbers = [*self.amounts, *([] if self.failed is None else [self.failed])]
+        columns: dict[str, Any] = {f"key {column}": rows[column] for column in self.keys}
+        columns |= {f"time {column}": times(_moments(rows[column])) for column in moments}
+        columns |= {f"number {column}": _numbers(rows[column]) for column in numbers}
+        return pd.DataFrame(columns, index=rows.index)
 
     def _declare(self) -> FeatureSet:
         keys = [Key(str(column), (f"key {column}",)) for column in self.keys] or [EVERYBODY]
@@ -224,7 +249,7 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.answered_at is None or self.failed is None:
             return submissions, pd.DataFrame({"submission_id": [], "answered_at": [], "status": []}).iloc[:0]
         known = (rows[self.answered_at].notna() & rows[self.failed].notna()).to_numpy()
-        failed = rows[self.failed][known].to_numpy(dtype=np.float64) != 0
+        failed = _numbers(rows[self.failed][known]) != 0
         outcomes = {
             "submission_id": number[known],
             "answered_at": _moments(rows[self.answered_at][known]),
@@ -233,12 +258,71 @@ class HistoryFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return submissions, pd.DataFrame(outcomes)
 
 
-def _is_text(column: pd.Series) -> bool | None:
-    """Return whether values are texts, not whether they are numbers; None for neither, or some of each."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind == "categorical":
-        kind = pd.api.types.infer_dtype(column.cat.categories, skipna=True)
-    return {"string": True, "integer": False, "floating": False, "mixed-integer-float": False}.get(kind)
+def _frame(X: Any) -> pd.DataFrame:
+    """Return a table as pandas holds it: frames of Polars and Arrow bring the way with them."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    if hasattr(X, "to_pandas") and hasattr(X, "columns"):
+        return pd.DataFrame(X.to_pandas())
+    cells = np.asarray(X)
+    if cells.ndim != 2:
+        raise InputError(f"expected a table of rows and columns, got an array of shape {cells.shape}; reshape it")
+    return pd.DataFrame(cells)
+
+
+def _kind(column: pd.Series) -> str | None:
+    """Return what values are: texts, numbers, or the name of their one type; None for others or some of each."""
+    values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind == "mixed":
+        types = {type(value) for value in values.dropna()}
+        return types.pop().__name__ if len(types) == 1 else None
+    numbers = ("integer", "floating", "mixed-integer-float")
+    return {"string": "texts", "bytes": "bytes", **dict.fromkeys(numbers, "numbers")}.get(kind)
+
+
+def _as_kept(column: pd.Series) -> pd.Series:
+    """Return a column as Parquet can hold it, so that :func:`_read` gives it back."""
+    if _kind(column) == UUID.__name__:
+        return column.astype("str")
+    if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_dictionary(column.dtype.pyarrow_dtype):
+        return column.astype(pd.ArrowDtype(column.dtype.pyarrow_dtype.value_type))
+    return column
+
+
+def _read(path: Path | BytesIO, uuids: Sequence[str]) -> pd.DataFrame:
+    frame = pd.read_parquet(path)
+    return frame.assign(**{name: frame[name].map(UUID, na_action="ignore").astype(object) for name in uuids})
+
+
+def _comes_back(column: pd.Series) -> bool:
+    """Return whether the values of a key equal themselves once they were kept."""
+    if column.dtype.kind in "iufbM":
+        return True
+    uuids = ["key"] if _kind(column) == UUID.__name__ else []
+    kept = BytesIO()
+    try:
+        _as_kept(column).to_frame("key").to_parquet(kept, index=False)
+    except (pa.ArrowException, NotImplementedError):
+        return False
+    codes, _ = coded([column, _read(kept, uuids)["key"]])
+    return bool((codes[: len(column)] == codes[len(column) :]).all())
+
+
+def _numbers(column: pd.Series) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return a column as floats, NaN where unknown.
+
+    Raises
+    ------
+    InputError
+        They are no numbers.
+    """
+    try:
+        return column.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as reason:
+        raise InputError(
+            f"column {column.name!r}: expected numbers or true and false, got {column.dtype}; convert them"
+        ) from reason
 
 
 def _moments(column: pd.Series) -> pd.Series:
@@ -249,6 +333,8 @@ def _moments(column: pd.Series) -> pd.Series:
     InputError
         As seconds they would lie beyond the year 9999: most likely they count something smaller.
     """
+    if column.dtype == object:  # rows of a table that holds texts too come like this
+        column = column.infer_objects()
     if column.dtype.kind in "iuf":
         if (column.abs() >= _SECONDS).any():
             raise InputError(

@@ -4,12 +4,14 @@ Correct means: nothing is left out or changed here, and every number said is tha
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from cardrisk.errors import TrainingWarning
+from cardrisk.features.declare import FeatureSet
 from cardrisk.risk.labels import microseconds
 from cardrisk.risk.tables import Tables
 
@@ -42,6 +44,17 @@ def tell_of_tables(tables: Tables, given: int) -> None:
         _warn(
             f"{far:,} of {len(answers):,} answers are dated more than {HORIZON // DAY} days from their card and count "
             "in nobody's history; check their dates"
+        )
+
+
+def tell_of_columns(features: FeatureSet, given: Sequence[object], left: Sequence[object]) -> None:
+    """Warn of columns that features read and that were given, but are kept out because no contract names them."""
+    read = {column for each in features for column in (*(each.key.columns if each.key else ()), each.of or each.name)}
+    lost = sorted(read.intersection(map(str, given)) - set(left))
+    if lost:
+        _warn(
+            f"features read {', '.join(lost[:10])}, which are kept out, and find nothing; add such columns to the "
+            "table that `cardrisk.codes.intake` gives, and train on that"
         )
 
 

@@ -95,7 +95,8 @@ def train(
     Warns
     -----
     TrainingWarning
-        Fewer than 100 cards failed, ids repeat, or answers are dated more than 90 days from their card.
+        Fewer than 100 cards failed, ids repeat, answers are dated more than 90 days from their card, or features read
+        columns that are kept out.
     QuarantineWarning
         Rows that break a rule are left out.
     """
@@ -105,6 +106,7 @@ def train(
     declared = FEATURES if features is None else features
     tables = prepare(submissions, outcomes, history=history, as_of=moment, key=key, tz=tz)
     doubts.tell_of_tables(tables, len(submissions))
+    doubts.tell_of_columns(declared, list(submissions), list(tables.submissions))
     frame = compute(tables.submissions, tables.outcomes, history=tables.history, features=declared)
     settings = Settings(dict(params or {}), seed, threads)
     model = train_on(frame, tables, settings=settings, declared=declared, as_of=moment, propensity=propensity)

@@ -13,6 +13,7 @@ from cardrisk.policy import Costs, costs_given
 from cardrisk.risk import RiskModel, load_model
 from cardrisk.risk.explain import LANGUAGES, Language, reasons_for
 from cardrisk.scoring.assemble import judge, whole
+from cardrisk.scoring.reach import within_reach
 from cardrisk.tables import check_outcomes, check_submissions, frame_of, pair, quarantine
 
 Cards: TypeAlias = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -119,7 +120,7 @@ def score_checked(
     if language not in LANGUAGES:
         raise InputError(f"language: expected one of {LANGUAGES}, got {language!r}")
     costs = costs_given(costs)
-    loaded = load_model(model)
+    loaded = within_reach(load_model(model))
     checked = check_submissions(given, tz=tz)
     taken = intake(checked.valid, key=key)
     past, answers = _past(history, key, tz)

@@ -30,6 +30,7 @@ from cardrisk.scoring.clock import Clock
 from cardrisk.scoring.degraded import BUNDLE, CLOSED, Guard, bounded
 from cardrisk.scoring.judge import Reasons
 from cardrisk.scoring.metrics import Metrics
+from cardrisk.scoring.reach import within_reach
 from cardrisk.scoring.record import Context, Record
 from cardrisk.scoring.result import Score, held
 from cardrisk.scoring.road import Road
@@ -124,7 +125,7 @@ class Scorer:
         forking.watch(self)
 
     def _open(self, model: RiskModel | str | None) -> None:
-        loaded = load_model(model)
+        loaded = within_reach(load_model(model))
         self._road = Road(loaded, self.costs, self.reasons, self.language, self._intake, self._store)
         context = self._road.context
         self.metrics = Metrics({"version": context.version, "model_version": context.model_version})

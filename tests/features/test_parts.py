@@ -73,6 +73,14 @@ def test_equal_numbers_are_one_identity_and_unequal_ones_are_not():
     assert len(set(parts.identities(pd.Series(np.arange(100_000) / 100)).tolist())) == 100_000
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "int64[pyarrow]", "object"])
+def test_long_whole_numbers_are_told_apart_whatever_holds_them(dtype):
+    whole = pd.Series(np.arange(2**60 - 50, 2**60 + 50))
+    found = parts.identities(whole.astype(dtype))
+    assert len(set(found.tolist())) == len(whole)
+    assert (found == parts.identities(whole)).all()
+
+
 def test_combinations_depend_on_order_and_are_null_where_any_part_is():
     one, other = parts.identities(pd.Series(["a", "b", None])), parts.identities(pd.Series(["b", "a", "c"]))
     both = parts.together([one, other])

@@ -1,7 +1,12 @@
 """The transformer gives every row what was known strictly before it, on any table."""
 
+import datetime as dt
+from decimal import Decimal
+from uuid import UUID
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
@@ -158,3 +163,77 @@ def test_numbers_too_large_for_seconds_are_no_times():
     millis = frame.assign(when=[moment.timestamp() * 1000 for moment in frame.when])
     with pytest.raises(InputError, match=r"column 'when': expected seconds since 1970, got 177\d{10}"):
         made().fit_transform(millis)
+
+
+@pytest.mark.parametrize("zone", [None, "Asia/Shanghai", "mixed"])
+def test_equal_rows_are_one_event_whatever_holds_their_times_and_numbers(zone):
+    frame = table(np.random.default_rng(11))
+    whole = made().fit_transform(frame)
+    if zone == "mixed":
+        zones = ["UTC", "Asia/Shanghai"] * 150
+        when = pd.Series([at.tz_convert(name) for at, name in zip(frame.when, zones, strict=True)], dtype=object)
+    else:
+        when = frame.when.dt.tz_convert(zone)
+    other = frame.assign(when=when, paid=[Decimal(str(paid)) for paid in frame.paid], bad=frame.bad.astype("int8"))
+    for fitted, given in ((frame, other), (other, frame)):
+        pd.testing.assert_frame_equal(made().fit(fitted).transform(given), whole)
+
+
+def test_an_array_of_numbers_and_texts_holds_seconds_too():
+    frame = table(np.random.default_rng(12))[["when", "who", "paid"]]
+    frame["when"] = frame["when"].astype("int64") // 10**6
+    found = HistoryFeatures(0, [1], [2]).fit_transform(frame.to_numpy())
+    expected = HistoryFeatures("when", ["who"], ["paid"]).fit_transform(frame)
+    np.testing.assert_array_equal(found, expected)
+
+
+KEPT = {
+    "uuid": lambda shop: UUID(int=shop),
+    "bytes": lambda shop: b"%d" % shop,
+    "decimal": Decimal,
+    "date": lambda shop: dt.date(2026, 1, 1 + shop),
+}
+
+
+@pytest.mark.parametrize("kind", [*KEPT, "dictionary"])
+def test_keys_that_are_saved_meet_their_history_again(kind, tmp_path):
+    frame = table(np.random.default_rng(13)).sort_values("when", ignore_index=True)
+    expected = made().fit(frame[:200]).transform(frame[200:])
+    if kind == "dictionary":
+        keys = pd.array(frame.shop.astype(str), dtype=pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string())))
+    else:
+        keys = pd.Series([KEPT[kind](shop) for shop in frame.shop.tolist()], dtype=object)
+    other = frame.assign(shop=keys)
+    made().fit(other[:200]).save(tmp_path)
+    pd.testing.assert_frame_equal(HistoryFeatures.load(tmp_path).transform(other[200:]), expected)
+    if kind in ("uuid", "bytes"):
+        with pytest.raises(InputError, match=f"key 'shop': expected {type(keys[0]).__name__} as fitted on, got texts"):
+            HistoryFeatures.load(tmp_path).transform(frame[200:].assign(shop="a"))
+
+
+def test_keys_that_would_not_come_back_are_not_saved(tmp_path):
+    frame = table(np.random.default_rng(14))
+    frame["shop"] = pd.Series([shop if shop % 2 else str(shop) for shop in frame.shop.tolist()], dtype=object)
+    model = made().fit(frame)
+    with pytest.raises(InputError, match=r"keys \['shop'\]: expected values that Parquet gives back as they are"):
+        model.save(tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
+def test_what_is_no_such_table_is_refused_by_name():
+    frame = table(np.random.default_rng(15))
+    with pytest.raises(InputError, match=r"got several named \['shop'\]"):
+        made().fit(pd.concat([frame, frame[["shop"]]], axis=1))
+    with pytest.raises(InputError, match="column 'bad': expected numbers or true and false, got str"):
+        made().fit(frame.assign(bad="yes"))
+    with pytest.raises(InputError, match="column 'paid': expected numbers"):
+        made().fit(frame.assign(paid="much"))
+    with pytest.raises(InputError, match=r"rows and columns, got an array of shape \(3,\)"):
+        HistoryFeatures(0).fit(np.arange(3))
+
+
+def test_arrow_tables_are_tables():
+    frame = table(np.random.default_rng(16))
+    frame = frame.assign(when=frame.when.dt.tz_convert(None), told=frame.told.dt.tz_convert(None))
+    found = made().fit(pa.Table.from_pandas(frame)).transform(frame)
+    pd.testing.assert_frame_equal(found, made().fit_transform(frame))

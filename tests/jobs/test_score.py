@@ -112,6 +112,23 @@ def test_no_more_events_of_a_key_are_held_than_a_part_may_have(job, tmp_path, mo
         walked.clear()
 
 
+def test_cards_of_which_none_is_answered_are_walked_from_disk_beside_answered_ones(job, tmp_path):
+    _, asked, _ = job(8, rows=60)
+    folder = Path(asked["history"])
+    past = pd.read_parquet(folder / "submissions.parquet").drop_duplicates("submission_id")
+    known = past["received_at"].fillna(past["submitted_at"])
+    past = past.iloc[known.argsort(kind="stable")]
+    past.to_parquet(folder / "submissions.parquet")
+    for first in (0, 30):  # those of the first piece, and those of the table scored and others
+        told = past.iloc[first : first + 25]
+        at = pd.date_range(known.max(), periods=len(told), freq="min").astype(str)
+        answers = pd.DataFrame({"submission_id": told["submission_id"], "answered_at": at, "status": "failed"})
+        answers.to_csv(folder / "outcomes.csv", index=False)
+        run(**asked, out=str(tmp_path / "a.parquet"), limits=WHOLE, reasons="none")
+        run(**asked, out=str(tmp_path / "b.parquet"), limits=Limits(30, 7, 0), workers=1, reasons="none")
+        assert files(tmp_path / "a.parquet") == files(tmp_path / "b.parquet")
+
+
 def test_two_processes_give_the_bytes_of_one(job, tmp_path):
     _, asked, _ = job(1, rows=60)
     limits = Limits(piece=40, part=400, small=0)

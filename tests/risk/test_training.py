@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cardrisk.codes import intake
 from cardrisk.errors import FeatureMismatchError, InputError, MissingColumnError, TimeZoneError, TrainingWarning
 from cardrisk.facts import CAUSES
-from cardrisk.features import FEATURES, compute
+from cardrisk.features import FEATURES, FeatureSet, Key, compute, feature
 from cardrisk.risk import metrics, train
 from cardrisk.risk.tables import prepare
 from tests.risk.tables_for_risk import KEY, answers, cards, moment
@@ -235,3 +236,12 @@ def test_no_secret_reaches_the_model():
     assert b"CANARY" not in whole
     assert b"90417" not in whole
     assert len(FEATURES) >= len(fitted.needed)
+
+
+def test_features_over_columns_that_are_kept_out_are_told_of(handbook):
+    own = FeatureSet((*FEATURES.select(["face_value"]), feature("count", Key("till", ("till",)), "7d")))
+    submissions = handbook[0].assign(till="a")
+    with pytest.warns(TrainingWarning, match="features read till, which are kept out"):
+        learn(submissions, handbook[1], features=own)
+    taken = intake(handbook[0], key=KEY).assign(till="a")
+    learn(taken, handbook[1], features=own)  # a warning would be an error

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import cardrisk
-from cardrisk.errors import BundleError, InputError, MissingColumnError, TimeZoneError
+from cardrisk.errors import BundleError, FeatureMismatchError, InputError, MissingColumnError, TimeZoneError
 from cardrisk.facts import CAUSES
 from cardrisk.policy import ACTIONS
 
@@ -137,3 +137,23 @@ def test_a_hostile_cell_in_a_mapping_is_quarantined_not_raised(tiny, key) -> Non
     assert len(out) == 1
     out = cardrisk.score([card, card | {"submission_id": "\ud800b"}], model=str(tiny.bundle), key=key)
     assert list(out["submission_id"].isna()) == [False, True]
+
+
+def test_a_model_over_columns_that_are_kept_out_is_refused_and_not_scored_without_them(tiny, key, monkeypatch) -> None:
+    from dataclasses import replace
+
+    from cardrisk.features import FEATURES, Key, feature
+
+    own = [feature("count", Key("till", ("till",)), "7d"), feature("column", of="weight"), feature("column", of="mood")]
+    others = [
+        feature("count", Key("house", ("dealer_id", "ip_token")), "7d"),
+        feature("flag_share", Key("house", ("dealer_id",)), "7d", of="code_stray"),
+    ]
+    model = replace(cardrisk.RiskModel.load(tiny.bundle), declared=FEATURES + own + others)
+    reads = FEATURES.select(model.needed)
+    monkeypatch.setitem(model.__dict__, "features", reads + others)
+    assert cardrisk.score(tiny.late.head(3), model=model, key=key)["p_fail"].notna().all()
+    monkeypatch.setitem(model.__dict__, "features", reads + own[:2])
+    for road in (lambda: cardrisk.score(tiny.late, model=model, key=key), lambda: cardrisk.Scorer(model, key=key)):
+        with pytest.raises(FeatureMismatchError, match="kept out of what is scored: till, weight; compute"):
+            road()

@@ -129,7 +129,9 @@ def _of_one(value: Any) -> int:
     """Identity of a single object that stands in no typed column."""
     if isinstance(value, str):
         return identity(value)
-    if isinstance(value, bool | np.bool_ | int | np.integer | float | np.floating) and float(value) == value:
+    if isinstance(value, np.generic):  # NumPy's whole numbers equal their nearest float, Python's do not
+        value = value.item()
+    if isinstance(value, bool | int | float) and float(value) == value:
         return int(_of_floats(np.array([value], np.float64))[0])
     digest = hashlib.blake2b(repr(value).encode(), digest_size=8).digest()
     return max(int.from_bytes(digest, "little", signed=True), NULL + 1)

@@ -15,6 +15,7 @@ from cardrisk.jobs.spark.session import need_spark
 from cardrisk.jobs.spark.work import CHUNK, HISTORY_FIRST, Bundle, Work, key_place
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel, load_model
+from cardrisk.scoring.reach import within_reach
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -99,7 +100,7 @@ def score_checked(
     need_spark()
     if reasons not in ("stopped", "all", "none"):
         raise InputError(f"reasons: expected 'stopped', 'all' or 'none', got {reasons!r}")
-    bundle = Bundle.of(load_model(model))
+    bundle = Bundle.of(within_reach(load_model(model)))
     work = Work(bundle.declared, key_place(key), tz, bundle, costs, reasons, language, chunk)
     spark = _session_of(df, history)
     groups = _tasks(spark, tasks)
