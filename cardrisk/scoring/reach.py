@@ -26,7 +26,8 @@ def within_reach(model: RiskModel) -> RiskModel:
         It reads columns that are no part of the contract: they are kept out of what is scored.
     """
     if model.declared is not None:
-        own = [feature for feature in model.features if feature not in FEATURES.features]
+        known = frozenset(FEATURES)
+        own = [feature for feature in model.features if feature not in known]
         away = sorted({column for feature in own for column in _columns(feature)} - _REACHED - _DERIVED)
         if away:
             raise FeatureMismatchError(
