@@ -43,8 +43,7 @@ class Rows:
         names = [name for part in self.plan.parts for name in part.columns]
         # room alone: most keys say something of every row, and the others' rows are seen to at the end
         self._found: dict[str, Array] = {name: np.empty(len(frame), declared.get(name, "int64")) for name in names}
-        self._told = {part.columns: np.zeros(len(frame), bool) for part in self.plan.parts}
-        self._of = {part.columns[0]: part.columns for part in self.plan.parts}
+        self._told = {part.columns[0]: np.zeros(len(frame), bool) for part in self.plan.parts}
 
     def add(self, result: pd.DataFrame | Mapping[str, Array]) -> None:
         """Take what a part (or a function of ``parts.facts``) says of some of these rows; others are left out."""
@@ -55,8 +54,8 @@ class Rows:
         for name, column in result.items():
             if name == "seq":
                 continue
-            if name in self._of:
-                self._told[self._of[str(name)]][place] = True
+            if name in self._told:  # a key's first column stands for all that it says
+                self._told[str(name)][place] = True
             if name not in self._found:
                 self._found[str(name)] = np.full(len(self._frame), NULL)
             values = np.asarray(column)
@@ -84,9 +83,9 @@ class Rows:
 
     def _fill(self) -> None:
         """Say "not known" of the rows that a key has no entity in."""
-        for columns, told in self._told.items():
-            rest = np.flatnonzero(~told)
-            for name in columns if rest.size else ():
+        for part in self.plan.parts:
+            rest = np.flatnonzero(~self._told[part.columns[0]])
+            for name in part.columns if rest.size else ():
                 self._found[name][rest] = NULL if self._found[name].dtype.kind == "i" else np.nan
 
     def _late(self) -> dict[str, Array]:

@@ -69,6 +69,11 @@ class Hand:
         Ascending in ``seq``.
     answers
         About any cards.
+
+    Attributes
+    ----------
+    about
+        Which row of the events, in the order of time, each answer's card is.
     """
 
     def __init__(self, events: pd.DataFrame, answers: pd.DataFrame) -> None:
@@ -81,13 +86,8 @@ class Hand:
         found, here = find(seq, known["seq"].to_numpy())
         place = np.empty(order.size, np.int64)
         place[order] = np.arange(order.size)
-        self._place = place[found[here]]
-        self._answers = {**_columns(known[here]), "card_time": self._events["time"][self._place]}
-
-    @property
-    def about(self) -> I64:
-        """Which row of the events each answer's card is."""
-        return self._place
+        self.about = place[found[here]]
+        self._answers = {**_columns(known[here]), "card_time": self._events["time"][self.about]}
 
     def deal(self, part: Part) -> tuple[dict[str, I64], I64, dict[str, I64], I64]:
         """Return events and answers with what the part reads, and which rows of each are the part's."""
@@ -96,8 +96,8 @@ class Hand:
         events = {name: self._events[name] for name in ("seq", "time", "asks", "counts", *part.events)}
         events["entity"] = entity
         answers = {name: self._answers[name] for name in (*told_by(part), "card_time")}
-        answers["entity"] = entity[self._place]
-        return events, np.flatnonzero(mine), answers, np.flatnonzero(mine[self._place])
+        answers["entity"] = entity[self.about]
+        return events, np.flatnonzero(mine), answers, np.flatnonzero(mine[self.about])
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, I64]:

@@ -207,7 +207,7 @@ class _Walker:
             events, replaced = self._mapped(self.told, name), self._mapped(self.replaced, name)
         else:
             self._card_weights(stream, name)
-            events, replaced = self._mapped(self.cards, name, until=""), _nothing(len(stream.names))
+            events, replaced = self._mapped(self.cards, name, until=None), _nothing(len(stream.names))
         spans = stream.spans()
         cursor, current = np.zeros(2 + spans.size, np.int64), np.full(self.entities.size, -1)
         width = 1 if stream.source == "distinct" else len(stream.names)
@@ -219,7 +219,9 @@ class _Walker:
 
         return step
 
-    def _mapped(self, table: Table, name: str, until: str = "until") -> Callable[[], tuple[I64, I64, I64, I64, I64]]:
+    def _mapped(
+        self, table: Table, name: str, until: str | None = "until"
+    ) -> Callable[[], tuple[I64, I64, I64, I64, I64]]:
         def columns() -> tuple[I64, I64, I64, I64, I64]:
             time, code, life, weight = (table.column(each) for each in ("time", "code", "life", name))
             return time, table.column(until) if until else _fixed(np.empty(0, np.int64)), code, life, weight

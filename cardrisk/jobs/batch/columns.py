@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cardrisk.features.arrays import NULL
-from cardrisk.jobs.batch.laying import counts, lay, lay_counts, lay_known, least_known, widen
+from cardrisk.jobs.batch.laying import counts, lay, lay_known, least_known, widen
 from cardrisk.tables.arrow import bytes_of, strings, to_pandas
 
 Array = NDArray[Any]
@@ -181,9 +181,7 @@ def _lay(column: Column, values: Array, rows: Rows, start: Array, room: Array) -
         values = values.view(f"i{values.itemsize}") if values.dtype.kind == "f" else values
         write, out = lay, room.view(values.dtype)
     else:
-        write, out = lay, room.view(column.kept)
-        if column.gaps:
-            write = lay_known if values.dtype == WHOLE else lay_counts
+        write, out = lay_known if column.gaps else lay, room.view(column.kept)
     write(values, rows.order, column.base, rows.cut, start // out.itemsize, out)
 
 

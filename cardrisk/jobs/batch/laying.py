@@ -109,27 +109,17 @@ def lay(values: NDArray[Any], order: I64, base: int, cut: I64, start: I64, out: 
 
 
 @compiled
-def lay_known(values: I64, order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
-    """Do the same with numbers of which some are not known."""
+def lay_known(values: NDArray[Any], order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
+    """Do the same with whole numbers, or floats that count something, of which some are not known."""
     for p in range(start.size):
         k = start[p] - cut[p]
         for i in range(cut[p], cut[p + 1]):
             value = values[order[i]]
-            out[k + i] = 0 if value == NULL else value - base + 1
-
-
-@compiled
-def lay_counts(values: F32, order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
-    """Do the same with floats that count something."""
-    for p in range(start.size):
-        k = start[p] - cut[p]
-        for i in range(cut[p], cut[p + 1]):
-            value = values[order[i]]
-            out[k + i] = 0 if math.isnan(value) else np.int64(value) - base + 1
+            out[k + i] = 0 if math.isnan(value) or value == NULL else np.int64(value) - base + 1
 
 
 @compiled
 def widen(kept: NDArray[Any], base: int, nothing: Any, out: NDArray[Any]) -> None:
-    """Write what `lay_known` or `lay_counts` kept, ``nothing`` where it is not known."""
+    """Write what `lay_known` kept, ``nothing`` where it is not known."""
     for i in range(kept.size):
         out[i] = nothing if kept[i] == 0 else np.int64(kept[i]) + (base - 1)

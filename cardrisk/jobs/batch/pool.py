@@ -164,7 +164,9 @@ class Pool:
         return self._executor
 
     def close(self) -> None:
-        """Stop the workers at once."""
+        """Stop the workers at once; what this process did itself leaves no memory behind."""
+        if self._workers == 1:
+            give_back()
         if self._executor is not None:
             for process in list((self._executor._processes or {}).values()):
                 process.terminate()
