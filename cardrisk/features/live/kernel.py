@@ -24,6 +24,7 @@ from cardrisk.features.live.layout import (
     CARD_HEADER,
     CARD_LAST,
     CARD_WEIGHTS,
+    CHAINS_CARDS,
     CHANNEL,
     CHANNELS,
     DISTINCT,
@@ -100,6 +101,8 @@ def open_slot(slot: Cells, key: int, tables: Tables) -> None:
 def advance_cards(book: Cells, slot: Cells, key: int, t: int, tables: Tables) -> None:
     """Bring a slot's sums over submissions up to ``t``."""
     keys, streams, _, channels, sizes, _ = tables
+    if of_key(keys, key, CHAINS_CARDS) == 0:
+        return
     first, stop, head = of_key(keys, key, FROM), of_key(keys, key, TO), slot[CARD_HEAD]
     while head >= 0:
         row = row_of(book, at_.CARDS, head)

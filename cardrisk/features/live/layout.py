@@ -2,7 +2,8 @@
 
 Three int64 tables hold all of history. A *card* row and an *answer* row are events, kept in rings and named by an
 ever-growing number; a *slot* is one entity's running sums, a stretch of one flat array. Events of one entity form
-a chain through their ``next`` fields, so that no entity needs room of its own for the events it has seen.
+a chain through their ``next`` fields, so that no entity needs room of its own for the events it has seen; there is none
+of a kind of event that no stream of the key counts: to walk it would fetch events from far memory for nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ FREE, USED = 0, 1
 CARD, ANSWERS, DISTINCT, TOP = range(4)
 # columns of the tables that describe streams and keys to the kernels
 KIND, WIDTHS, SPAN, CHANNELS, CHANNEL, STATE, RAW, STREAM_FIELDS = range(8)
-FROM, TO, FIRST_RAW, LAST_RAW, GAP, SILENCE, RAW_FROM, RAW_TO, N_PARTS, KEY_FIELDS = range(10)
+(FROM, TO, FIRST_RAW, LAST_RAW, GAP, SILENCE, RAW_FROM, RAW_TO, N_PARTS, CHAINS_CARDS, CHAINS_ANSWERS,
+ KEY_FIELDS) = range(12)  # fmt: skip
 # sizes that the kernels need
 (N_KEYS, N_DISTINCT, CARD_CODES, CARD_WEIGHTS, ANSWER_CODES, ANSWER_WEIGHTS, N_CODES, N_SAID, OF_CARD_TOKEN,
  LARGEST_SLOT, ALL_SLOTS, CARD_SLOTS, CARD_LIVES, CARD_BEFORE, ANSWER_SLOTS, ANSWER_LIVES,
@@ -149,7 +151,9 @@ class _Builder:
         clocks = [-1 if c < 0 else self.raw + c for c in (plan.first, plan.last)]
         until = self.raw + plan.width
         parts = len(plan.key.columns)
-        self.keys.append([first, len(self.streams), *clocks, gap, plan.key.silence, self.raw, until, parts])
+        kinds = {kind for kind, *_ in self.streams[first:]}
+        chains = int(not kinds.isdisjoint((CARD, DISTINCT))), int(not kinds.isdisjoint((ANSWERS, TOP)))
+        self.keys.append([first, len(self.streams), *clocks, gap, plan.key.silence, self.raw, until, parts, *chains])
         self.sizes.append(state)
         self.raw = until
 

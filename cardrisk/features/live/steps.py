@@ -58,6 +58,8 @@ from cardrisk.features.live.layout import (
     CARD_LIVES,
     CARD_SLOTS,
     CARD_WEIGHTS,
+    CHAINS_ANSWERS,
+    CHAINS_CARDS,
     CHANNEL,
     DISTINCT,
     FIRST,
@@ -135,7 +137,7 @@ def _step(book: Cells, what: int, given: Cells) -> int:
         _hold_codes(book, codes, sizes[N_CODES])
         expire(book, t, tables)
     find_slots(book, codes, asked, tables)
-    fetch_events(book, asked)
+    fetch_events(book, asked, tables[0])
     again = resubmitted(book, asked, t, tables)
     if what != PUSH:
         raw = cells(book, at_.RAW)
@@ -294,11 +296,12 @@ def _chain_card(book: Cells, index: int, row: Cells, moved: bool, tables: Tables
             row[weight] = 1
             row[weight + 1] = (t - last) // 1_000
             row[weight + 2] = row[weight + 1] * row[weight + 1]
-        if slot[CARD_LAST] >= 0:
-            row_of(book, at_.CARDS, slot[CARD_LAST])[CARD_HEADER + key] = index
+        if of_key(keys, key, CHAINS_CARDS) != 0:
+            if slot[CARD_LAST] >= 0:
+                row_of(book, at_.CARDS, slot[CARD_LAST])[CARD_HEADER + key] = index
+            if slot[CARD_HEAD] < 0:
+                slot[CARD_HEAD] = index
         slot[CARD_LAST] = index
-        if slot[CARD_HEAD] < 0:
-            slot[CARD_HEAD] = index
         if slot[FIRST] == NULL:
             slot[FIRST] = t
         if last != t:
@@ -338,7 +341,7 @@ def _push_answer(book: Cells, given: Cells, tables: Tables) -> bool:
     for key in range(sizes[N_KEYS]):
         if asked[key] >= 0:
             fetch(book, at_.M, asked[key], tables[5][key])
-    fetch_events(book, asked)
+    fetch_events(book, asked, tables[0])
     moment = max(given[A_HANDED], card[TIME])
     if moment - card[TIME] > HORIZON or card[TIME] - given[A_HANDED] > HORIZON:
         return False
@@ -373,7 +376,7 @@ def _chain_answer(book: Cells, index: int, row: Cells, card: Cells, tables: Tabl
         row[ANSWER_HEADER + key] = -1
         row[sizes[ANSWER_SLOTS] + key] = UNKNOWN
         slot = beyond(cells(book, at_.M), at)
-        if at < 0 or slot[LIFE] != life:
+        if at < 0 or slot[LIFE] != life or of_key(keys, key, CHAINS_ANSWERS) == 0:
             continue
         row[sizes[ANSWER_SLOTS] + key] = at
         row[sizes[ANSWER_LIVES] + key] = life
