@@ -20,7 +20,7 @@ from cardrisk.features.live.layout import (
     CARD_HEAD,
     CARD_LAST,
     CARD_SLOTS,
-    CHAINS_CARDS,
+    COMING_CARD,
     KEY_FIELDS,
     N_KEYS,
 )
@@ -75,7 +75,7 @@ def fetch_events(book: Cells, slots: Cells, keys: Cells) -> None:
     for key in range(sizes[N_KEYS]):
         if slots[key] >= 0:
             slot = beyond(m, slots[key])
-            if keys[key * KEY_FIELDS + CHAINS_CARDS] != 0:
+            if keys[key * KEY_FIELDS + COMING_CARD] != 0:
                 fetch_row(book, at_.CARDS, slot[CARD_HEAD], sizes[CARD_SLOTS] - 1)
                 fetch_row(book, at_.CARDS, slot[CARD_LAST], sizes[CARD_SLOTS] - 1)
             fetch_row(book, at_.ANSWERS, slot[ANSWER_HEAD], sizes[ANSWER_SLOTS] - 1)
