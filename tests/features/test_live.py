@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from cardrisk.features import FEATURES, compute
+from cardrisk.features.live import layout as in_
 from cardrisk.features.live.history import LiveHistory
 from cardrisk.features.stores.tables import entries_of
 
@@ -64,3 +65,17 @@ def test_a_long_replay_equals_the_batch_to_the_bit(full_or):
     live = live.loc[batch.index]
     for name in live:
         np.testing.assert_array_equal(live[name].to_numpy(), batch[name].to_numpy(np.float32), err_msg=name)
+
+
+def test_events_are_chained_for_the_keys_that_count_them_and_for_no_other() -> None:
+    laid = in_.layout_of(FEATURES)
+    for field, kinds, header, end in (
+        (in_.COMING_CARD, {in_.CARD, in_.DISTINCT}, in_.CARD_HEADER, in_.CARD_WEIGHTS),
+        (in_.COMING_ANSWER, {in_.ANSWERS, in_.TOP}, in_.ANSWER_HEADER, in_.ANSWER_WEIGHTS),
+    ):
+        counting = [
+            key[field] for key in laid.key_table if kinds & set(laid.streams[key[in_.FROM] : key[in_.TO], in_.KIND])
+        ]
+        assert counting == list(range(header, laid.sizes[end]))  # a place of its own each, and none to spare
+        assert not laid.key_table[:, field].sum() - sum(counting)
+        assert 0 < len(counting) < len(laid.keys)

@@ -20,6 +20,8 @@ from cardrisk.features.live.layout import (
     CARD_HEAD,
     CARD_LAST,
     CARD_SLOTS,
+    COMING_CARD,
+    KEY_FIELDS,
     N_KEYS,
 )
 
@@ -67,13 +69,14 @@ def fetch_row(book: Cells, page: int, number: int, to: int) -> None:
 
 
 @compiled
-def fetch_events(book: Cells, slots: Cells) -> None:
+def fetch_events(book: Cells, slots: Cells, keys: Cells) -> None:
     """Ask for the events that entities' slots are to count next, and for those that the next ones are chained to."""
     m, sizes = cells(book, at_.M), cells(book, at_.SIZES)
     for key in range(sizes[N_KEYS]):
         if slots[key] >= 0:
             slot = beyond(m, slots[key])
-            fetch_row(book, at_.CARDS, slot[CARD_HEAD], sizes[CARD_SLOTS] - 1)
-            fetch_row(book, at_.CARDS, slot[CARD_LAST], sizes[CARD_SLOTS] - 1)
+            if keys[key * KEY_FIELDS + COMING_CARD] != 0:
+                fetch_row(book, at_.CARDS, slot[CARD_HEAD], sizes[CARD_SLOTS] - 1)
+                fetch_row(book, at_.CARDS, slot[CARD_LAST], sizes[CARD_SLOTS] - 1)
             fetch_row(book, at_.ANSWERS, slot[ANSWER_HEAD], sizes[ANSWER_SLOTS] - 1)
             fetch_row(book, at_.ANSWERS, slot[ANSWER_LAST], sizes[ANSWER_SLOTS] - 1)

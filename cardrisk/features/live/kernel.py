@@ -13,7 +13,6 @@ from cardrisk.features.live.book import Cells, beyond, cells, row_of
 from cardrisk.features.live.layout import (
     AFTER,
     ANSWER_HEAD,
-    ANSWER_HEADER,
     ANSWER_LAST,
     ANSWER_WEIGHTS,
     ANSWERS,
@@ -21,11 +20,12 @@ from cardrisk.features.live.layout import (
     CARD,
     CARD_BEFORE,
     CARD_HEAD,
-    CARD_HEADER,
     CARD_LAST,
     CARD_WEIGHTS,
     CHANNEL,
     CHANNELS,
+    COMING_ANSWER,
+    COMING_CARD,
     DISTINCT,
     FIRST,
     FROM,
@@ -100,6 +100,9 @@ def open_slot(slot: Cells, key: int, tables: Tables) -> None:
 def advance_cards(book: Cells, slot: Cells, key: int, t: int, tables: Tables) -> None:
     """Bring a slot's sums over submissions up to ``t``."""
     keys, streams, _, channels, sizes, _ = tables
+    coming = of_key(keys, key, COMING_CARD)
+    if coming == 0:
+        return
     first, stop, head = of_key(keys, key, FROM), of_key(keys, key, TO), slot[CARD_HEAD]
     while head >= 0:
         row = row_of(book, at_.CARDS, head)
@@ -111,12 +114,12 @@ def advance_cards(book: Cells, slot: Cells, key: int, t: int, tables: Tables) ->
                 _add_card(slot, stream, head, row, sizes[CARD_WEIGHTS], channels)
             elif stream[KIND] == DISTINCT:
                 _add_value(slot, stream, head, row[TIME], row[sizes[CARD_BEFORE] + stream[CHANNEL]])
-        head = row[CARD_HEADER + key]
+        head = row[coming]
     slot[CARD_HEAD] = head
     for s in range(first, stop):
         stream = stream_of(streams, s)
         if stream[KIND] == CARD or stream[KIND] == DISTINCT:
-            _drop_cards(book, slot, stream, key, t, tables)
+            _drop_cards(book, slot, stream, coming, t, tables)
 
 
 @compiled
@@ -145,8 +148,8 @@ def _add_value(slot: Cells, stream: Cells, head: int, moment: int, old: int) -> 
 
 
 @compiled
-def _drop_cards(book: Cells, slot: Cells, stream: Cells, key: int, t: int, tables: Tables) -> None:
-    """Take the submissions that left a stream's windows out of its sums."""
+def _drop_cards(book: Cells, slot: Cells, stream: Cells, coming: int, t: int, tables: Tables) -> None:
+    """Take the submissions that left a stream's windows out of its sums; ``coming``: see the key's ``COMING_CARD``."""
     _, _, spans, channels, sizes, _ = tables
     wide, n, head, kind = stream[WIDTHS], stream[CHANNELS], slot[CARD_HEAD], stream[KIND]
     tails, own = beyond(slot, stream[STATE]), beyond(channels, stream[CHANNEL])
@@ -164,7 +167,7 @@ def _drop_cards(book: Cells, slot: Cells, stream: Cells, key: int, t: int, table
                 after = row[sizes[CARD_BEFORE] + sizes[N_DISTINCT] + stream[CHANNEL]]
                 if after < 0 or 0 <= head <= after:
                     tails[2 * wide + w] -= 1
-            k = -1 if row[CARD_HEADER + key] == head else row[CARD_HEADER + key]
+            k = -1 if row[coming] == head else row[coming]
             row = row_of(book, at_.CARDS, k)
             moment = row[TIME] if k >= 0 else NEVER
         tails[w], tails[wide + w] = k, moment
@@ -174,6 +177,9 @@ def _drop_cards(book: Cells, slot: Cells, stream: Cells, key: int, t: int, table
 def advance_answers(book: Cells, slot: Cells, key: int, t: int, tables: Tables) -> None:
     """Bring a slot's sums over answers up to ``t``; tops come first (:mod:`.tops`), they share the head."""
     keys, streams, _, channels, sizes, _ = tables
+    coming = of_key(keys, key, COMING_ANSWER)
+    if coming == 0:
+        return
     first, stop, head = of_key(keys, key, FROM), of_key(keys, key, TO), slot[ANSWER_HEAD]
     while head >= 0:
         row = row_of(book, at_.ANSWERS, head)
@@ -184,12 +190,12 @@ def advance_answers(book: Cells, slot: Cells, key: int, t: int, tables: Tables) 
             stream = stream_of(streams, s)
             if stream[KIND] == ANSWERS:
                 _add_answer(slot, stream, head, row, old, sizes[ANSWER_WEIGHTS], channels)
-        head = row[ANSWER_HEADER + key]
+        head = row[coming]
     slot[ANSWER_HEAD] = head
     for s in range(first, stop):
         stream = stream_of(streams, s)
         if stream[KIND] == ANSWERS:
-            _drop_answers(book, slot, stream, key, t, tables)
+            _drop_answers(book, slot, stream, coming, t, tables)
 
 
 @compiled
@@ -210,7 +216,7 @@ def _add_answer(slot: Cells, stream: Cells, head: int, row: Cells, old: Cells, w
 
 
 @compiled
-def _drop_answers(book: Cells, slot: Cells, stream: Cells, key: int, t: int, tables: Tables) -> None:
+def _drop_answers(book: Cells, slot: Cells, stream: Cells, coming: int, t: int, tables: Tables) -> None:
     """Take the answers that left a stream's windows, and were not replaced before, out of its sums."""
     _, _, spans, channels, sizes, _ = tables
     wide, n, head = stream[WIDTHS], stream[CHANNELS], slot[ANSWER_HEAD]
@@ -226,7 +232,7 @@ def _drop_answers(book: Cells, slot: Cells, stream: Cells, key: int, t: int, tab
             if after < 0 or 0 <= head <= after:
                 for c in range(n):
                     sums[c] -= row[sizes[ANSWER_WEIGHTS] + own[c]]
-            k = -1 if row[ANSWER_HEADER + key] == head else row[ANSWER_HEADER + key]
+            k = -1 if row[coming] == head else row[coming]
             row = row_of(book, at_.ANSWERS, k)
             moment = row[TIME] if k >= 0 else NEVER
         tails[w], tails[wide + w] = k, moment

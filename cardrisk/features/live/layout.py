@@ -2,7 +2,8 @@
 
 Three int64 tables hold all of history. A *card* row and an *answer* row are events, kept in rings and named by an
 ever-growing number; a *slot* is one entity's running sums, a stretch of one flat array. Events of one entity form
-a chain through their ``next`` fields, so that no entity needs room of its own for the events it has seen.
+a chain through their ``next`` fields, so that no entity needs room of its own for the events it has seen; there is none
+of a kind of event that no stream of the key counts: to walk it would fetch events from far memory for nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from cardrisk.features.statistics import Channel, Recipe, Slot, recipe_of
 # then the codes of the values that name it; then the streams: per window its tail (the number of the oldest event in
 # it, -1: none), per window the moment of that one (NEVER: none), then the sums
 LIFE, FIRST, LAST, PREVIOUS, CARD_HEAD, CARD_LAST, ANSWER_HEAD, ANSWER_LAST, NODES, OF_KEY, SLOT_HEADER = range(11)
-# a card row's fixed fields; then per key its next card; weights (whatever windows count stands in front);
+# a card row's fixed fields; then per chain its next card; weights (whatever windows count stands in front);
 # then per key: slot, life; per distinct stream: before, after; codes
 TIME, ANSWER, CARD_HEADER = 0, 1, 2
-# an answer row's fixed fields; then per key its next answer; weights; per key: slot, life; codes
+# an answer row's fixed fields; then per chain its next answer; weights; per key: slot, life; codes
 OF_CARD, BEFORE, AFTER, HANDED, GRADE, SAID, ANSWER_HEADER = range(1, 8)
 # the first row of nodes is no node: it holds the first free node and how many were ever used
 FREE, USED = 0, 1
@@ -36,7 +37,9 @@ FREE, USED = 0, 1
 CARD, ANSWERS, DISTINCT, TOP = range(4)
 # columns of the tables that describe streams and keys to the kernels
 KIND, WIDTHS, SPAN, CHANNELS, CHANNEL, STATE, RAW, STREAM_FIELDS = range(8)
-FROM, TO, FIRST_RAW, LAST_RAW, GAP, SILENCE, RAW_FROM, RAW_TO, N_PARTS, KEY_FIELDS = range(10)
+# the last two: where an event's row names the next one of the entity; 0 where no stream of the key counts such events
+(FROM, TO, FIRST_RAW, LAST_RAW, GAP, SILENCE, RAW_FROM, RAW_TO, N_PARTS, COMING_CARD, COMING_ANSWER,
+ KEY_FIELDS) = range(12)  # fmt: skip
 # sizes that the kernels need
 (N_KEYS, N_DISTINCT, CARD_CODES, CARD_WEIGHTS, ANSWER_CODES, ANSWER_WEIGHTS, N_CODES, N_SAID, OF_CARD_TOKEN,
  LARGEST_SLOT, ALL_SLOTS, CARD_SLOTS, CARD_LIVES, CARD_BEFORE, ANSWER_SLOTS, ANSWER_LIVES,
@@ -117,6 +120,7 @@ class _Builder:
         self.distinct: list[tuple[int, str]] = []
         self.top: list[str] = []
         self.sizes: list[int] = []
+        self.chains = {CARD: CARD_HEADER, ANSWERS: ANSWER_HEADER}
         self.raw = facts
         self.most_windows = 1
 
@@ -149,9 +153,17 @@ class _Builder:
         clocks = [-1 if c < 0 else self.raw + c for c in (plan.first, plan.last)]
         until = self.raw + plan.width
         parts = len(plan.key.columns)
-        self.keys.append([first, len(self.streams), *clocks, gap, plan.key.silence, self.raw, until, parts])
+        chains = self._chain(first, CARD, DISTINCT), self._chain(first, ANSWERS, TOP)
+        self.keys.append([first, len(self.streams), *clocks, gap, plan.key.silence, self.raw, until, parts, *chains])
         self.sizes.append(state)
         self.raw = until
+
+    def _chain(self, first: int, *counting: int) -> int:
+        """Return where rows of a kind name the next one of the last key's entity; 0: no stream of it counts them."""
+        if all(kind not in counting for kind, *_ in self.streams[first:]):
+            return 0
+        self.chains[counting[0]] += 1
+        return self.chains[counting[0]] - 1
 
     def _channels(self, index: int, source: str, names: list[str]) -> list[int]:
         if source == "distinct":
@@ -226,7 +238,7 @@ def _finish(
 
 def _sizes(keys: list[Key], handed: Handed, build: _Builder) -> I64:
     k, d, codes, said = len(keys), len(build.distinct), len(handed.columns), len(handed.said_columns)
-    card, answer = CARD_HEADER + k, ANSWER_HEADER + k
+    card, answer = build.chains[CARD], build.chains[ANSWERS]
     slots, said_slots = card + len(build.card), answer + len(build.answer)
     token = keys.index(CARD_KEY) if CARD_KEY in keys else -1
     sizes = dict.fromkeys(range(SIZES), 0) | {

@@ -44,7 +44,6 @@ from cardrisk.features.live.layout import (
     ANSWER,
     ANSWER_CODES,
     ANSWER_HEAD,
-    ANSWER_HEADER,
     ANSWER_LAST,
     ANSWER_LIVES,
     ANSWER_SLOTS,
@@ -53,12 +52,13 @@ from cardrisk.features.live.layout import (
     CARD_BEFORE,
     CARD_CODES,
     CARD_HEAD,
-    CARD_HEADER,
     CARD_LAST,
     CARD_LIVES,
     CARD_SLOTS,
     CARD_WEIGHTS,
     CHANNEL,
+    COMING_ANSWER,
+    COMING_CARD,
     DISTINCT,
     FIRST,
     FROM,
@@ -135,7 +135,7 @@ def _step(book: Cells, what: int, given: Cells) -> int:
         _hold_codes(book, codes, sizes[N_CODES])
         expire(book, t, tables)
     find_slots(book, codes, asked, tables)
-    fetch_events(book, asked)
+    fetch_events(book, asked, tables[0])
     again = resubmitted(book, asked, t, tables)
     if what != PUSH:
         raw = cells(book, at_.RAW)
@@ -247,7 +247,8 @@ def _push_card(book: Cells, given: Cells, asked: Cells, again: int, moved: bool,
     for key in range(sizes[N_KEYS]):
         if asked[key] == UNSEEN:
             asked[key] = _new_slot(book, key, codes, tables)
-        row[CARD_HEADER + key] = -1
+        if of_key(tables[0], key, COMING_CARD) != 0:
+            row[of_key(tables[0], key, COMING_CARD)] = -1
         row[sizes[CARD_SLOTS] + key] = asked[key]
     _note_values(book, index, row, sizes)
     _chain_card(book, index, row, moved, tables)
@@ -294,11 +295,13 @@ def _chain_card(book: Cells, index: int, row: Cells, moved: bool, tables: Tables
             row[weight] = 1
             row[weight + 1] = (t - last) // 1_000
             row[weight + 2] = row[weight + 1] * row[weight + 1]
-        if slot[CARD_LAST] >= 0:
-            row_of(book, at_.CARDS, slot[CARD_LAST])[CARD_HEADER + key] = index
+        coming = of_key(keys, key, COMING_CARD)
+        if coming != 0:
+            if slot[CARD_LAST] >= 0:
+                row_of(book, at_.CARDS, slot[CARD_LAST])[coming] = index
+            if slot[CARD_HEAD] < 0:
+                slot[CARD_HEAD] = index
         slot[CARD_LAST] = index
-        if slot[CARD_HEAD] < 0:
-            slot[CARD_HEAD] = index
         if slot[FIRST] == NULL:
             slot[FIRST] = t
         if last != t:
@@ -338,7 +341,7 @@ def _push_answer(book: Cells, given: Cells, tables: Tables) -> bool:
     for key in range(sizes[N_KEYS]):
         if asked[key] >= 0:
             fetch(book, at_.M, asked[key], tables[5][key])
-    fetch_events(book, asked)
+    fetch_events(book, asked, tables[0])
     moment = max(given[A_HANDED], card[TIME])
     if moment - card[TIME] > HORIZON or card[TIME] - given[A_HANDED] > HORIZON:
         return False
@@ -370,16 +373,18 @@ def _chain_answer(book: Cells, index: int, row: Cells, card: Cells, tables: Tabl
     keys, streams, sizes = tables[0], tables[1], tables[4]
     for key in range(sizes[N_KEYS]):
         at, life = card[sizes[CARD_SLOTS] + key], card[sizes[CARD_LIVES] + key]
-        row[ANSWER_HEADER + key] = -1
+        coming = of_key(keys, key, COMING_ANSWER)
+        if coming != 0:
+            row[coming] = -1
         row[sizes[ANSWER_SLOTS] + key] = UNKNOWN
         slot = beyond(cells(book, at_.M), at)
-        if at < 0 or slot[LIFE] != life:
+        if at < 0 or slot[LIFE] != life or coming == 0:
             continue
         row[sizes[ANSWER_SLOTS] + key] = at
         row[sizes[ANSWER_LIVES] + key] = life
         answers_up_to(book, slot, key, row[TIME], at_.NODES, tables)
         if slot[ANSWER_LAST] >= 0:
-            row_of(book, at_.ANSWERS, slot[ANSWER_LAST])[ANSWER_HEADER + key] = index
+            row_of(book, at_.ANSWERS, slot[ANSWER_LAST])[coming] = index
         slot[ANSWER_LAST] = index
         if slot[ANSWER_HEAD] < 0:
             slot[ANSWER_HEAD] = index

@@ -12,9 +12,9 @@ from cardrisk.features.live.layout import (
     AFTER,
     ANSWER_CODES,
     ANSWER_HEAD,
-    ANSWER_HEADER,
     BEFORE,
     CHANNEL,
+    COMING_ANSWER,
     FREE,
     FROM,
     KIND,
@@ -37,8 +37,8 @@ from cardrisk.features.live.layout import (
 @compiled
 def _advance_top(book: Cells, slot: Cells, key: int, s: int, t: int, nodes: int, tables: Tables) -> None:
     """Bring the counts of one top stream's values up to ``t``; the slot's nodes lie on the page ``nodes``."""
-    _, streams, spans, _, sizes, _ = tables
-    stream = stream_of(streams, s)
+    keys, streams, spans, _, sizes, _ = tables
+    stream, coming = stream_of(streams, s), of_key(keys, key, COMING_ANSWER)
     wide, tails, head = stream[WIDTHS], beyond(slot, stream[STATE]), slot[ANSWER_HEAD]
     to_value = sizes[ANSWER_CODES] + stream[CHANNEL]
     while head >= 0:
@@ -56,7 +56,7 @@ def _advance_top(book: Cells, slot: Cells, key: int, s: int, t: int, nodes: int,
                 row_of(book, nodes, gone)[NODE_HEADER + w] -= 1
             if tail < 0:
                 tails[w], tails[wide + w] = head, row[TIME]
-        head = row[ANSWER_HEADER + key]
+        head = row[coming]
     for w in range(wide):
         span, moment = spans[stream[SPAN] + w], tails[wide + w]
         if span == NEVER or moment >= t - span:
@@ -67,7 +67,7 @@ def _advance_top(book: Cells, slot: Cells, key: int, s: int, t: int, nodes: int,
             gone = _node(book, slot, s, row[to_value], nodes)
             if gone > 0 and (row[AFTER] < 0 or 0 <= head <= row[AFTER]):
                 row_of(book, nodes, gone)[NODE_HEADER + w] -= 1
-            k = -1 if row[ANSWER_HEADER + key] == head else row[ANSWER_HEADER + key]
+            k = -1 if row[coming] == head else row[coming]
             row = row_of(book, at_.ANSWERS, k)
             moment = row[TIME] if k >= 0 else NEVER
         tails[w], tails[wide + w] = k, moment
