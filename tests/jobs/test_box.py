@@ -79,7 +79,7 @@ def test_many_boxes_are_read_as_one(tmp_path):
         out = Writer(tmp_path / f"{i}.box")
         out.split("by", frame, np.arange(len(frame)) % 2)
         out.close()
-    boxes = Boxes(Box(tmp_path / f"{i}.box", remembers=i > 0) for i in range(3))
+    boxes = Boxes(Box(tmp_path / f"{i}.box") for i in range(3))
     odd = pd.concat([frame.iloc[1::2] for frame in frames], ignore_index=True)
     pd.testing.assert_frame_equal(boxes.gather("by 1"), odd)
     assert boxes.rows("by 1") == len(odd)

@@ -12,9 +12,10 @@ from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.events import known_at
 from cardrisk.features.parts import Rows, day_of, requests_in
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.columns import columns_of
+from cardrisk.jobs.batch.columns import Stretch
 from cardrisk.jobs.batch.context import Context, unit_of
 from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
+from cardrisk.jobs.batch.laying import land
 from cardrisk.jobs.batch.output import SCHEMA, leave_part, none_refused, table_of
 from cardrisk.jobs.batch.settling import REPAIRED, facts_about, within
 from cardrisk.scoring.assemble import judge
@@ -109,8 +110,15 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
         box = context.box(path)
         for name in ("facts", "seen"):
             for stretch in box.stretches(f"{name} {chunk}") or []:
-                rows.add(columns_of(stretch))
+                _land(stretch, rows)
     return rows.finished()
+
+
+def _land(stretch: Stretch, rows: Rows) -> None:
+    """Write what is told of some of the rows to its places among them."""
+    names, told = stretch.layout.names, rows.told_by(stretch.layout.names)
+    how = stretch.data, stretch.layout.kept, names.index("seq"), rows.seq, rows.table, rows.into(names)
+    land(*how, told, *rows.tables, stretch.rows)
 
 
 def _repair(context: Context, chunk: int, cards: pd.DataFrame, seq: I64) -> None:
