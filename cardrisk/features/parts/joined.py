@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I64, NULL, Array, Bool
+from cardrisk.features.arrays import I64, NULL, Array
 from cardrisk.features.batch import handed_through
 from cardrisk.features.declare import FeatureSet
 from cardrisk.features.events import known_at, number_of
@@ -22,6 +22,48 @@ BLOCK: Final = 512
 KINDS: Final = ("int64", "float32", "float64")
 SPARSE: Final = 4
 """Rows are looked up in a table of at most so many places a row."""
+
+
+class Room:
+    """What one part says of some rows.
+
+    Parameters
+    ----------
+    dtypes
+        Of its columns, each of `KINDS`.
+    rows
+        How many.
+
+    Attributes
+    ----------
+    columns
+        Each a row of a table.
+    tables
+        One of each of the dtypes `KINDS`.
+    told
+        Of which rows something was said.
+    """
+
+    def __init__(self, dtypes: Mapping[str, str], rows: int) -> None:
+        names = [[name for name, dtype in dtypes.items() if dtype == kind] for kind in KINDS]
+        # room alone: most keys say something of every row, and the others' rows are seen to at the end
+        whole, single, double = (np.empty((len(mine), rows), kind) for mine, kind in zip(names, KINDS, strict=True))
+        self.tables = whole, single, double
+        self._row = {name: row for mine in names for row, name in enumerate(mine)}
+        self.columns: dict[str, Array] = {
+            name: table[self._row[name]] for mine, table in zip(names, self.tables, strict=True) for name in mine
+        }
+        self.told = np.zeros(rows, bool)
+
+    def into(self, names: Sequence[str]) -> I64:
+        """Return the row of each column in the table of its dtype; -1 of one that is no column."""
+        return np.array([self._row.get(name, -1) for name in names], np.int64)
+
+    def fill(self) -> None:
+        """Say "not known" of all other rows."""
+        rest = np.flatnonzero(~self.told)
+        for column in self.columns.values() if rest.size else ():
+            column[rest] = NULL if column.dtype.kind == "i" else np.nan
 
 
 class Rows:
@@ -40,8 +82,6 @@ class Rows:
     ----------
     seq, table
         As `places_in` takes them.
-    tables
-        What was found, a row per column: tables of the dtypes `KINDS`.
     """
 
     def __init__(self, frame: pd.DataFrame, seq: Array, features: FeatureSet) -> None:
@@ -49,55 +89,40 @@ class Rows:
         self._frame, self.seq = frame, np.asarray(seq, np.int64)
         self.table = _table_of(self.seq)
         declared = {feature.name: feature.dtype for feature in features}
-        kinds = {name: np.dtype(declared.get(name, "int64")) for part in self.plan.parts for name in part.columns}
-        facts = sorted(self.plan.derived - {MISMATCH})
-        kinds |= dict.fromkeys(facts, np.dtype(np.int64))
-        names = {kind: [name for name in kinds if kinds[name] == kind] for kind in map(np.dtype, KINDS)}
-        # room alone: most keys say something of every row, and the others' rows are seen to at the end
-        tables = {kind: np.empty((len(mine), len(frame)), kind) for kind, mine in names.items()}
-        self.tables = tuple(tables.values())
-        self._row = {name: row for mine in names.values() for row, name in enumerate(mine)}
-        self._found: dict[str, Array] = {name: tables[kind][self._row[name]] for name, kind in kinds.items()}
-        for name in facts:
-            self._found[name][:] = NULL
-        self._part = {part.columns[0]: number for number, part in enumerate(self.plan.parts)}
-        self._told = np.zeros((len(self._part) + 1, len(frame)), bool)
-
-    def into(self, names: Sequence[str]) -> I64:
-        """Return the row of each column in the table of its dtype, of `tables`; -1 of one that nothing reads."""
-        return np.array([self._row.get(name, -1) for name in names], np.int64)
-
-    def told_by(self, names: Sequence[str]) -> Bool:
-        """Return what must be set True for each row of which a result of such columns tells."""
+        facts = dict.fromkeys(self.plan.derived - {MISMATCH}, "int64")
+        self._facts = Room(facts, len(frame))
+        for column in self._facts.columns.values():
+            column[:] = NULL
         # a key's first column stands for all that it says
-        told: Bool = self._told[max((self._part.get(name, -1) for name in names), default=-1)]
-        return told
+        self._rooms = {
+            part.columns[0]: Room({name: declared.get(name, "int64") for name in part.columns}, len(frame))
+            for part in self.plan.parts
+        }
+
+    def room_for(self, names: Iterable[str]) -> Room:
+        """Return where a result of such columns belongs."""
+        return next((self._rooms[name] for name in names if name in self._rooms), self._facts)
 
     def add(self, result: pd.DataFrame | Mapping[str, Array]) -> None:
         """Take what a part (or a function of ``parts.facts``) says of some of these rows; others are left out."""
         columns = {str(name): np.asarray(column) for name, column in result.items()}
         place = np.empty(columns["seq"].size, np.int64)
         places_in(self.seq, self.table, np.asarray(columns["seq"], np.int64), place)
-        here = place >= 0
-        self.told_by(list(columns))[place[here]] = True
-        for name in columns.keys() & self._found.keys():
-            self._found[name][place[here]] = columns[name][here]
+        here, room = place >= 0, self.room_for(columns)
+        room.told[place[here]] = True
+        for name in columns.keys() & room.columns.keys():
+            room.columns[name][place[here]] = columns[name][here]
 
     def finished(self) -> pd.DataFrame:
         """Return the features of the rows: columns, dtypes and bits of :func:`cardrisk.features.compute`."""
-        self._fill()
-        found: dict[str, Any] = dict(self._found)
-        found.update(self._late())
+        rooms = [self._facts, *self._rooms.values()]
+        for room in self._rooms.values():
+            room.fill()
+        self._found = {name: column for room in rooms for name, column in room.columns.items()}
+        found: dict[str, Any] = {**self._found, **self._late()}
         for feature in self.plan.handed:
             found[feature.name] = handed_through(self._frame, feature)
         return pd.DataFrame({n: found[n] for n in self.features.names}, index=self._frame.index, copy=False)
-
-    def _fill(self) -> None:
-        """Say "not known" of the rows that a key has no entity in."""
-        for part in self.plan.parts:
-            rest = np.flatnonzero(~self._told[self._part[part.columns[0]]])
-            for name in part.columns if rest.size else ():
-                self._found[name][rest] = NULL if self._found[name].dtype.kind == "i" else np.nan
 
     def _late(self) -> dict[str, Array]:
         slots = [self._slot(label(slot)) for slot in self.plan.slots]

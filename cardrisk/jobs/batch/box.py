@@ -29,7 +29,7 @@ _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _TAIL: Final = 8
 _STEP: Final = 8
 _NOWHERE: Final = np.empty(0, np.int64)
-_ALONE: Final = np.array([-(2**62)])
+_ALONE: Final = -(2**62)
 """The place of rows that were written under their whole name."""
 _UTC: Final = pa.timestamp("us", "UTC")
 
@@ -93,13 +93,14 @@ class Writer:
             rows = Rows(among[rows.order], rows.cut)
         self._columns(prefix, {str(name): given(column) for name, column in frame.items()}, rows, places)
 
-    def _columns(self, name: str, columns: dict[str, Any], rows: Rows, places: Array = _ALONE) -> None:
+    def _columns(self, name: str, columns: dict[str, Any], rows: Rows, places: Array | None = None) -> None:
         """Write columns place after place."""
         packed = self._room.pack(columns.items(), rows)
         start = self._bytes(packed.bytes)
         self._blocks.setdefault(name, []).append(len(self._written))
         where = np.stack([np.diff(rows.cut), start + packed.begin[:-1], np.diff(packed.begin)], axis=1)
-        self._written.append(_Written(Layout.of(packed.columns), places, where))
+        alone = np.array([_ALONE]) if places is None else places
+        self._written.append(_Written(Layout.of(packed.columns), alone, where))
 
     def _bytes(self, values: Array) -> int:
         start = int(self._file.tell())
@@ -203,71 +204,73 @@ class Box:
         many, self._where = end["where"]
         self._places, self._edges, kept = np.split(numbers, (many, many + len(self._names) + 1))
         self._kept = kept.reshape(-1, 4)
-        self._last: tuple[int, Array | None] = 0, None
+        self._layouts: dict[int, Layout] = {}
+        self._last: tuple[int, list[list[int]]] | None = None
 
     def _layout(self, block: int) -> Layout:
-        return Layout(_names(self._names[block]), self._kept[self._edges[block] : self._edges[block + 1]])
+        if block not in self._layouts:
+            kept = self._kept[self._edges[block] : self._edges[block + 1]]
+            self._layouts[block] = Layout(_names(self._names[block]), kept)
+        return self._layouts[block]
 
-    def _at(self, place: int, file: int) -> Array:
-        """Rows of each block at a place, where their bytes begin and how many they are; shape (blocks, 3)."""
-        last, found = self._last
-        if found is None or last != place:
+    def _at(self, place: int) -> list[list[int]]:
+        """Rows of each block at a place, where their bytes begin and how many they are."""
+        if self._last is None or self._last[0] != place:
             i, blocks = int(self._places.searchsorted(place)), len(self._names)
             if i == self._places.size or self._places[i] != place:
-                found = np.zeros((blocks, 3), np.int64)
+                found = [[0, 0, 0]] * blocks
             else:
                 size = blocks * 3 * _STEP
-                found = np.frombuffer(os.pread(file, size, self._where + i * size), np.int64).reshape(-1, 3)
+                with _opened(self._path) as file:
+                    numbers = os.pread(file, size, self._where + i * size)
+                found = np.frombuffer(numbers, np.int64).reshape(-1, 3).tolist()
             self._last = place, found
-        return found
+        return self._last[1]
 
-    def _find(self, name: str) -> tuple[list[int], int]:
-        """Return the blocks that a name may stand in, and its place in them."""
-        if name in self._blocks:
-            return self._blocks[name], int(_ALONE[0])
-        prefix, _, place = name.rpartition(" ")
-        return (self._blocks[prefix], int(place)) if prefix in self._blocks else ([], 0)
+    def _find(self, name: str) -> list[tuple[int, list[int]]]:
+        """Return each block that has rows under a name, and what `_at` says of it."""
+        blocks, place = self._blocks.get(name, []), _ALONE
+        if not blocks:
+            prefix, _, last = name.rpartition(" ")
+            if prefix not in self._blocks:
+                return []
+            blocks, place = self._blocks[prefix], int(last)
+        found = self._at(place)
+        return [(block, found[block]) for block in blocks if found[block][0]]
 
     def names(self) -> list[str]:
         """Everything that can be read."""
         found = [*self._tables]
         for prefix in self._blocks:
-            places = self.places(prefix)
-            found += [prefix] if set(places) == {int(_ALONE[0])} else [f"{prefix} {place}" for place in places]
+            found += [prefix if place == _ALONE else f"{prefix} {place}" for place in self.places(prefix)]
         return found
 
     def places(self, prefix: str) -> dict[int, int]:
         """Places under which rows were split, ascending, and how many stand under each."""
-        with _opened(self._path) as file:
-            found = {place: self._at(place, file)[self._blocks.get(prefix, []), 0] for place in self._places.tolist()}
-        return {place: int(rows.sum()) for place, rows in found.items() if rows.any()}
+        found = {
+            place: [self._at(place)[b][0] for b in self._blocks.get(prefix, ())] for place in self._places.tolist()
+        }
+        return {place: sum(rows) for place, rows in found.items() if any(rows)}
 
     def rows(self, name: str) -> int:
-        """Rows split under a name."""
-        blocks, place = self._find(name)
-        with _opened(self._path) as file:
-            return int(self._at(place, file)[blocks, 0].sum()) if blocks else 0
+        """Rows under a name."""
+        return sum(rows for _, (rows, *_) in self._find(name))
 
-    def stretches(self, name: str) -> list[Stretch] | None:
-        """Return what stands under a name as it was kept; None where that is an Arrow table."""
-        if name in self._tables:
-            return None
-        blocks, place = self._find(name)
-        if not blocks:
-            return []
+    def stretches(self, *names: str) -> list[list[Stretch]]:
+        """Return what stands under each name as it was kept, nothing where that is an Arrow table."""
+        found = [self._find(name) for name in names]
+        if not any(found):
+            return [[] for _ in found]
         with _opened(self._path) as file:
-            found = zip(blocks, self._at(place, file)[blocks].tolist(), strict=True)
             return [
-                Stretch(rows, self._layout(block), os.pread(file, size, start))
-                for block, (rows, start, size) in found
-                if rows
+                [Stretch(rows, self._layout(b), os.pread(file, size, start)) for b, (rows, start, size) in each]
+                for each in found
             ]
 
     def read(self, name: str) -> pd.DataFrame | None:
         """Return a frame (text as ``str``, null = NaN); None where nothing was written under that name."""
-        found = self.stretches(name)
-        if found is not None:
-            return _frame(found)
+        if name not in self._tables:
+            return _frame(*self.stretches(name))
         table = self.table(name)
         columns = {field.name: _column(table.column(i), field.type) for i, field in enumerate(table.schema)}
         return pd.DataFrame(columns, copy=False)
@@ -283,6 +286,10 @@ class Box:
 def _names(told: str) -> tuple[str, ...]:
     """Names of columns, of which most files have the same."""
     return tuple(json.loads(told))
+
+
+def _many(found: list[Stretch]) -> int:
+    return sum(stretch.rows for stretch in found)
 
 
 def _frame(found: list[Stretch]) -> pd.DataFrame | None:
@@ -317,11 +324,14 @@ class Boxes:
     def each(self, name: str, rows: int) -> Iterator[dict[str, Array]]:
         """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come."""
         held: list[Stretch] = []
+        many = 0
         for box in self._boxes:
-            held += box.stretches(name) or []
-            if sum(stretch.rows for stretch in held) >= rows:
+            (found,) = box.stretches(name)
+            held += found
+            many += _many(found)
+            if many >= rows:
                 yield stacked(held)
-                held = []
+                held, many = [], 0
         if held:
             yield stacked(held)
 
@@ -332,15 +342,15 @@ class Boxes:
         """
         held: list[Stretch] = []
         other: list[Stretch] = []
+        many = 0
         for box in self._boxes:
-            first = sum(stretch.rows for stretch in held)
-            if first >= rows:
+            if many >= rows:
                 yield stacked(held), stacked(other) if other else {}
-                held, other, first = [], [], 0
-            held += box.stretches(name) or []
-            other += [
-                stretch._replace(layout=stretch.layout.shifted(by, first)) for stretch in box.stretches(about) or []
-            ]
+                held, other, many = [], [], 0
+            found, told = box.stretches(name, about)
+            held += found
+            other += [stretch._replace(layout=stretch.layout.shifted(by, many)) for stretch in told]
+            many += _many(found)
         if held:
             yield stacked(held), stacked(other) if other else {}
 
@@ -350,4 +360,4 @@ class Boxes:
 
     def gather(self, *names: str) -> pd.DataFrame | None:
         """Return the frames of some names, split or of numbers, one after the other; None where no file has any."""
-        return _frame([stretch for box in self._boxes for name in names for stretch in box.stretches(name) or []])
+        return _frame([stretch for box in self._boxes for each in box.stretches(*names) for stretch in each])

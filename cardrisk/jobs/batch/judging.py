@@ -107,18 +107,19 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
         events = events_of_chunk(context, chunk)
         rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))
     for path in (*facts_about(context, day_of(known_at(cards))), *context.files(KEYED)):
-        box = context.box(path)
-        for name in ("facts", "seen"):
-            for stretch in box.stretches(f"{name} {chunk}") or []:
+        for found in context.box(path).stretches(f"facts {chunk}", f"seen {chunk}"):
+            for stretch in found:
                 _land(stretch, rows)
     return rows.finished()
 
 
 def _land(stretch: Stretch, rows: Rows) -> None:
     """Write what is told of some of the rows to its places among them."""
-    names, told = stretch.layout.names, rows.told_by(stretch.layout.names)
-    how = stretch.data, stretch.layout.kept, names.index("seq"), rows.seq, rows.table, rows.into(names)
-    land(*how, told, *rows.tables, stretch.rows)
+    names, kept = stretch.layout
+    room = rows.room_for(names)
+    whole, single, double = room.tables
+    where = names.index("seq"), rows.seq, rows.table, room.into(names), room.told
+    land(stretch.rows, stretch.data, kept, *where, whole, single, double)
 
 
 def _repair(context: Context, chunk: int, cards: pd.DataFrame, seq: I64) -> None:

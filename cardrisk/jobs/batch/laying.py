@@ -130,8 +130,8 @@ def unpack(
     data
         The stretch as it stands on disk: column after column, each from a multiple of 8 bytes on.
     kept
-        How each column is kept, shape (columns, 4): its kind (0 to 2: ``whole``, ``single``, ``double``; below 0: as 0),
-        bytes of a value, base and gaps.
+        How each column is kept, shape (columns, 4): its kind (0: ``whole``, 1: ``single``, 2: ``double``; below
+        0: as 0), bytes of a value, base and gaps.
     into
         Row of each column in the table of its kind; -1: not wanted.
     place
@@ -156,6 +156,7 @@ def unpack(
 
 @compiled
 def land(
+    rows: int,
     data: I64,
     kept: I64,
     seq: int,
@@ -166,12 +167,13 @@ def land(
     whole: NDArray[np.int64],
     single: NDArray[np.float32],
     double: F64,
-    rows: int,
 ) -> None:
-    """Write the columns of ``rows`` rows, whose places in the table scored column ``seq`` tells, where they belong.
+    """Write the columns of some rows, whose places in the table scored column ``seq`` tells, where they belong.
 
     Parameters
     ----------
+    rows
+        How many.
     own, table
         As :func:`~cardrisk.features.parts.joined.places_in` takes them.
     told
