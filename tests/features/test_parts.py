@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from cardrisk.features import FEATURES, compute, parts
+from cardrisk.features.parts.disk import sort_to
 from cardrisk.features.parts.keyed import Hand
-from cardrisk.features.parts.large import compute_large, sort_to
+from cardrisk.features.parts.large import compute_large
 
 from . import cutting, worlds
 

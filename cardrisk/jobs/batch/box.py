@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ from cardrisk.tables.arrow import to_pandas
 PRIVATE: Final = 0o600
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _TAIL: Final = 8
+Stacked = TypeVar("Stacked")
+"""Columns, told at once or when they are asked for."""
 _UTC: Final = pa.timestamp("us", "UTC")
 
 
@@ -259,6 +262,40 @@ class _Split:
         return rows, self.start + begin, end - begin
 
 
+class Lazily(Mapping[str, Array]):
+    """Columns that are told when they are asked for, each once.
+
+    Parameters
+    ----------
+    ways
+        What tells each.
+    """
+
+    def __init__(self, ways: dict[str, Callable[[], Array]]) -> None:
+        self._ways, self._told = ways, dict[str, Array]()
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._told:
+            self._told[name] = self._ways[name]()
+        return self._told[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ways)
+
+    def __len__(self) -> int:
+        return len(self._ways)
+
+
+def lazily(stretches: list[Stretch]) -> Lazily:
+    """Columns of numbers of some stretches as `stacked` gives them, each when it is asked for."""
+
+    def told(name: str) -> Array:
+        found: Array = stacked(stretches, (name,))[name]
+        return found
+
+    return Lazily({column.name: partial(told, column.name) for column in stretches[0].columns})
+
+
 def _frame(found: list[Stretch]) -> pd.DataFrame | None:
     """One frame of many stretches; None of none."""
     return pd.DataFrame(stacked(found), copy=False) if found else None
@@ -288,33 +325,39 @@ class Boxes:
     def __init__(self, boxes: Iterable[Box]) -> None:
         self._boxes = list(boxes)
 
-    def each(self, name: str, rows: int) -> Iterator[dict[str, Array]]:
-        """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come."""
+    def each(self, name: str, rows: int) -> Iterator[Mapping[str, Array]]:
+        """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come.
+
+        A column is read when it is asked for.
+        """
         held: list[Stretch] = []
         for box in self._boxes:
             held += box.stretches(name) or []
             if sum(stretch.rows for stretch in held) >= rows:
-                yield stacked(held)
+                yield lazily(held)
                 held = []
         if held:
-            yield stacked(held)
+            yield lazily(held)
 
-    def both(self, name: str, about: str, by: str, rows: int) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
+    def both(
+        self, name: str, about: str, by: str, rows: int, how: Callable[[list[Stretch]], Stacked]
+    ) -> Iterator[tuple[Stacked, Stacked | None]]:
         """Give the numbers of two names as `each` gives those of one, by the rows of the first; there are some.
 
-        Column ``by`` of ``about`` counts the rows of ``name`` in its file; here those that come with it.
+        Column ``by`` of ``about`` counts the rows of ``name`` in its file; here those that come with it. ``how`` is
+        `stacked` or `lazily`; None stands for no rows.
         """
         held: list[Stretch] = []
         other: list[Stretch] = []
         for box in self._boxes:
             first = sum(stretch.rows for stretch in held)
             if first >= rows:
-                yield stacked(held), stacked(other) if other else {}
+                yield how(held), how(other) if other else None
                 held, other, first = [], [], 0
             held += box.stretches(name) or []
             other += [stretch.shifted(by, first) for stretch in box.stretches(about) or []]
         if held:
-            yield stacked(held), stacked(other) if other else {}
+            yield how(held), how(other) if other else None
 
     def rows(self, name: str) -> int:
         """Return how many rows stand under a name."""

@@ -5,7 +5,7 @@ Correct when what is read are the values that were written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -221,12 +221,17 @@ def columns_of(stretch: Stretch) -> dict[str, Array]:
     return {column.name: column.wide(values, stretch.rows) for column, values in both}
 
 
-def stacked(stretches: list[Stretch]) -> dict[str, Any]:
-    """Columns of some stretches as those of one: numbers, and text as pandas holds it; at least one, all alike."""
+def stacked(stretches: list[Stretch], names: Collection[str] | None = None) -> dict[str, Any]:
+    """Columns of some stretches as those of one: numbers, and text as pandas holds it; at least one, all alike.
+
+    With ``names``, those of numbers alone that are named.
+    """
     both = [stretch.kept() for stretch in stretches]
     ends = [end for _, end in both]
     columns: dict[str, Any] = {}
     for j, (name, kind, *_) in enumerate(stretches[0].columns):
+        if names is not None and name not in names:
+            continue
         out = np.empty(sum(stretch.rows for stretch in stretches), WHOLE if kind == TEXT else kind)
         first = 0
         for stretch, (kept, _) in zip(stretches, both, strict=True):
