@@ -30,6 +30,8 @@ _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _TAIL: Final = 8
 Stacked = TypeVar("Stacked")
 """Columns, told at once or when they are asked for."""
+_FEW: Final = 2
+"""Events and answers of a key are asked for in turns."""
 _UTC: Final = pa.timestamp("us", "UTC")
 
 
@@ -162,7 +164,7 @@ class Box:
     path
         The file.
     remembers
-        Where the rows of each place stand is remembered for every prefix, not only for the one asked for last.
+        Where the rows of each place stand is remembered for every prefix, not only for the few asked for last.
     """
 
     def __init__(self, path: Path, *, remembers: bool = False) -> None:
@@ -179,46 +181,48 @@ class Box:
     def _blocks(self, name: str) -> list[list[Any]]:
         return json.loads(self._index[name]) if name in self._index else []
 
-    def _split(self, prefix: str, file: int) -> list[_Split]:
+    def _split(self, prefix: str) -> list[_Split]:
         """Blocks that were split under a prefix."""
         if prefix not in self._splits:
-            if not self._remembers:
-                self._splits.clear()
+            if not self._remembers and len(self._splits) >= _FEW:
+                del self._splits[next(iter(self._splits))]
             blocks = [block for block in self._blocks(prefix) if len(block) > 3 and block[3]]
-            self._splits[prefix] = [_Split.of(block, file) for block in blocks]
+            self._splits[prefix] = []
+            if blocks:
+                with _opened(self._path) as file:
+                    self._splits[prefix] = [_Split.of(block, file) for block in blocks]
         return self._splits[prefix]
 
     def places(self, prefix: str) -> dict[int, int]:
         """Places under which rows were split, ascending, and how many stand under each."""
         found: dict[int, int] = {}
-        with _opened(self._path) as file:
-            for block in self._split(prefix, file):
-                for place, rows in zip(block.places.tolist(), np.diff(block.cut).tolist(), strict=True):
-                    found[place] = found.get(place, 0) + rows
+        for block in self._split(prefix):
+            for place, rows in zip(block.places.tolist(), np.diff(block.cut).tolist(), strict=True):
+                found[place] = found.get(place, 0) + rows
         return dict(sorted(found.items()))
 
     def rows(self, name: str) -> int:
         """Rows split under a name."""
         prefix, _, place = name.rpartition(" ")
-        with _opened(self._path) as file:
-            return sum(block.find(int(place))[0] for block in self._split(prefix, file))
+        return sum(block.find(int(place))[0] for block in self._split(prefix))
 
     def stretches(self, name: str) -> list[Stretch] | None:
         """Return what stands under a name as it was kept; None where that is an Arrow table."""
-        found = []
+        if name in self._index:
+            blocks = self._blocks(name)
+            if any(len(block) == 3 for block in blocks):
+                return None
+            with _opened(self._path) as file:
+                return [
+                    Stretch(rows, [Column(*each) for each in columns], os.pread(file, size, start))
+                    for rows, start, size, _, columns in blocks
+                ]
+        prefix, _, place = name.rpartition(" ")
+        mine = [(*block.find(int(place)), block.columns) for block in self._split(prefix)]
+        if not any(rows for rows, *_ in mine):
+            return []  # as most files have nothing for a rare key: they need not be opened
         with _opened(self._path) as file:
-            if name in self._index:
-                for rows, start, size, *rest in self._blocks(name):
-                    if not rest:
-                        return None
-                    found.append(Stretch(rows, [Column(*each) for each in rest[1]], os.pread(file, size, start)))
-                return found
-            prefix, _, place = name.rpartition(" ")
-            for block in self._split(prefix, file):
-                rows, start, size = block.find(int(place))
-                if rows:
-                    found.append(Stretch(rows, block.columns, os.pread(file, size, start)))
-        return found
+            return [Stretch(rows, columns, os.pread(file, size, at)) for rows, at, size, columns in mine if rows]
 
     def read(self, name: str) -> pd.DataFrame | None:
         """Return a frame (text as ``str``, null = NaN); None where nothing was written under that name."""
