@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,8 @@ _STEP: Final = 8
 _NOWHERE: Final = np.empty(0, np.int64)
 _ALONE: Final = -(2**62)
 """The place of rows that were written under their whole name."""
+Stacked = TypeVar("Stacked")
+"""Columns, told at once or when they are asked for."""
 _UTC: Final = pa.timestamp("us", "UTC")
 
 
@@ -288,6 +290,40 @@ def _names(told: str) -> tuple[str, ...]:
     return tuple(json.loads(told))
 
 
+class Lazily(Mapping[str, Array]):
+    """Columns that are told when they are asked for, each once.
+
+    Parameters
+    ----------
+    ways
+        What tells each.
+    """
+
+    def __init__(self, ways: dict[str, Callable[[], Array]]) -> None:
+        self._ways, self._told = ways, dict[str, Array]()
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._told:
+            self._told[name] = self._ways[name]()
+        return self._told[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ways)
+
+    def __len__(self) -> int:
+        return len(self._ways)
+
+
+def lazily(stretches: list[Stretch]) -> Lazily:
+    """Columns of numbers of some stretches as `stacked` gives them, each when it is asked for."""
+
+    def told(name: str) -> Array:
+        found: Array = stacked(stretches, (name,))[name]
+        return found
+
+    return Lazily({name: partial(told, name) for name in stretches[0].layout.names})
+
+
 def _many(found: list[Stretch]) -> int:
     return sum(stretch.rows for stretch in found)
 
@@ -321,8 +357,11 @@ class Boxes:
     def __init__(self, boxes: Iterable[Box]) -> None:
         self._boxes = list(boxes)
 
-    def each(self, name: str, rows: int) -> Iterator[dict[str, Array]]:
-        """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come."""
+    def each(self, name: str, rows: int) -> Iterator[Mapping[str, Array]]:
+        """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come.
+
+        A column is read when it is asked for.
+        """
         held: list[Stretch] = []
         many = 0
         for box in self._boxes:
@@ -330,29 +369,32 @@ class Boxes:
             held += found
             many += _many(found)
             if many >= rows:
-                yield stacked(held)
+                yield lazily(held)
                 held, many = [], 0
         if held:
-            yield stacked(held)
+            yield lazily(held)
 
-    def both(self, name: str, about: str, by: str, rows: int) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
+    def both(
+        self, name: str, about: str, by: str, rows: int, how: Callable[[list[Stretch]], Stacked]
+    ) -> Iterator[tuple[Stacked, Stacked | None]]:
         """Give the numbers of two names as `each` gives those of one, by the rows of the first; there are some.
 
-        Column ``by`` of ``about`` counts the rows of ``name`` in its file; here those that come with it.
+        Column ``by`` of ``about`` counts the rows of ``name`` in its file; here those that come with it. ``how`` is
+        `stacked` or `lazily`; None stands for no rows.
         """
         held: list[Stretch] = []
         other: list[Stretch] = []
         many = 0
         for box in self._boxes:
             if many >= rows:
-                yield stacked(held), stacked(other) if other else {}
+                yield how(held), how(other) if other else None
                 held, other, many = [], [], 0
             found, told = box.stretches(name, about)
             held += found
             other += [stretch._replace(layout=stretch.layout.shifted(by, many)) for stretch in told]
             many += _many(found)
         if held:
-            yield stacked(held), stacked(other) if other else {}
+            yield how(held), how(other) if other else None
 
     def rows(self, name: str) -> int:
         """Return how many rows stand under a name."""

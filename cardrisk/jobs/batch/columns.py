@@ -5,7 +5,7 @@ Correct when what is read are the values that were written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -214,22 +214,28 @@ class Stretch(NamedTuple):
         return np.frombuffer(self.bytes, np.int64)
 
 
-def stacked(stretches: list[Stretch]) -> dict[str, Any]:
-    """Columns of some stretches as those of one: numbers, and text as pandas holds it; at least one, all alike."""
+def stacked(stretches: list[Stretch], among: Collection[str] | None = None) -> dict[str, Any]:
+    """Columns of some stretches as those of one: numbers, and text as pandas holds it; at least one, all alike.
+
+    With ``among``, those of numbers alone that are named.
+    """
     names, rows = stretches[0].layout.names, sum(stretch.rows for stretch in stretches)
     told = stretches[0].layout.kept[:, _KIND]
-    kinds = np.maximum(told, 0)
-    into = np.empty(kinds.size, np.int64)
-    for kind in range(len(KINDS)):
-        into[kinds == kind] = np.arange((kinds == kind).sum())
-    tables = [np.empty(((kinds == kind).sum(), rows), dtype) for kind, dtype in enumerate(KINDS)]
+    wanted = [j for j, name in enumerate(names) if among is None or name in among]
+    kinds, into = np.maximum(told, 0), np.full(told.size, -1)
+    many = [0] * len(KINDS)
+    for j in wanted:
+        into[j] = many[kinds[j]]
+        many[kinds[j]] += 1
+    tables = [np.empty((count, rows), kind) for count, kind in zip(many, KINDS, strict=True)]
     place, first = np.arange(rows), 0
     for stretch in stretches:
         unpack(stretch.data, stretch.layout.kept, into, place[first : first + stretch.rows], *tables)
         first += stretch.rows
-    columns: dict[str, Any] = {name: tables[kinds[j]][into[j]] for j, name in enumerate(names)}
-    ends = [stretch.layout.end(stretch.rows) for stretch in stretches] if (told == _OF_TEXT).any() else []
-    for j in np.flatnonzero(told == _OF_TEXT):
+    columns: dict[str, Any] = {names[j]: tables[kinds[j]][into[j]] for j in wanted}
+    texts = [j for j in wanted if told[j] == _OF_TEXT]
+    ends = [stretch.layout.end(stretch.rows) for stretch in stretches] if texts else []
+    for j in texts:
         columns[names[j]] = _text(columns[names[j]], stretches, ends)
     return columns
 
