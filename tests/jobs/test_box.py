@@ -50,6 +50,7 @@ def test_numbers_come_back_with_their_bits(tmp_path, full_or):
                 pd.testing.assert_frame_equal(box.read(f"by {value}"), mine)
                 bits = [frame["odd"].to_numpy().view(np.int32) for frame in (box.read(f"by {value}"), mine)]
                 assert (bits[0] == bits[1]).all()
+        assert sorted(box.names()) == sorted(["all", *(f"by {value}" for value in np.unique(place[some]).tolist())])
         assert box.read("by 77") is None
         assert box.read("nothing") is None
         assert box.note == {"note": 1}
