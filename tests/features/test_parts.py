@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from cardrisk.features import FEATURES, compute, parts
+from cardrisk.features.parts import large as walked
+from cardrisk.features.parts.disk import Order, sort_to
 from cardrisk.features.parts.keyed import Hand
-from cardrisk.features.parts.large import compute_large, sort_to
+from cardrisk.features.parts.large import compute_large
 
 from . import cutting, worlds
 
@@ -109,24 +111,28 @@ def test_one_search_deals_what_a_search_a_part_would(full_or):
                 pd.testing.assert_frame_equal(found.reset_index(drop=True), in_time)
 
 
-def test_entities_walked_from_disk_have_the_bits_of_the_whole(full_or, tmp_path):
-    for seed in range(100, 100 + full_or(60, 1)):
+def test_entities_walked_from_disk_have_the_bits_of_the_whole(full_or, tmp_path, monkeypatch):
+    monkeypatch.setattr(walked, "_STEP", 4)
+    monkeypatch.setattr(walked, "_SOME", 10)
+    for seed in range(100, 100 + full_or(60, 2)):
         rng, submissions, outcomes = trouble(seed)
+        history = worlds.tables(rng, n=50, days=20) if seed % 2 else None
         block, folders = int(rng.integers(5, 15)), iter(range(10_000))
 
         def large(part, events, answers, block=block, folders=folders, seed=seed):
             if not len(events):
                 return parts.compute_part(part, events, answers)
             scratch = tmp_path / f"{seed}_{next(folders)}"
+            if seed % 3:
+                events, answers = events.sort_values("time"), answers.sort_values("time")
             given = lambda frame: lambda: (frame.iloc[i : i + 31] for i in range(0, max(len(frame), 1), 31))  # noqa: E731
             pieces = list(compute_large(part, given(events), given(answers), scratch, block))
             shutil.rmtree(scratch)
             return pd.concat(pieces)
 
-        expected = compute(submissions, outcomes, features=FEATURES)
-        assert_same_bits(
-            cutting.compute_cut(rng, submissions, outcomes, FEATURES, groups=1, compute_part=large), expected
-        )
+        expected = compute(submissions, outcomes, history=history, features=FEATURES)
+        found = cutting.compute_cut(rng, submissions, outcomes, FEATURES, history, groups=1, compute_part=large)
+        assert_same_bits(found, expected)
 
 
 def test_rows_of_any_order_are_sorted_on_disk(full_or, tmp_path):
@@ -142,3 +148,19 @@ def test_rows_of_any_order_are_sorted_on_disk(full_or, tmp_path):
         assert found.rows == rows
         for name in frame:
             np.testing.assert_array_equal(found.column(name), expected[name])
+        assert not list(tmp_path.glob("*/heap*"))
+
+
+def test_rows_nearly_in_order_are_sorted_without_heaps(full_or, tmp_path, monkeypatch):
+    monkeypatch.setattr(Order, "_heaped", lambda *_: pytest.fail("rows were laid on heaps"))
+    for seed in range(full_or(200, 10)):
+        rng = np.random.default_rng([9, seed])
+        rows, late = int(rng.integers(1, 600)), int(rng.choice([1, 5, 20]))
+        time = np.arange(rows) // int(rng.choice([1, 3]))
+        frame = pd.DataFrame({"time": time, "seq": rng.permutation(rows), "few": (time % 7).astype("uint8")})
+        given = frame.iloc[np.argsort(np.arange(rows) + rng.integers(0, late, rows), kind="stable")]
+        pieces = lambda given=given: (given.iloc[i : i + 37] for i in range(0, len(given), 37))  # noqa: E731
+        found = sort_to(tmp_path / str(seed), pieces, ("time", "seq"), 2 * late + 10)
+        for name, column in frame.sort_values(["time", "seq"], ignore_index=True).items():
+            np.testing.assert_array_equal(found.column(name), column)
+            assert found.column(name).dtype == column.dtype

@@ -104,11 +104,9 @@ def large_job(planted: Planted) -> Iterator[Any]:
         for path in folder_of(out).rglob("*.box"):
             box = Box(path)
             yield path.name, str(box.note)
-            for frame in box._index:
-                for name in [f"{frame} {place}" for place in box.places(frame)] or [frame]:
-                    kept = box.stretches(name)
-                    read = [box.read(name)] if kept is None else [pd.DataFrame(stacked([one])) for one in kept]
-                    yield name, [table.to_csv() for table in read]
+            for name in box.names():
+                read = [box.read(name), *(pd.DataFrame(stacked([one])) for one in box.stretches(name)[0])]
+                yield name, [table.to_csv() for table in read]
         shutil.copytree(folder_of(out), planted.tmp / "left behind")  # the job goes on in the folder and removes it
         score(cards=str(given / "cards.csv"), limits=limits, workers=1, reasons="none", **asked)
     assert "goes on" in said.getvalue()

@@ -50,6 +50,7 @@ def test_numbers_come_back_with_their_bits(tmp_path, full_or):
                 pd.testing.assert_frame_equal(box.read(f"by {value}"), mine)
                 bits = [frame["odd"].to_numpy().view(np.int32) for frame in (box.read(f"by {value}"), mine)]
                 assert (bits[0] == bits[1]).all()
+        assert sorted(box.names()) == sorted(["all", *(f"by {value}" for value in np.unique(place[some]).tolist())])
         assert box.read("by 77") is None
         assert box.read("nothing") is None
         assert box.note == {"note": 1}
@@ -79,7 +80,7 @@ def test_many_boxes_are_read_as_one(tmp_path):
         out = Writer(tmp_path / f"{i}.box")
         out.split("by", frame, np.arange(len(frame)) % 2)
         out.close()
-    boxes = Boxes(Box(tmp_path / f"{i}.box", remembers=i > 0) for i in range(3))
+    boxes = Boxes(Box(tmp_path / f"{i}.box") for i in range(3))
     odd = pd.concat([frame.iloc[1::2] for frame in frames], ignore_index=True)
     pd.testing.assert_frame_equal(boxes.gather("by 1"), odd)
     assert boxes.rows("by 1") == len(odd)

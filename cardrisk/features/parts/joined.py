@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from cardrisk._compiled import compiled
 from cardrisk.features.arrays import I64, NULL, Array
 from cardrisk.features.batch import handed_through
 from cardrisk.features.declare import FeatureSet
@@ -18,8 +19,51 @@ from cardrisk.features.parts.narrow import mismatch
 from cardrisk.features.parts.plan import MISMATCH, PartPlan, label, part_plan
 
 BLOCK: Final = 512
+KINDS: Final = ("int64", "float32", "float64")
 SPARSE: Final = 4
 """Rows are looked up in a table of at most so many places a row."""
+
+
+class Room:
+    """What one part says of some rows.
+
+    Parameters
+    ----------
+    dtypes
+        Of its columns, each of `KINDS`.
+    rows
+        How many.
+
+    Attributes
+    ----------
+    columns
+        Each a row of a table.
+    tables
+        One of each of the dtypes `KINDS`.
+    told
+        Of which rows something was said.
+    """
+
+    def __init__(self, dtypes: Mapping[str, str], rows: int) -> None:
+        names = [[name for name, dtype in dtypes.items() if dtype == kind] for kind in KINDS]
+        # room alone: most keys say something of every row, and the others' rows are seen to at the end
+        whole, single, double = (np.empty((len(mine), rows), kind) for mine, kind in zip(names, KINDS, strict=True))
+        self.tables = whole, single, double
+        self._row = {name: row for mine in names for row, name in enumerate(mine)}
+        self.columns: dict[str, Array] = {
+            name: table[self._row[name]] for mine, table in zip(names, self.tables, strict=True) for name in mine
+        }
+        self.told = np.zeros(rows, bool)
+
+    def into(self, names: Sequence[str]) -> I64:
+        """Return the row of each column in the table of its dtype; -1 of one that is no column."""
+        return np.array([self._row.get(name, -1) for name in names], np.int64)
+
+    def fill(self) -> None:
+        """Say "not known" of all other rows."""
+        rest = np.flatnonzero(~self.told)
+        for column in self.columns.values() if rest.size else ():
+            column[rest] = NULL if column.dtype.kind == "i" else np.nan
 
 
 class Rows:
@@ -33,60 +77,52 @@ class Rows:
         Their places, as given to ``events_of``; ascending. Shape (rows,).
     features
         The declarations.
+
+    Attributes
+    ----------
+    seq, table
+        As `places_in` takes them.
     """
 
     def __init__(self, frame: pd.DataFrame, seq: Array, features: FeatureSet) -> None:
         self.features, self.plan = features, part_plan(features)
-        self._frame, self._seq = frame, np.asarray(seq, np.int64)
-        self._places = _places(self._seq)
+        self._frame, self.seq = frame, np.asarray(seq, np.int64)
+        self.table = _table_of(self.seq)
         declared = {feature.name: feature.dtype for feature in features}
-        names = [name for part in self.plan.parts for name in part.columns]
-        # room alone: most keys say something of every row, and the others' rows are seen to at the end
-        self._found: dict[str, Array] = {name: np.empty(len(frame), declared.get(name, "int64")) for name in names}
-        self._told = {part.columns[0]: np.zeros(len(frame), bool) for part in self.plan.parts}
+        facts = dict.fromkeys(self.plan.derived - {MISMATCH}, "int64")
+        self._facts = Room(facts, len(frame))
+        for column in self._facts.columns.values():
+            column[:] = NULL
+        # a key's first column stands for all that it says
+        self._rooms = {
+            part.columns[0]: Room({name: declared.get(name, "int64") for name in part.columns}, len(frame))
+            for part in self.plan.parts
+        }
+
+    def room_for(self, names: Iterable[str]) -> Room:
+        """Return where a result of such columns belongs."""
+        return next((self._rooms[name] for name in names if name in self._rooms), self._facts)
 
     def add(self, result: pd.DataFrame | Mapping[str, Array]) -> None:
         """Take what a part (or a function of ``parts.facts``) says of some of these rows; others are left out."""
-        place = self._place_of(np.asarray(result["seq"]))
-        here = place >= 0
-        whole = bool(here.all())
-        place = place if whole else place[here]
-        for name, column in result.items():
-            if name == "seq":
-                continue
-            if name in self._told:  # a key's first column stands for all that it says
-                self._told[str(name)][place] = True
-            if name not in self._found:
-                self._found[str(name)] = np.full(len(self._frame), NULL)
-            values = np.asarray(column)
-            self._found[str(name)][place] = values if whole else values[here]
-
-    def _place_of(self, seq: I64) -> I64:
-        """Return the position of each row, -1 of one that is not among these."""
-        if not self._seq.size:
-            return np.full(seq.size, -1)
-        if self._places is not None:
-            away = seq - self._seq[0]
-            inside = (away >= 0) & (away < self._places.size)
-            return np.where(inside, self._places[np.where(inside, away, 0)], -1)
-        place = np.minimum(np.searchsorted(self._seq, seq), self._seq.size - 1)
-        return np.where(self._seq[place] == seq, place, -1)
+        columns = {str(name): np.asarray(column) for name, column in result.items()}
+        place = np.empty(columns["seq"].size, np.int64)
+        places_in(self.seq, self.table, np.asarray(columns["seq"], np.int64), place)
+        here, room = place >= 0, self.room_for(columns)
+        room.told[place[here]] = True
+        for name in columns.keys() & room.columns.keys():
+            room.columns[name][place[here]] = columns[name][here]
 
     def finished(self) -> pd.DataFrame:
         """Return the features of the rows: columns, dtypes and bits of :func:`cardrisk.features.compute`."""
-        self._fill()
-        found: dict[str, Any] = dict(self._found)
-        found.update(self._late())
+        rooms = [self._facts, *self._rooms.values()]
+        for room in self._rooms.values():
+            room.fill()
+        self._found = {name: column for room in rooms for name, column in room.columns.items()}
+        found: dict[str, Any] = {**self._found, **self._late()}
         for feature in self.plan.handed:
             found[feature.name] = handed_through(self._frame, feature)
         return pd.DataFrame({n: found[n] for n in self.features.names}, index=self._frame.index, copy=False)
-
-    def _fill(self) -> None:
-        """Say "not known" of the rows that a key has no entity in."""
-        for part in self.plan.parts:
-            rest = np.flatnonzero(~self._told[part.columns[0]])
-            for name in part.columns if rest.size else ():
-                self._found[name][rest] = NULL if self._found[name].dtype.kind == "i" else np.nan
 
     def _late(self) -> dict[str, Array]:
         slots = [self._slot(label(slot)) for slot in self.plan.slots]
@@ -111,18 +147,35 @@ class Rows:
             return known_at(self._frame)
         if name == MISMATCH:
             return mismatch(self._frame)
-        if name in self.plan.derived:
-            return np.full(len(self._frame), NULL)
         return number_of(self._frame, name)
 
 
-def _places(seq: I64) -> I64 | None:
-    """Return, for each number from the first to the last, its position or -1; None where rows lie far apart."""
+def _table_of(seq: I64) -> I64:
+    """Return, for each number from the first to the last, its position or -1; nothing where rows lie far apart."""
     if not seq.size or int(seq[-1]) - int(seq[0]) >= SPARSE * seq.size:
-        return None
+        return np.empty(0, np.int64)
     table = np.full(int(seq[-1] - seq[0]) + 1, -1)
     table[seq - seq[0]] = np.arange(seq.size)
     return table
+
+
+@compiled
+def places_in(own: I64, table: I64, seq: I64, place: I64) -> None:
+    """Write the position of each row among the ``own`` ones, ascending, -1 of one that is not among them.
+
+    ``table`` has the position of each number from ``own[0]`` on; it may be empty.
+    """
+    for i in range(seq.size):
+        found = -1
+        if table.size:
+            away = seq[i] - own[0]
+            if 0 <= away < table.size:
+                found = table[away]
+        elif own.size:
+            k = np.searchsorted(own, seq[i])
+            if k < own.size and own[k] == seq[i]:
+                found = k
+        place[i] = found
 
 
 def late_names(plan: PartPlan) -> list[str]:

@@ -5,296 +5,300 @@ known before t, not before t - w, and nothing replaced it before t. Here it is a
 back when it leaves: so the memory needed is one number per entity and window, whatever happens in a window.
 
 Cursors only go forward; a caller hands over arrays mapped from files, asks block after block, and lets the system
-have the pages back. A *life* of an entity is named by the position of the event that begins it; what belongs to an
-earlier life no longer counts.
+have the pages back. An entity's *lives* are counted from 0; what belongs to an earlier one no longer counts. Where
+every entity has one life alone, and nothing is known of it before its first event, arrays of lives are empty and
+nobody looks at them.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I64, NEVER, NULL
+from cardrisk.features.arrays import I32, I64, NEVER, NULL, Array
+
+Asked: TypeAlias = tuple[Array, Array, Array, Array]
+"""Moment, entity and life of every event, in order, and whether it asks: what is written has a place for each such."""
+Events: TypeAlias = tuple[Array, Array, Array, Array, Array]
+"""Time, until (replaced from then on; empty: none ever is), entity, life and weights (events, channels) of events."""
 
 
 @compiled
-def lives(
-    first: int, stop: int, time: I64, code: I64, counts: I64, silence: int, last: I64, begin: I64, life: I64
-) -> None:
-    """Write the life of each event ``first`` to ``stop`` into ``life``; ``last`` and ``begin`` are kept per entity."""
-    for i in range(first, stop):
+def lives(time: I64, code: I32, counts: Array, silence: int, last: I64, begun: I32, life: I32) -> None:
+    """Write the life of each event into ``life``; ``last`` and ``begun`` are kept per entity, from -1 on."""
+    for i in range(time.size):
         c = code[i]
         if time[i] - last[c] > silence:
-            begin[c] = i
-        life[i - first] = begin[c]
+            begun[c] += 1
+        life[i] = begun[c]
         if counts[i] == 1:
             last[c] = time[i]
-
-
-@compiled
-def before(first: int, stop: int, time: I64, life: I64, pair: I64, seen: I64, seen_life: I64, out: I64) -> None:
-    """Write when the same value was last seen in the same life, ``NULL`` where never; unknown values are -1."""
-    for i in range(first, stop):
-        q = pair[i]
-        out[i - first] = NULL
-        if q >= 0:
-            if seen_life[q] == life[i]:
-                out[i - first] = seen[q]
-            seen[q] = time[i]
-            seen_life[q] = life[i]
-
-
-@compiled
-def after(first: int, stop: int, time: I64, life: I64, pair: I64, seen: I64, seen_life: I64, out: I64) -> None:
-    """Write when the same value is next seen in the same life, ``NEVER`` where it is not; blocks come backwards."""
-    for i in range(stop - 1, first - 1, -1):
-        q = pair[i]
-        out[i - first] = NEVER
-        if q >= 0:
-            if seen_life[q] == life[i]:
-                out[i - first] = seen[q]
-            seen[q] = time[i]
-            seen_life[q] = life[i]
 
 
 @compiled
 def gap_weights(
-    first: int, stop: int, time: I64, code: I64, counts: I64, life: I64, longest: int, last: I64, owner: I64, out: I64
+    time: I64, code: I32, counts: Array, life: I32, longest: int, last: I64, owner: I32, place: I64, out: I64
 ) -> None:
-    """Write 1, the gap and its square (milliseconds) since the entity's previous card, 0 where none or too long."""
-    for i in range(first, stop):
-        out[i - first] = 0
+    """Write 1, the gap and its square (milliseconds) since the entity's previous card, 0 where none or too long.
+
+    Each at its ``place`` among the columns of ``out``, if that is not -1; ``last`` and ``owner`` are kept per entity.
+    """
+    for i in range(time.size):
+        counted, gap = 0, 0
         if counts[i] == 1:
             c = code[i]
-            if owner[c] == life[i]:
-                gap = time[i] - last[c]
-                if gap <= longest:
-                    gap //= 1_000
-                    out[i - first, 0] = 1
-                    out[i - first, 1] = gap
-                    out[i - first, 2] = gap * gap
+            if owner[c] == life[i] and time[i] - last[c] <= longest:
+                counted, gap = 1, (time[i] - last[c]) // 1_000
             last[c] = time[i]
             owner[c] = life[i]
+        if place[0] >= 0:
+            out[i, place[0]] = counted
+        if place[1] >= 0:
+            out[i, place[1]] = gap
+        if place[2] >= 0:
+            out[i, place[2]] = gap * gap
 
 
 @compiled
 def sums(
-    asked: tuple[I64, I64, I64],
+    asked: Asked,
     first: int,
     stop: int,
-    events: tuple[I64, I64, I64, I64, I64],
-    replaced: tuple[I64, I64, I64, I64, I64],
+    events: Events,
+    replaced: Events,
     spans: I64,
     cursor: I64,
-    current: I64,
+    current: I32,
     held: I64,
     raw: I64,
     slot: int,
 ) -> None:
-    """Write window sums for the questions ``first`` to ``stop``.
+    """Write window sums for those of the events ``first`` to ``stop`` that ask.
 
     Parameters
     ----------
     asked
-        Moment, entity and life of every event, in order; each is a question.
+        Every event.
     events
-        Time, until (replaced from then on; empty: none ever is), entity, life and weights (events, channels), in
-        order of time.
+        What is summed, in order of time.
     replaced
         The same of events that are replaced, in order of until.
     spans
         Windows, ascending; ``NEVER`` for a lifetime.
     cursor
-        How far events were added, replaced ones taken back, and each window's events taken back.
+        How far each window's events were added, replaced ones taken back, and events taken back; (windows, 3).
     current, held
-        Life that each entity is in (-1 before its first), and its sums (windows, entities, channels).
+        Life that each entity is in (-1 before its first), (windows, entities), and its sums, (windows, entities,
+        channels).
     raw
         Written at ``slot + window * channels + channel``.
     """
-    q_time, q_code, q_life = asked
-    channels = held.shape[2]
-    for i in range(first, stop):
-        t, own = q_time[i], q_code[i]
-        while cursor[0] < events[0].size and events[0][cursor[0]] < t:
-            _enter(cursor[0], events, current, held)
-            cursor[0] += 1
-        while cursor[1] < replaced[1].size and replaced[1][cursor[1]] < t:
-            _replace(cursor[1], replaced, spans, current, held)
-            cursor[1] += 1
-        for w in range(spans.size):
-            _leave(w, t, events, spans, cursor, current, held)
-        if current[own] != q_life[i]:
-            current[own] = q_life[i]
-            held[:, own, :] = 0
-        for w in range(spans.size):
-            for c in range(channels):
-                raw[slot + w * channels + c, i - first] = held[w, own, c]
+    for w in range(spans.size):
+        _window(asked, first, stop, events, replaced, spans[w], cursor[w], current[w], held[w], raw, slot)
+        slot += held.shape[2]
 
 
 @compiled
-def _enter(k: int, events: tuple[I64, I64, I64, I64, I64], current: I64, held: I64) -> None:
-    """Add an event in every window."""
-    _, _, code, life, weight = events
-    if life[k] == current[code[k]]:
-        for w in range(held.shape[0]):
-            for c in range(held.shape[2]):
-                held[w, code[k], c] += weight[k, c]
-
-
-@compiled
-def _replace(k: int, replaced: tuple[I64, I64, I64, I64, I64], spans: I64, current: I64, held: I64) -> None:
-    """Take a replaced event back from every window that it has not left before."""
-    time, until, code, life, weight = replaced
-    if life[k] == current[code[k]]:
-        for w in range(spans.size):
-            if until[k] < time[k] + spans[w]:
-                for c in range(held.shape[2]):
-                    held[w, code[k], c] -= weight[k, c]
-
-
-@compiled
-def _leave(
-    w: int, t: int, events: tuple[I64, I64, I64, I64, I64], spans: I64, cursor: I64, current: I64, held: I64
-) -> None:
-    """Take back what leaves one window before ``t``, unless it was replaced before."""
-    time, until, code, life, weight = events
-    k = cursor[2 + w]
-    while spans[w] != NEVER and k < time.size and time[k] + spans[w] < t:
-        if life[k] == current[code[k]] and (until.size == 0 or until[k] >= time[k] + spans[w]):
-            for c in range(held.shape[2]):
-                held[w, code[k], c] -= weight[k, c]
-        k += 1
-    cursor[2 + w] = k
-
-
-@compiled
-def _highest(count: I64, start: I64, entity: int) -> int:
-    top = 0
-    for q in range(start[entity], start[entity + 1]):
-        top = max(top, count[q])
-    return top
-
-
-@compiled
-def tops(
-    asked: tuple[I64, I64, I64],
+def _window(
+    asked: Asked,
     first: int,
     stop: int,
-    events: tuple[I64, I64, I64, I64, I64],
-    replaced: tuple[I64, I64, I64, I64, I64],
-    spans: I64,
+    events: Events,
+    replaced: Events,
+    span: int,
     cursor: I64,
-    current: I64,
-    start: I64,
-    count: I64,
-    top: I64,
+    current: I32,
+    held: I64,
     raw: I64,
     slot: int,
 ) -> None:
-    """Write how often the commonest value stands, as :func:`sums`; in place of weights, the value (-1: none).
-
-    ``start`` says where each entity's values begin in ``count`` (windows, values); ``top`` is (windows, entities).
-    """
-    q_time, q_code, q_life = asked
+    """Write the sums of one window; a row that does not ask matters only where it begins a life."""
+    q_time, q_code, q_life, q_asks = asked
+    time, until, code, life, weight = events
+    r_time, r_until, r_code, r_life, r_weight = replaced
+    aged, channels, place = q_life.size > 0, held.shape[1], 0
+    entered, gone, left = cursor
     for i in range(first, stop):
-        t, own = q_time[i], q_code[i]
-        while cursor[0] < events[0].size and events[0][cursor[0]] < t:
-            _count(cursor[0], events, current, count, top)
-            cursor[0] += 1
-        while cursor[1] < replaced[1].size and replaced[1][cursor[1]] < t:
-            _uncount(cursor[1], replaced, spans, current, start, count, top)
-            cursor[1] += 1
-        for w in range(spans.size):
-            _let_go(w, t, events, spans, cursor, current, start, count, top)
-        if current[own] != q_life[i]:
+        own = q_code[i]
+        fresh = aged and current[own] != q_life[i]
+        if q_asks[i] == 0 and not fresh:
+            continue
+        t = q_time[i]
+        while entered < time.size and time[entered] < t:
+            if not aged or life[entered] == current[code[entered]]:
+                _add(code[entered], weight, entered, held)
+            entered += 1
+        while gone < r_time.size and r_until[gone] < t:
+            if r_until[gone] < r_time[gone] + span and (not aged or r_life[gone] == current[r_code[gone]]):
+                _take_back(r_code[gone], r_weight, gone, held)
+            gone += 1
+        while span != NEVER and left < entered and time[left] + span < t:
+            there = until.size == 0 or until[left] >= time[left] + span
+            if there and (not aged or life[left] == current[code[left]]):
+                _take_back(code[left], weight, left, held)
+            left += 1
+        if fresh:
             current[own] = q_life[i]
-            top[:, own] = 0
-            count[:, start[own] : start[own + 1]] = 0
-        for w in range(spans.size):
-            raw[slot + w, i - first] = top[w, own]
+            held[own] = 0
+        if q_asks[i]:
+            for k in range(channels):
+                raw[slot + k, place] = held[own, k]
+            place += 1
+    cursor[0], cursor[1], cursor[2] = entered, gone, left
 
 
 @compiled
-def _count(k: int, events: tuple[I64, I64, I64, I64, I64], current: I64, count: I64, top: I64) -> None:
-    """Count a value in every window."""
-    _, _, code, life, value = events
-    if value[k] >= 0 and life[k] == current[code[k]]:
-        for w in range(count.shape[0]):
-            count[w, value[k]] += 1
-            top[w, code[k]] = max(top[w, code[k]], count[w, value[k]])
+def _add(entity: int, weight: Array, at: int, held: I64) -> None:
+    # here and below numbers and arrays are handed over: a tuple of arrays has each counted as held, at every call
+    for k in range(held.shape[1]):
+        held[entity, k] += weight[at, k]
 
 
 @compiled
-def _lower(w: int, entity: int, value: int, start: I64, count: I64, top: I64) -> None:
-    """Take one occurrence out of a window; find the highest count again if it was one of the highest."""
-    count[w, value] -= 1
-    if count[w, value] + 1 == top[w, entity]:
-        top[w, entity] = _highest(count[w], start, entity)
+def _take_back(entity: int, weight: Array, at: int, held: I64) -> None:
+    for k in range(held.shape[1]):
+        held[entity, k] -= weight[at, k]
 
 
 @compiled
-def _uncount(
-    k: int, replaced: tuple[I64, I64, I64, I64, I64], spans: I64, current: I64, start: I64, count: I64, top: I64
-) -> None:
-    """Take a replaced value back from every window that it has not left before."""
-    time, until, code, life, value = replaced
-    if value[k] >= 0 and life[k] == current[code[k]]:
-        for w in range(spans.size):
-            if until[k] < time[k] + spans[w]:
-                _lower(w, code[k], value[k], start, count, top)
-
-
-@compiled
-def _let_go(
-    w: int,
-    t: int,
-    events: tuple[I64, I64, I64, I64, I64],
+def values(
+    asked: Asked,
+    first: int,
+    stop: int,
+    events: Events,
+    replaced: Events,
     spans: I64,
     cursor: I64,
-    current: I64,
+    current: I32,
     start: I64,
     count: I64,
-    top: I64,
+    held: I64,
+    raw: I64,
+    slot: int,
+    distinct: bool,
 ) -> None:
-    """Take back values that leave one window before ``t``, unless they were replaced before."""
+    """Write how often the commonest value stands, or how many stand, as :func:`sums`.
+
+    In place of weights, events have the number of their value (-1: none). ``start`` says where each entity's values
+    begin in ``count`` (windows, values); ``held`` is (windows, entities).
+    """
+    for w in range(spans.size):
+        _values(
+            asked, first, stop, events, replaced, spans[w], cursor[w], current[w], start, count[w], held[w],
+            raw[slot + w], distinct,
+        )  # fmt: skip
+
+
+@compiled
+def _values(
+    asked: Asked,
+    first: int,
+    stop: int,
+    events: Events,
+    replaced: Events,
+    span: int,
+    cursor: I64,
+    current: I32,
+    start: I64,
+    count: I64,
+    held: I64,
+    out: I64,
+    distinct: bool,
+) -> None:
+    q_time, q_code, q_life, q_asks = asked
     time, until, code, life, value = events
-    k = cursor[2 + w]
-    while spans[w] != NEVER and k < time.size and time[k] + spans[w] < t:
-        if value[k] >= 0 and life[k] == current[code[k]] and until[k] >= time[k] + spans[w]:
-            _lower(w, code[k], value[k], start, count, top)
-        k += 1
-    cursor[2 + w] = k
+    r_time, r_until, r_code, r_life, r_value = replaced
+    aged, place = q_life.size > 0, 0
+    entered, gone, left = cursor
+    for i in range(first, stop):
+        own = q_code[i]
+        fresh = aged and current[own] != q_life[i]
+        if q_asks[i] == 0 and not fresh:
+            continue
+        t = q_time[i]
+        while entered < time.size and time[entered] < t:
+            if value[entered] >= 0 and (not aged or life[entered] == current[code[entered]]):
+                _count(code[entered], value[entered], count, held, distinct)
+            entered += 1
+        while gone < r_time.size and r_until[gone] < t:
+            there = r_value[gone] >= 0 and r_until[gone] < r_time[gone] + span
+            if there and (not aged or r_life[gone] == current[r_code[gone]]):
+                _lower(r_code[gone], r_value[gone], start, count, held, distinct)
+            gone += 1
+        while span != NEVER and left < entered and time[left] + span < t:
+            there = value[left] >= 0 and (until.size == 0 or until[left] >= time[left] + span)
+            if there and (not aged or life[left] == current[code[left]]):
+                _lower(code[left], value[left], start, count, held, distinct)
+            left += 1
+        if fresh:
+            current[own] = q_life[i]
+            held[own] = 0
+            count[start[own] : start[own + 1]] = 0
+        if q_asks[i]:
+            out[place] = held[own]
+            place += 1
+    cursor[0], cursor[1], cursor[2] = entered, gone, left
+
+
+@compiled
+def _count(entity: int, value: int, count: I64, held: I64, distinct: bool) -> None:
+    count[value] += 1
+    held[entity] = held[entity] + (count[value] == 1) if distinct else max(held[entity], count[value])
+
+
+@compiled
+def _lower(entity: int, value: int, start: I64, count: I64, held: I64, distinct: bool) -> None:
+    """Take one occurrence back; find the highest count again if its value was one of the commonest."""
+    count[value] -= 1
+    if distinct:
+        held[entity] -= count[value] == 0
+    elif count[value] + 1 == held[entity]:
+        held[entity] = 0
+        for each in range(start[entity], start[entity + 1]):
+            held[entity] = max(held[entity], count[each])
 
 
 @compiled
 def clocks(
-    asked: tuple[I64, I64, I64],
+    asked: Asked,
     first: int,
     stop: int,
-    counts: I64,
+    counts: Array,
     cursor: I64,
-    current: I64,
+    current: I32,
     seen: I64,
     raw: I64,
     since_first: int,
     since_last: int,
 ) -> None:
     """Write how long ago each entity was first and last seen in its life; ``seen`` is (entities, 2)."""
-    time, code, life = asked
+    time, code, life, asks = asked
+    aged, place = life.size > 0, 0
+    entered = cursor[0]
     for i in range(first, stop):
-        t, own = time[i], code[i]
-        while cursor[0] < time.size and time[cursor[0]] < t:
-            k = cursor[0]
-            if counts[k] == 1 and life[k] == current[code[k]]:
-                if seen[code[k], 0] == NULL:
-                    seen[code[k], 0] = time[k]
-                seen[code[k], 1] = time[k]
-            cursor[0] += 1
-        if current[own] != life[i]:
+        own = code[i]
+        fresh = aged and current[own] != life[i]
+        if asks[i] == 0 and not fresh:
+            continue
+        t = time[i]
+        while entered < time.size and time[entered] < t:
+            c = code[entered]
+            if counts[entered] == 1 and (not aged or life[entered] == current[c]):
+                if seen[c, 0] == NULL:
+                    seen[c, 0] = time[entered]
+                seen[c, 1] = time[entered]
+            entered += 1
+        if fresh:
             current[own] = life[i]
             seen[own] = NULL
-        if since_first >= 0:
-            raw[since_first, i - first] = t - seen[own, 0] if seen[own, 0] != NULL else NULL
-        if since_last >= 0:
-            raw[since_last, i - first] = t - seen[own, 1] if seen[own, 1] != NULL else NULL
+        if asks[i]:
+            known = seen[own, 0] != NULL
+            if since_first >= 0:
+                raw[since_first, place] = t - seen[own, 0] if known else NULL
+            if since_last >= 0:
+                raw[since_last, place] = t - seen[own, 1] if known else NULL
+            place += 1
+    cursor[0] = entered
 
 
 @compiled

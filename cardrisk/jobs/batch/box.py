@@ -10,23 +10,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cardrisk.jobs.batch.columns import Array, Column, Room, Rows, Stretch, are_numbers, given, stacked
+from cardrisk.jobs.batch.columns import Array, Layout, Room, Rows, Stretch, are_numbers, given, stacked
 from cardrisk.jobs.batch.laying import order_of
 from cardrisk.tables.arrow import to_pandas
 
 PRIVATE: Final = 0o600
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _TAIL: Final = 8
+_STEP: Final = 8
+_NOWHERE: Final = np.empty(0, np.int64)
+_ALONE: Final = -(2**62)
+"""The place of rows that were written under their whole name."""
+Stacked = TypeVar("Stacked")
+"""Columns, told at once or when they are asked for."""
 _UTC: Final = pa.timestamp("us", "UTC")
 
 
@@ -43,7 +49,9 @@ class Writer:
         self._path, self._scratch = path, path.with_name(f".{path.name}.{os.getpid()}")
         os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE))
         self._file = pa.OSFile(str(self._scratch), "wb")
-        self._index: dict[str, list[list[Any]]] = {}
+        self._tables: dict[str, list[list[int]]] = {}
+        self._blocks: dict[str, list[int]] = {}
+        self._written: list[_Written] = []
         self._room = Room()
 
     def add(self, name: str, frame: pd.DataFrame) -> None:
@@ -64,7 +72,7 @@ class Writer:
         start = self._file.tell()
         with pa.ipc.new_stream(self._file, table.schema, options=_COMPRESSED) as stream:
             stream.write_table(table)
-        self._index.setdefault(name, []).append([table.num_rows, start, self._file.tell() - start])
+        self._tables.setdefault(name, []).append([table.num_rows, start, self._file.tell() - start])
 
     def split(
         self, prefix: str, frame: pd.DataFrame | dict[str, Array], place: Array, among: Array | None = None
@@ -88,12 +96,13 @@ class Writer:
         self._columns(prefix, {str(name): given(column) for name, column in frame.items()}, rows, places)
 
     def _columns(self, name: str, columns: dict[str, Any], rows: Rows, places: Array | None = None) -> None:
-        """Write columns place after place, and before them where the rows and the bytes of each place begin."""
+        """Write columns place after place."""
         packed = self._room.pack(columns.items(), rows)
-        cut, begin = rows.cut, packed.begin
-        where = [] if places is None else [len(places), self._bytes(np.concatenate([places, cut, begin]))]
         start = self._bytes(packed.bytes)
-        self._index.setdefault(name, []).append([int(cut[-1]), start, len(packed.bytes), where, packed.columns])
+        self._blocks.setdefault(name, []).append(len(self._written))
+        where = np.stack([np.diff(rows.cut), start + packed.begin[:-1], np.diff(packed.begin)], axis=1)
+        alone = np.array([_ALONE]) if places is None else places
+        self._written.append(_Written(Layout.of(packed.columns), alone, where))
 
     def _bytes(self, values: Array) -> int:
         start = int(self._file.tell())
@@ -102,12 +111,33 @@ class Writer:
 
     def close(self, note: Any = None) -> None:
         """Let the file appear, with a note: anything JSON holds."""
-        frames = {name: json.dumps(blocks) for name, blocks in self._index.items()}
-        end = json.dumps({"frames": frames, "note": note}).encode()
+        places = np.unique(np.concatenate([_NOWHERE, *(block.places for block in self._written)]))
+        where = np.zeros((places.size, len(self._written), 3), np.int64)
+        for number, block in enumerate(self._written):
+            where[np.searchsorted(places, block.places), number] = block.where
+        kept = [block.layout.kept for block in self._written]
+        edges = np.cumsum([0, *map(len, kept)])
+        told = {
+            "blocks": self._blocks,
+            "tables": self._tables,
+            "names": [json.dumps(block.layout.names) for block in self._written],
+            "where": [places.size, self._bytes(where)],
+            "kept": self._bytes(np.concatenate([places, edges, *(each.ravel() for each in kept)])),
+            "note": note,
+        }
+        end = json.dumps(told).encode()
         self._file.write(end)
         self._file.write(len(end).to_bytes(_TAIL, "little"))
         self._file.close()
         self._scratch.replace(self._path)
+
+
+class _Written(NamedTuple):
+    """A block: its columns, its places, and of each one the rows, where their bytes begin and how many they are."""
+
+    layout: Layout
+    places: Array
+    where: Array
 
 
 def _rows(place: Array) -> tuple[Array, Rows]:
@@ -154,74 +184,95 @@ def _opened(path: Path) -> Iterator[int]:
 class Box:
     """A file that :class:`Writer` wrote; what is asked for is read then, and nothing is held open between.
 
+    Of where things stand, what is the same for all places is held, and what was said of the place asked for last.
+
     Parameters
     ----------
     path
         The file.
-    remembers
-        Where the rows of each place stand is remembered for every prefix, not only for the one asked for last.
     """
 
-    def __init__(self, path: Path, *, remembers: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
         with _opened(path) as file:
             size = os.fstat(file).st_size
             length = int.from_bytes(os.pread(file, _TAIL, size - _TAIL), "little")
             end = json.loads(os.pread(file, length, size - _TAIL - length))
+            numbers = np.frombuffer(os.pread(file, size - _TAIL - length - end["kept"], end["kept"]), np.int64)
         self.note: Any = end["note"]
-        self._index: dict[str, str] = end["frames"]  # what stands under a name is read when it is asked for
-        self._splits: dict[str, list[_Split]] = {}
-        self._remembers = remembers
+        self._tables: dict[str, list[list[int]]] = end["tables"]
+        self._blocks: dict[str, list[int]] = end["blocks"]
+        self._names: list[str] = end["names"]
+        many, self._where = end["where"]
+        self._places, self._edges, kept = np.split(numbers, (many, many + len(self._names) + 1))
+        self._kept = kept.reshape(-1, 4)
+        self._layouts: dict[int, Layout] = {}
+        self._last: tuple[int, list[list[int]]] | None = None
 
-    def _blocks(self, name: str) -> list[list[Any]]:
-        return json.loads(self._index[name]) if name in self._index else []
+    def _layout(self, block: int) -> Layout:
+        if block not in self._layouts:
+            kept = self._kept[self._edges[block] : self._edges[block + 1]]
+            self._layouts[block] = Layout(_names(self._names[block]), kept)
+        return self._layouts[block]
 
-    def _split(self, prefix: str, file: int) -> list[_Split]:
-        """Blocks that were split under a prefix."""
-        if prefix not in self._splits:
-            if not self._remembers:
-                self._splits.clear()
-            blocks = [block for block in self._blocks(prefix) if len(block) > 3 and block[3]]
-            self._splits[prefix] = [_Split.of(block, file) for block in blocks]
-        return self._splits[prefix]
+    def _at(self, place: int) -> list[list[int]]:
+        """Rows of each block at a place, where their bytes begin and how many they are."""
+        if self._last is None or self._last[0] != place:
+            i, blocks = int(self._places.searchsorted(place)), len(self._names)
+            if i == self._places.size or self._places[i] != place:
+                found = [[0, 0, 0]] * blocks
+            else:
+                size = blocks * 3 * _STEP
+                with _opened(self._path) as file:
+                    numbers = os.pread(file, size, self._where + i * size)
+                found = np.frombuffer(numbers, np.int64).reshape(-1, 3).tolist()
+            self._last = place, found
+        return self._last[1]
+
+    def _find(self, name: str) -> list[tuple[int, list[int]]]:
+        """Return each block that has rows under a name, and what `_at` says of it."""
+        blocks, place = self._blocks.get(name, []), _ALONE
+        if not blocks:
+            prefix, _, last = name.rpartition(" ")
+            if prefix not in self._blocks:
+                return []
+            blocks, place = self._blocks[prefix], int(last)
+        found = self._at(place)
+        return [(block, found[block]) for block in blocks if found[block][0]]
+
+    def names(self) -> list[str]:
+        """Everything that can be read."""
+        found = [*self._tables]
+        for prefix in self._blocks:
+            found += [prefix if place == _ALONE else f"{prefix} {place}" for place in self.places(prefix)]
+        return found
 
     def places(self, prefix: str) -> dict[int, int]:
         """Places under which rows were split, ascending, and how many stand under each."""
-        found: dict[int, int] = {}
-        with _opened(self._path) as file:
-            for block in self._split(prefix, file):
-                for place, rows in zip(block.places.tolist(), np.diff(block.cut).tolist(), strict=True):
-                    found[place] = found.get(place, 0) + rows
-        return dict(sorted(found.items()))
+        found = {
+            place: [self._at(place)[b][0] for b in self._blocks.get(prefix, ())] for place in self._places.tolist()
+        }
+        return {place: sum(rows) for place, rows in found.items() if any(rows)}
 
     def rows(self, name: str) -> int:
-        """Rows split under a name."""
-        prefix, _, place = name.rpartition(" ")
-        with _opened(self._path) as file:
-            return sum(block.find(int(place))[0] for block in self._split(prefix, file))
+        """Rows under a name."""
+        return sum(rows for _, (rows, *_) in self._find(name))
 
-    def stretches(self, name: str) -> list[Stretch] | None:
-        """Return what stands under a name as it was kept; None where that is an Arrow table."""
-        found = []
+    def stretches(self, *names: str) -> list[list[Stretch]]:
+        """Return what stands under each name as it was kept, nothing where that is an Arrow table."""
+        found = [self._find(name) for name in names]
+        if not any(found):
+            return [[] for _ in found]
         with _opened(self._path) as file:
-            if name in self._index:
-                for rows, start, size, *rest in self._blocks(name):
-                    if not rest:
-                        return None
-                    found.append(Stretch(rows, [Column(*each) for each in rest[1]], os.pread(file, size, start)))
-                return found
-            prefix, _, place = name.rpartition(" ")
-            for block in self._split(prefix, file):
-                rows, start, size = block.find(int(place))
-                if rows:
-                    found.append(Stretch(rows, block.columns, os.pread(file, size, start)))
-        return found
+            return [
+                [Stretch(rows, self._layout(b), os.pread(file, size, start)) for b, (rows, start, size) in each]
+                for each in found
+            ]
 
     def read(self, name: str) -> pd.DataFrame | None:
         """Return a frame (text as ``str``, null = NaN); None where nothing was written under that name."""
-        found = self.stretches(name)
-        if found is not None:
-            return _frame(found)
+        if name not in self._tables:
+            return _frame(*self.stretches(name))
         table = self.table(name)
         columns = {field.name: _column(table.column(i), field.type) for i, field in enumerate(table.schema)}
         return pd.DataFrame(columns, copy=False)
@@ -229,34 +280,52 @@ class Box:
     def table(self, name: str) -> pa.Table:
         """Return what was written under a name that is there, as Arrow holds it."""
         with _opened(self._path) as file:
-            streams = [os.pread(file, size, start) for _, start, size in self._blocks(name)]
+            streams = [os.pread(file, size, start) for _, start, size in self._tables[name]]
         return pa.concat_tables([pa.ipc.open_stream(pa.py_buffer(stream)).read_all() for stream in streams])
 
 
-@dataclass(frozen=True)
-class _Split:
-    """Where the rows and the bytes of each place begin in a block, and where the block does."""
+@lru_cache(maxsize=1 << 10)
+def _names(told: str) -> tuple[str, ...]:
+    """Names of columns, of which most files have the same."""
+    return tuple(json.loads(told))
 
-    start: int
-    places: Array
-    cut: Array
-    begin: Array
-    columns: list[Column]
 
-    @classmethod
-    def of(cls, block: list[Any], file: int) -> _Split:
-        _, start, _, (size, at), columns = block
-        numbers = np.frombuffer(os.pread(file, (3 * size + 2) * 8, at), np.int64)
-        places, cut, begin = np.split(numbers, (size, 2 * size + 1))
-        return cls(start, places, cut, begin, [Column(*each) for each in columns])
+class Lazily(Mapping[str, Array]):
+    """Columns that are told when they are asked for, each once.
 
-    def find(self, place: int) -> tuple[int, int, int]:
-        """Return how many rows a place has, and where its bytes begin and how many they are."""
-        i = int(self.places.searchsorted(place))
-        if i == self.places.size or self.places[i] != place:
-            return 0, 0, 0
-        rows, begin, end = int(self.cut[i + 1] - self.cut[i]), int(self.begin[i]), int(self.begin[i + 1])
-        return rows, self.start + begin, end - begin
+    Parameters
+    ----------
+    ways
+        What tells each.
+    """
+
+    def __init__(self, ways: dict[str, Callable[[], Array]]) -> None:
+        self._ways, self._told = ways, dict[str, Array]()
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._told:
+            self._told[name] = self._ways[name]()
+        return self._told[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ways)
+
+    def __len__(self) -> int:
+        return len(self._ways)
+
+
+def lazily(stretches: list[Stretch]) -> Lazily:
+    """Columns of numbers of some stretches as `stacked` gives them, each when it is asked for."""
+
+    def told(name: str) -> Array:
+        found: Array = stacked(stretches, (name,))[name]
+        return found
+
+    return Lazily({name: partial(told, name) for name in stretches[0].layout.names})
+
+
+def _many(found: list[Stretch]) -> int:
+    return sum(stretch.rows for stretch in found)
 
 
 def _frame(found: list[Stretch]) -> pd.DataFrame | None:
@@ -288,33 +357,44 @@ class Boxes:
     def __init__(self, boxes: Iterable[Box]) -> None:
         self._boxes = list(boxes)
 
-    def each(self, name: str, rows: int) -> Iterator[dict[str, Array]]:
-        """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come."""
-        held: list[Stretch] = []
-        for box in self._boxes:
-            held += box.stretches(name) or []
-            if sum(stretch.rows for stretch in held) >= rows:
-                yield stacked(held)
-                held = []
-        if held:
-            yield stacked(held)
+    def each(self, name: str, rows: int) -> Iterator[Mapping[str, Array]]:
+        """Give the numbers of one name as columns, of so many files at a time that each time ``rows`` rows come.
 
-    def both(self, name: str, about: str, by: str, rows: int) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
+        A column is read when it is asked for.
+        """
+        held: list[Stretch] = []
+        many = 0
+        for box in self._boxes:
+            (found,) = box.stretches(name)
+            held += found
+            many += _many(found)
+            if many >= rows:
+                yield lazily(held)
+                held, many = [], 0
+        if held:
+            yield lazily(held)
+
+    def both(
+        self, name: str, about: str, by: str, rows: int, how: Callable[[list[Stretch]], Stacked]
+    ) -> Iterator[tuple[Stacked, Stacked | None]]:
         """Give the numbers of two names as `each` gives those of one, by the rows of the first; there are some.
 
-        Column ``by`` of ``about`` counts the rows of ``name`` in its file; here those that come with it.
+        Column ``by`` of ``about`` counts the rows of ``name`` in its file; here those that come with it. ``how`` is
+        `stacked` or `lazily`; None stands for no rows.
         """
         held: list[Stretch] = []
         other: list[Stretch] = []
+        many = 0
         for box in self._boxes:
-            first = sum(stretch.rows for stretch in held)
-            if first >= rows:
-                yield stacked(held), stacked(other) if other else {}
-                held, other, first = [], [], 0
-            held += box.stretches(name) or []
-            other += [stretch.shifted(by, first) for stretch in box.stretches(about) or []]
+            if many >= rows:
+                yield how(held), how(other) if other else None
+                held, other, many = [], [], 0
+            found, told = box.stretches(name, about)
+            held += found
+            other += [stretch._replace(layout=stretch.layout.shifted(by, many)) for stretch in told]
+            many += _many(found)
         if held:
-            yield stacked(held), stacked(other) if other else {}
+            yield how(held), how(other) if other else None
 
     def rows(self, name: str) -> int:
         """Return how many rows stand under a name."""
@@ -322,4 +402,4 @@ class Boxes:
 
     def gather(self, *names: str) -> pd.DataFrame | None:
         """Return the frames of some names, split or of numbers, one after the other; None where no file has any."""
-        return _frame([stretch for box in self._boxes for name in names for stretch in box.stretches(name) or []])
+        return _frame([stretch for box in self._boxes for each in box.stretches(*names) for stretch in each])

@@ -5,7 +5,7 @@ Correct when what is read are the values that were written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -14,7 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cardrisk.features.arrays import NULL
-from cardrisk.jobs.batch.laying import counts, lay, lay_known, least_known, widen
+from cardrisk.features.parts.joined import KINDS
+from cardrisk.jobs.batch.laying import counts, lay, lay_known, least_known, unpack
 from cardrisk.tables.arrow import bytes_of, strings, to_pandas
 
 Array = NDArray[Any]
@@ -25,6 +26,9 @@ TEXT: Final = "text"
 _NARROW: Final = (("uint8", 1 << 8), ("uint16", 1 << 16), ("uint32", 1 << 32))
 _COUNTED: Final = (1 << 16) - 2
 """What no float reaches that is kept as a count."""
+_OF_TEXT: Final = -1
+_KINDS: Final = {TEXT: _OF_TEXT, **{np.dtype(kind).str: number for number, kind in enumerate(KINDS)}}
+_KIND, _WIDTH, _BASE = 0, 1, 2
 _STEP: Final = 8
 """Bytes at a multiple of which every column begins."""
 
@@ -50,29 +54,6 @@ class Column(NamedTuple):
     kept: str
     base: int
     gaps: bool = False
-
-    def wide(self, values: Array | None, rows: int) -> Array:
-        """Return the values; those that are kept as they are stay there and are not to be written."""
-        if values is not None and values.dtype == self.kind and not self.base and not self.gaps:
-            return values
-        out = np.empty(rows, self.kind)
-        self.widen(values, out)
-        return out
-
-    def widen(self, values: Array | None, out: Array) -> None:
-        """Write the values."""
-        if values is None:
-            out[:] = self._nothing(out) if self.gaps else self.base
-        elif self.gaps:
-            widen(values, self.base, self._nothing(out), out)
-        else:
-            out[:] = values
-            if self.base:
-                out += self.base
-
-    @staticmethod
-    def _nothing(out: Array) -> Any:
-        return out.dtype.type(NULL if out.dtype.kind == "i" else np.nan)
 
 
 def are_numbers(frame: pd.DataFrame) -> bool:
@@ -168,7 +149,7 @@ class Room:
 
     def _lay_out(self, sizes: list[Array]) -> tuple[Array, Array]:
         """Return where each place begins, and in it each column, shape (columns, places), of which sizes are given."""
-        room = -(-np.array(sizes) // _STEP) * _STEP
+        room = _room(np.array(sizes))
         begin = np.concatenate([[0], np.cumsum(room.sum(axis=0))])
         if begin[-1] > self._bytes.size:
             self._bytes = np.zeros(int(begin[-1]) + _STEP * (1 << 14), np.uint8)
@@ -189,51 +170,78 @@ def _sizes(text: Any) -> Array:
     return np.where(text.is_valid().to_numpy(zero_copy_only=False), np.diff(bytes_of(text)[1]), -1)
 
 
+class Layout(NamedTuple):
+    """How the rows of a block are kept.
+
+    Attributes
+    ----------
+    names
+        Of its columns.
+    kept
+        As :func:`~cardrisk.jobs.batch.laying.unpack` takes it; kind -1: sizes of cells of text.
+    """
+
+    names: tuple[str, ...]
+    kept: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column]) -> Layout:
+        """Return that of columns."""
+        kept = [(_KINDS[c.kind], np.dtype(c.kept).itemsize if c.kept else 0, c.base, c.gaps) for c in columns]
+        return cls(tuple(column.name for column in columns), np.array(kept, np.int64))
+
+    def shifted(self, name: str, by: int) -> Layout:
+        """Return one of the same rows with so much added to a column of whole numbers, all of them known."""
+        kept = self.kept.copy()
+        kept[self.names.index(name), _BASE] += by
+        return Layout(self.names, kept)
+
+    def end(self, rows: int) -> int:
+        """Return how many bytes so many rows take, without the cells of text."""
+        return int(_room(rows * self.kept[:, _WIDTH]).sum())
+
+
 class Stretch(NamedTuple):
     """Rows of one place as they were read."""
 
     rows: int
-    columns: list[Column]
+    layout: Layout
     bytes: bytes
 
-    def shifted(self, name: str, by: int) -> Stretch:
-        """Return the same rows with so much added to a column of whole numbers."""
-        columns = [each._replace(base=each.base + by) if each.name == name else each for each in self.columns]
-        return self._replace(columns=columns)
-
-    def kept(self) -> tuple[list[Array | None], int]:
-        """Return what is kept of each column, and where the bytes of text begin."""
-        found: list[Array | None] = []
-        at = 0
-        for column in self.columns:
-            found.append(np.frombuffer(self.bytes, column.kept, self.rows, at) if column.kept else None)
-            at += _room(found[-1].nbytes) if found[-1] is not None else 0
-        return found, at
+    @property
+    def data(self) -> NDArray[np.int64]:
+        """The bytes as :func:`~cardrisk.jobs.batch.laying.unpack` takes them."""
+        return np.frombuffer(self.bytes, np.int64)
 
 
-def _room(size: int) -> int:
-    return -(-size // _STEP) * _STEP
+def stacked(stretches: list[Stretch], among: Collection[str] | None = None) -> dict[str, Any]:
+    """Columns of some stretches as those of one: numbers, and text as pandas holds it; at least one, all alike.
 
-
-def columns_of(stretch: Stretch) -> dict[str, Array]:
-    """Columns of numbers of one stretch; those that are kept as they are stay there and are not to be written."""
-    both = zip(stretch.columns, stretch.kept()[0], strict=True)
-    return {column.name: column.wide(values, stretch.rows) for column, values in both}
-
-
-def stacked(stretches: list[Stretch]) -> dict[str, Any]:
-    """Columns of some stretches as those of one: numbers, and text as pandas holds it; at least one, all alike."""
-    both = [stretch.kept() for stretch in stretches]
-    ends = [end for _, end in both]
-    columns: dict[str, Any] = {}
-    for j, (name, kind, *_) in enumerate(stretches[0].columns):
-        out = np.empty(sum(stretch.rows for stretch in stretches), WHOLE if kind == TEXT else kind)
-        first = 0
-        for stretch, (kept, _) in zip(stretches, both, strict=True):
-            stretch.columns[j].widen(kept[j], out[first : first + stretch.rows])
-            first += stretch.rows
-        columns[name] = out if kind != TEXT else _text(out, stretches, ends)
+    With ``among``, those of numbers alone that are named.
+    """
+    names, rows = stretches[0].layout.names, sum(stretch.rows for stretch in stretches)
+    told = stretches[0].layout.kept[:, _KIND]
+    wanted = [j for j, name in enumerate(names) if among is None or name in among]
+    kinds, into = np.maximum(told, 0), np.full(told.size, -1)
+    many = [0] * len(KINDS)
+    for j in wanted:
+        into[j] = many[kinds[j]]
+        many[kinds[j]] += 1
+    tables = [np.empty((count, rows), kind) for count, kind in zip(many, KINDS, strict=True)]
+    place, first = np.arange(rows), 0
+    for stretch in stretches:
+        unpack(stretch.data, stretch.layout.kept, into, place[first : first + stretch.rows], *tables)
+        first += stretch.rows
+    columns: dict[str, Any] = {names[j]: tables[kinds[j]][into[j]] for j in wanted}
+    texts = [j for j in wanted if told[j] == _OF_TEXT]
+    ends = [stretch.layout.end(stretch.rows) for stretch in stretches] if texts else []
+    for j in texts:
+        columns[names[j]] = _text(columns[names[j]], stretches, ends)
     return columns
+
+
+def _room(size: Any) -> Any:
+    return -(-size // _STEP) * _STEP
 
 
 def _text(sizes: Array, stretches: list[Stretch], begin: list[int]) -> Any:

@@ -22,8 +22,8 @@ MODEL: Final = "model"
 STEP_FACTS: Final = frozenset({"code_number_progression", "code_secret_progression"})
 """Facts at the intake boundary that need all cards handed in together."""
 
-REMEMBERED: Final = 1 << 20
-"""At most about so many stretches of rows, of some 50 bytes each, are remembered by a process."""
+REMEMBERED: Final = 1 << 10
+"""Of so many files a process remembers what all their places have in common, some 20 kB each."""
 
 _JUDGED_BY: Final = frozenset(
     {"submission_id", "submitted_at", "received_at", "card_kind", "face_value", "asking_price"}
@@ -153,22 +153,17 @@ class Context:
         return sorted((self.folder / stage).glob("*.box"), key=lambda path: _in_order(path.stem))
 
     def box(self, path: Path) -> Box:
-        """A file of a finished stage, looked into once a process where that takes little memory."""
-        if not self._remembers:
-            return Box(path)
-        if path not in self._boxes:
-            self._boxes[path] = Box(path, remembers=True)
-        return self._boxes[path]
+        """A file of a finished stage, looked into once a process while these are not too many."""
+        found = self._boxes.get(path)
+        if found is None:
+            found = Box(path)
+            if len(self._boxes) < REMEMBERED:
+                self._boxes[path] = found
+        return found
 
     def boxes(self, stage: str) -> Boxes:
         """All files of a finished stage."""
         return Boxes(map(self.box, self.files(stage)))
-
-    @cached_property
-    def _remembers(self) -> bool:
-        """Whether it is remembered where in each file stand the rows of each key, group and chunk."""
-        pieces = sum(-(-unit.rows // self.settings.limits.piece) for unit in self.settings.units)
-        return len(self.plan.parts) * self.settings.groups * pieces <= REMEMBERED
 
     def note(self, stage: str, name: object) -> Any:
         """What a finished task noted."""

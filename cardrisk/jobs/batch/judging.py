@@ -12,9 +12,10 @@ from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.events import known_at
 from cardrisk.features.parts import Rows, day_of, requests_in
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.columns import columns_of
+from cardrisk.jobs.batch.columns import Stretch
 from cardrisk.jobs.batch.context import Context, unit_of
 from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
+from cardrisk.jobs.batch.laying import land
 from cardrisk.jobs.batch.output import SCHEMA, leave_part, none_refused, table_of
 from cardrisk.jobs.batch.settling import REPAIRED, facts_about, within
 from cardrisk.scoring.assemble import judge
@@ -106,11 +107,19 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
         events = events_of_chunk(context, chunk)
         rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))
     for path in (*facts_about(context, day_of(known_at(cards))), *context.files(KEYED)):
-        box = context.box(path)
-        for name in ("facts", "seen"):
-            for stretch in box.stretches(f"{name} {chunk}") or []:
-                rows.add(columns_of(stretch))
+        for found in context.box(path).stretches(f"facts {chunk}", f"seen {chunk}"):
+            for stretch in found:
+                _land(stretch, rows)
     return rows.finished()
+
+
+def _land(stretch: Stretch, rows: Rows) -> None:
+    """Write what is told of some of the rows to its places among them."""
+    names, kept = stretch.layout
+    room = rows.room_for(names)
+    whole, single, double = room.tables
+    where = names.index("seq"), rows.seq, rows.table, room.into(names), room.told
+    land(stretch.rows, stretch.data, kept, *where, whole, single, double)
 
 
 def _repair(context: Context, chunk: int, cards: pd.DataFrame, seq: I64) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,8 @@ from cardrisk.features.parts import RESUBMITTED, Part, compute_part
 from cardrisk.features.parts.keyed import Hand
 from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Boxes, Writer
+from cardrisk.jobs.batch.box import Boxes, Lazily, Stacked, Writer, lazily
+from cardrisk.jobs.batch.columns import Stretch, stacked
 from cardrisk.jobs.batch.context import Context, asking, chunk_of, unit_of
 from cardrisk.jobs.batch.laying import standing, until_of
 from cardrisk.jobs.batch.settling import FACTS, SETTLED, cards_only
@@ -25,7 +27,8 @@ TASKS: Final = 8
 """At least about so many tasks compute features."""
 CARD: Final = "card"
 """Which row of the events dealt beside it an answer is about: what the card says need not be written again."""
-_TOLD_BY_CARD: Final = frozenset({"seq", "entity", "card_time", "until"})
+_OF_CARD: Final = {"seq": "seq", "entity": "entity", "card_time": "time"}
+_TOLD_BY_CARD: Final = frozenset({*_OF_CARD, "until"})
 MOST: Final = 1 << 16
 """Questions answered at a time where events are walked through from disk."""
 
@@ -100,15 +103,17 @@ def _compute(context: Context, dealt: Boxes, number: int, group: int, out: Write
         _compute_large(context, dealt, number, group, out)
     elif rows:
         # frames are named nowhere here: they are gone as soon as the part has them in its own order
-        _add_asking(out, compute_part(part, *_frames(context, *next(_dealt(dealt, number, group, rows)))))
+        _add_asking(out, compute_part(part, *_frames(context, *next(_dealt(dealt, number, group, rows, stacked)))))
 
 
-def _dealt(dealt: Boxes, number: int, group: int, rows: int) -> Iterator[tuple[dict[str, I64], dict[str, I64]]]:
+def _dealt(
+    dealt: Boxes, number: int, group: int, rows: int, how: Callable[[list[Stretch]], Stacked]
+) -> Iterator[tuple[Stacked, Stacked | None]]:
     """Give events and answers of one key and group, so many rows at a time; answers name their card by its row."""
-    return dealt.both(f"{number} events {group}", f"{number} answers {group}", CARD, rows)
+    return dealt.both(f"{number} events {group}", f"{number} answers {group}", CARD, rows, how)
 
 
-def _frames(context: Context, *columns: dict[str, I64]) -> Iterator[pd.DataFrame]:
+def _frames(context: Context, *columns: dict[str, I64] | None) -> Iterator[pd.DataFrame]:
     for each in columns:
         yield pd.DataFrame(each, copy=False) if each else _no_answers(context).assign(**{CARD: np.empty(0, np.int64)})
 
@@ -119,12 +124,12 @@ def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out:
     shutil.rmtree(scratch, ignore_errors=True)
     block = min(context.settings.limits.part, MOST)
 
-    def events() -> Iterator[dict[str, I64]]:
+    def events() -> Iterator[Mapping[str, I64]]:
         return dealt.each(f"{number} events {group}", block)
 
-    def answers() -> Iterator[dict[str, I64]]:
-        for cards, told in _dealt(dealt, number, group, block):
-            if told:  # other columns, were they to be without rows, would be looked for in files that hold none
+    def answers() -> Iterator[Mapping[str, I64]]:
+        for cards, told in _dealt(dealt, number, group, block, lazily):
+            if told is not None:
                 yield _told_of(cards, told)
 
     for found in compute_large(context.plan.parts[number], events, answers, scratch, block):
@@ -132,14 +137,22 @@ def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out:
     shutil.rmtree(scratch)
 
 
-def _told_of(cards: dict[str, I64], told: dict[str, I64]) -> dict[str, I64]:
+def _told_of(cards: Lazily, told: Lazily) -> Lazily:
     """Return answers with what their cards say of them."""
-    card = told.pop(CARD)
-    found = {name: cards[of][card] for name, of in (("seq", "seq"), ("entity", "entity"), ("card_time", "time"))}
-    order = np.argsort(told["time"], kind="stable")
-    until = np.empty(card.size, np.int64)
-    until[order] = until_of(card[order], told["time"][order], cards["seq"].size)
-    return {**told, **found, "until": until}
+
+    def until() -> I64:
+        card, time = told[CARD], told["time"]
+        order = np.argsort(time, kind="stable")
+        found = np.empty(card.size, np.int64)
+        found[order] = until_of(card[order], time[order], cards["seq"].size)
+        return found
+
+    def of_card(name: str) -> I64:
+        return cards[name][told[CARD]]
+
+    said = {name: partial(told.__getitem__, name) for name in told if name != CARD}
+    found = {name: partial(of_card, of) for name, of in _OF_CARD.items()}
+    return Lazily({**said, **found, "until": until})
 
 
 def _add_asking(out: Writer, found: pd.DataFrame) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I64, NEVER, NULL
+from cardrisk.features.arrays import F64, I64, NEVER, NULL, Bool
+from cardrisk.features.parts.joined import places_in
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -119,7 +120,120 @@ def lay_known(values: NDArray[Any], order: I64, base: int, cut: I64, start: I64,
 
 
 @compiled
-def widen(kept: NDArray[Any], base: int, nothing: Any, out: NDArray[Any]) -> None:
-    """Write what `lay_known` kept, ``nothing`` where it is not known."""
-    for i in range(kept.size):
-        out[i] = nothing if kept[i] == 0 else np.int64(kept[i]) + (base - 1)
+def unpack(
+    data: I64, kept: I64, into: I64, place: I64, whole: NDArray[np.int64], single: NDArray[np.float32], double: F64
+) -> None:
+    """Write the columns of a stretch of rows where they belong.
+
+    Parameters
+    ----------
+    data
+        The stretch as it stands on disk: column after column, each from a multiple of 8 bytes on.
+    kept
+        How each column is kept, shape (columns, 4): its kind (0: ``whole``, 1: ``single``, 2: ``double``; below
+        0: as 0), bytes of a value, base and gaps.
+    into
+        Row of each column in the table of its kind; -1: not wanted.
+    place
+        Column of each row in those tables; -1: not wanted.
+    whole, single, double
+        Written; int64, float32 and float64 of shape (columns, rows).
+    """
+    at = 0
+    for j in range(kept.shape[0]):
+        kind, width, base, gaps = kept[j]
+        size = place.size * width // 8 + (place.size * width % 8 > 0)
+        mine = data[at : at + size]
+        at += size
+        if into[j] >= 0:
+            if kind <= 0:
+                _unpack_whole(mine, width, base, gaps, place, whole[into[j]])
+            elif kind == 1:
+                _unpack_single(mine, width, base, gaps, place, single[into[j]])
+            else:
+                _spread(mine.view(np.float64), place, double[into[j]])
+
+
+@compiled
+def land(
+    rows: int,
+    data: I64,
+    kept: I64,
+    seq: int,
+    own: I64,
+    table: I64,
+    into: I64,
+    told: Bool,
+    whole: NDArray[np.int64],
+    single: NDArray[np.float32],
+    double: F64,
+) -> None:
+    """Write the columns of some rows, whose places in the table scored column ``seq`` tells, where they belong.
+
+    Parameters
+    ----------
+    rows
+        How many.
+    own, table
+        As :func:`~cardrisk.features.parts.joined.places_in` takes them.
+    told
+        Set True for each row of which something is told.
+    data, kept, into, whole, single, double
+        As `unpack` takes them.
+    """
+    number, place, only = np.empty((1, rows), np.int64), np.arange(rows), np.full(into.size, -1)
+    only[seq] = 0
+    unpack(data, kept, only, place, number, single, double)
+    places_in(own, table, number[0], place)
+    for k in place:
+        if k >= 0:
+            told[k] = True
+    unpack(data, kept, into, place, whole, single, double)
+
+
+@compiled
+def _unpack_whole(data: I64, width: int, base: int, gaps: int, place: I64, out: I64) -> None:
+    if width == 0:
+        _fill(NULL if gaps else base, place, out)
+    elif width == 1:
+        _widen(data.view(np.uint8), base, gaps, NULL, place, out)
+    elif width == 2:
+        _widen(data.view(np.uint16), base, gaps, NULL, place, out)
+    elif width == 4:
+        _widen(data.view(np.uint32), base, gaps, NULL, place, out)
+    else:
+        _spread(data, place, out)
+
+
+@compiled
+def _unpack_single(data: I64, width: int, base: int, gaps: int, place: I64, out: F32) -> None:
+    if width == 0:
+        _fill(np.nan if gaps else np.float64(base), place, out)
+    elif width == 1:
+        _widen(data.view(np.uint8), base, gaps, np.nan, place, out)
+    elif width == 2:
+        _widen(data.view(np.uint16), base, gaps, np.nan, place, out)
+    else:
+        _spread(data.view(np.float32), place, out)
+
+
+@compiled
+def _widen(values: NDArray[Any], base: int, gaps: int, nothing: Any, place: I64, out: NDArray[Any]) -> None:
+    """Write what `lay` or, with gaps, `lay_known` kept."""
+    for i in range(place.size):
+        if place[i] >= 0:
+            out[place[i]] = nothing if gaps and values[i] == 0 else np.int64(values[i]) + (base - gaps)
+
+
+@compiled
+def _spread(values: NDArray[Any], place: I64, out: NDArray[Any]) -> None:
+    for i in range(place.size):
+        if place[i] >= 0:
+            out[place[i]] = values[i]
+
+
+@compiled
+def _fill(value: Any, place: I64, out: NDArray[Any]) -> None:
+    for i in range(place.size):
+        if place[i] >= 0:
+            out[place[i]] = value
