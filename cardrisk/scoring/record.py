@@ -135,7 +135,11 @@ class Record(NamedTuple):
         return np.frombuffer(self.row, "<f8").astype(np.float64)
 
     def dump(self) -> bytes:
-        """Write as bytes: the card as its store writes it, the decision's own few values, numbers as they are."""
+        """Write as bytes: the card as its store writes it, a zero byte, and what was decided."""
+        return b"%b\0%b" % (encode(self.card)[0], self.decided())
+
+    def decided(self) -> bytes:
+        """Write what the card alone does not say: the decision's own few values, and numbers as they are."""
         score = self.score
         own = text_of(
             (
@@ -150,7 +154,7 @@ class Record(NamedTuple):
             )
         )
         p = _NUMBERS.pack(score.p_fail, *score.causes.values())
-        return b"%b\0%b\0%b%b" % (encode(self.card)[0], own, p, self.row)
+        return b"%b\0%b%b" % (own, p, self.row)
 
     @classmethod
     def parse(cls, body: bytes) -> "Record":
