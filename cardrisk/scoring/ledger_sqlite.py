@@ -9,10 +9,10 @@ from itertools import count
 from typing import Final
 
 from cardrisk.features.stores.base import Entry
-from cardrisk.features.stores.codec import decode, encode, trace_of
+from cardrisk.features.stores.codec import decode, trace_of
 from cardrisk.features.stores.sqlite import PAGE, SqliteStore
 from cardrisk.features.stores.sqlite_file import STEP, in_steps
-from cardrisk.scoring.record import Context, Record, name_of_context
+from cardrisk.scoring.record import Context, Record, key_of, name_of_context
 
 _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS decision_context (name TEXT PRIMARY KEY, body BLOB NOT NULL)"
 _OLD: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'decision'"
@@ -74,16 +74,14 @@ class SqliteLedger:
         with self._store.writing() as db:
             return [_kept(db, record) for record in records]
 
-    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+    def put(self, records: Sequence[Record], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Store cards and keep their records in one step; see :class:`~cardrisk.scoring.ledger.Ledger`."""
-        if any(record.card is not entry.row for record, entry in zip(records, entries, strict=True)):
-            return False, tuple(self._store.since(seen))  # a record says of its card what the card's row says
-        return self._store.put(entries, seen, [record.decided() for record in records])
+        return self._store.put([record.parts() for record in records], seen)
 
     def find(self, name: str) -> Record | None:
         """Return the record of a ``submission_id``."""
         with self._store.reading() as db:
-            row = db.execute(_FIND, (_key(name),)).fetchone()
+            row = db.execute(_FIND, (key_of(name),)).fetchone()
         return None if row is None else Record.parse(row[0])
 
     def context(self, name: str) -> Context | None:
@@ -141,13 +139,9 @@ class SqliteLedger:
 
 
 def _kept(db: sqlite3.Connection, record: Record) -> Record:
-    name, card, decided = _key(record.card["submission_id"]), encode(record.card)[0], record.decided()
-    if db.execute(_WITH_CARD, (decided, name, record.moment, card)).rowcount:
+    moment, name, row, decided = record.parts()
+    if db.execute(_WITH_CARD, (decided, name, moment, row)).rowcount:
         return record
-    if db.execute(_APART, (name, record.moment, b"%b\0%b" % (card, decided))).rowcount:
+    if db.execute(_APART, (name, moment, b"%b\0%b" % (row, decided))).rowcount:
         return record
     return Record.parse(db.execute(_FIND, (name,)).fetchone()[0])
-
-
-def _key(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass")

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from cardrisk.errors import StoreError
 from cardrisk.features.arrays import NULL
-from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, new
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Decided, Entry, new
 from cardrisk.features.stores.codec import decode, encode, name_of, trace_of
 from cardrisk.features.stores.rekeying import NEXT, rekeyed, said_by
 from cardrisk.features.stores.sqlite_file import STEP, InTheWayError, connect, in_steps, seconds, stored_of, told
@@ -141,46 +141,38 @@ class SqliteStore:
             return [*self._read(seen, ticket.before), *ticket.stored]
         return ticket.stored
 
-    def put(self, entries: Sequence[Entry], seen: int, records: Sequence[bytes]) -> tuple[bool, Sequence[Entry]]:
+    def put(self, cards: Sequence[Decided], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Store cards, and with each the record of what was decided, in one step - if nothing came after ``seen``.
 
         Parameters
         ----------
-        entries
-            Cards of one moment.
+        cards
+            Of one moment.
         seen
             The last event that their writer knows.
-        records
-            One a card; it outlives its card.
 
         Returns
         -------
         done, entries
-            Whether all was stored, each event with the moment it brought; the entries after ``seen``. Where other
-            events came first, or a card or a record of its name is stored already, nothing was stored.
+            Whether all was stored, with the moment it brought: these are the next events then. Where other events
+            came first, or a card or a record of its name is stored already, nothing was stored; the entries after
+            ``seen`` follow.
 
         Raises
         ------
-        StoreError, InputError
-            As :meth:`write`.
+        StoreError
+            They could not be stored.
         """
-        lines = [_line(entry) for entry in entries]
-        rows = [
-            (place, at, name, data, record)
-            for place, ((at, _, name, data, _), record) in enumerate(zip(lines, records, strict=True), seen)
-        ]
         try:
-            if len(rows) == 1:  # a single statement is its own transaction
+            if len(cards) == 1:  # a single statement is its own transaction
                 with self._lock, told(self.path):
-                    self._connection().execute(_PUT, rows[0])
+                    self._connection().execute(_PUT, (seen, *cards[0]))
             else:
                 with self.writing() as db:
-                    db.executemany(_PUT, rows)
+                    db.executemany(_PUT, [(place, *card) for place, card in enumerate(cards, seen)])
         except InTheWayError:
             return False, tuple(self.since(seen))
-        return True, [
-            new(Entry, (at, entry.kind, entry.row, place)) for place, (at, *_, entry) in enumerate(lines, seen + 1)
-        ]
+        return True, ()
 
     def _commit_waiting(self) -> None:
         """Commit every waiting event in one transaction; the lock is held."""
@@ -313,7 +305,9 @@ class SqliteStore:
                     (first, first + PAGE),
                 ).fetchall()
                 new = [(row, number) for number, data in rows if (row := rekeyed(decode(data), words)) is not None]
-                db.executemany("UPDATE journal SET row = ?, record = NULL WHERE number = ?", [(encode(r)[0], n) for r, n in new])
+                db.executemany(
+                    "UPDATE journal SET row = ?, record = NULL WHERE number = ?", [(encode(r)[0], n) for r, n in new]
+                )
                 changed += len(new)
             if changed:
                 _mark(db, last, moment)
