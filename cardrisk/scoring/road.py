@@ -129,8 +129,10 @@ class Road:
             known = self.history.seen
             self.history.refresh()
             self._crowded = self.history.seen != known
-            if self._crowded and (len(cards) > 1 or self._any_known(cards)):
-                return None  # two writes for all of them take less than judging them again
+            if self._crowded and len(cards) > 1:  # two writes for all of them take less than judging them again
+                return None
+            if self._crowded and self._any_known(cards):
+                return None
         for _ in range(TRIES):
             draft = self.history.draft(cards, moment)
             records = [
