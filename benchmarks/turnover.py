@@ -178,7 +178,8 @@ def live(store: str, at: pd.Timestamp) -> str:
         else:
             answers += 1
     with journal.reading() as db:
-        records = db.execute("SELECT count(*) FROM decided").fetchone()[0]
+        both = "SELECT (SELECT count(record) FROM journal) + (SELECT count(*) FROM decided)"
+        records = db.execute(both).fetchone()[0]
     journal.close()
     size = sum(len(values) for values in keys.values())
     return (

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from cardrisk.errors import StoreError
 from cardrisk.features import FeatureSet, LiveHistory
+from cardrisk.features.live import handing
 from cardrisk.features.live.context import batches_of
-from cardrisk.features.live.ticket import Ticket
 from cardrisk.features.stores.base import CARD, Entry, Store, new
 
 Card: TypeAlias = Mapping[str, Any]
 Row: TypeAlias = NDArray[np.float64]
 
 
-Put: TypeAlias = Callable[[Sequence[Entry], int], tuple[bool, Sequence[Entry]]]
+Put: TypeAlias = Callable[[int], tuple[bool, Sequence[Entry]]]
 
 
 class Draft(NamedTuple):
@@ -28,8 +28,8 @@ class Draft(NamedTuple):
 
     Attributes
     ----------
-    ticket
-        What is to be stored.
+    ready
+        The cards, made ready for the tables.
     rows
         Their number features.
     moment
@@ -38,7 +38,7 @@ class Draft(NamedTuple):
         The last event that was known.
     """
 
-    ticket: Ticket
+    ready: Sequence[handing.Card]
     rows: Sequence[Row]
     moment: int
     seen: int
@@ -57,11 +57,12 @@ class History(LiveHistory):
 
     def draft(self, cards: Sequence[Card], moment: int) -> Draft:
         """Read cards of one moment as :meth:`admit` does; they are not history yet."""
-        ticket = self._asking(cards, moment)
+        ready = [self.reader.card(card) for card in cards]
+        over = self._facts_of(cards, ready)
         with self._lock:
-            at = max(ticket.entries[0].moment, self.now)
-            rows = [self.state.read(card, at, over) for card, over in zip(ticket.cards, ticket.over, strict=True)]
-            return Draft(ticket, rows, at, self.seen)
+            at = max(moment, self.now)
+            rows = [self.state.read(card, at, facts) for card, facts in zip(ready, over, strict=True)]
+            return new(Draft, (ready, rows, at, self.seen))
 
     def settle(self, draft: Draft, put: Put) -> bool:
         """Let cards that were read become history, unless something came in between.
@@ -71,8 +72,8 @@ class History(LiveHistory):
         draft
             What was read.
         put
-            Stores events after the last one known, and whatever belongs to them, in one step: takes the events and
-            that one's number, and returns whether nothing stood in the way, and the entries after it.
+            Stores them after the last event known, whose number it takes, and whatever belongs to them, in one step;
+            returns whether nothing stood in the way, and the entries after that one where something did.
 
         Returns
         -------
@@ -87,15 +88,13 @@ class History(LiveHistory):
         with self._lock:
             if draft.seen != self.seen:
                 return False
-            done, stored = put(
-                [new(Entry, (draft.moment, CARD, row, 0)) for _, _, row, _ in draft.ticket.entries], self.seen
-            )
+            done, came_first = put(draft.seen)
             if not done:
-                self._take_in((), stored)
+                self._take_in((), came_first)
                 return False
-            for entry, card in zip(stored, draft.ticket.cards, strict=True):
-                self.seen = entry.number
-                self._take_card(entry.moment, card, reads=False)
+            self.seen += len(draft.ready)
+            for card in draft.ready:
+                self._take_card(draft.moment, card, reads=False)
             return True
 
     def admit(self, cards: Sequence[Card], moment: int) -> list[tuple[Row, int]]:

@@ -33,20 +33,21 @@ class Ledger(Protocol):
         """
         ...
 
-    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+    def put(self, records: Sequence[Record], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Store cards in the history and keep their records, in one step, if nothing came after ``seen``.
 
         Parameters
         ----------
-        records, entries
-            Of cards of one moment, in one order; none has a record yet.
+        records
+            Of cards of one moment; none has a record yet.
         seen
             The last event that was looked at for them.
 
         Returns
         -------
         done, entries
-            Whether that was possible; the entries after ``seen``. Where it was not, nothing was stored.
+            Whether that was possible: the cards are the next events then, in order. Where it was not, nothing was
+            stored, and the entries after ``seen`` say what came first.
 
         Raises
         ------
@@ -104,7 +105,7 @@ class MemoryLedger:
                     self.trim(moment - HORIZON)
         return found
 
-    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+    def put(self, records: Sequence[Record], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Do nothing: what lives in one process has no write to save."""
         return False, ()
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from cardrisk.errors import StoreError
 from cardrisk.features.stores.base import Entry
 from cardrisk.features.stores.redis import RedisStore
-from cardrisk.scoring.record import Context, Record, name_of_context
+from cardrisk.scoring.record import Context, Record, key_of, name_of_context
 
 _KEEP: Final = """
 local out = {}
@@ -90,20 +90,19 @@ class RedisLedger:
 
     def keep(self, records: Sequence[Record]) -> list[Record]:
         """Keep records; see :class:`~cardrisk.scoring.ledger.Ledger`."""
-        arguments = [part for r in records for part in (_key(r.card["submission_id"]), r.dump())]
+        arguments = [part for r in records for part in (key_of(r.card["submission_id"]), r.dump())]
         with self._asking():
             found = self._keep(keys=[self._rows], args=arguments)
         return [Record.parse(body) if body else record for body, record in zip(found, records, strict=True)]
 
-    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+    def put(self, records: Sequence[Record], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Store cards and keep their records in one step; see :class:`~cardrisk.scoring.ledger.Ledger`."""
-        rows = [(_key(record.card["submission_id"]), record.dump()) for record in records]
-        return self._store.put(entries, seen, self._rows, rows)
+        return self._store.put([record.parts() for record in records], seen, self._rows)
 
     def find(self, name: str) -> Record | None:
         """Return the record of a ``submission_id``."""
         with self._asking() as client:
-            body = client.hget(self._rows, _key(name))
+            body = client.hget(self._rows, key_of(name))
         return None if body is None else Record.parse(body)
 
     def context(self, name: str) -> Context | None:
@@ -129,7 +128,3 @@ class RedisLedger:
         """Close the connections; the next use opens them again."""
         if self._pid == os.getpid():
             self._client.close()
-
-
-def _key(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass")

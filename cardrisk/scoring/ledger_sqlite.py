@@ -5,41 +5,36 @@ Correct when a record that was acknowledged survives ``kill -9``, and one that w
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import count
 from typing import Final
 
 from cardrisk.features.stores.base import Entry
-from cardrisk.features.stores.codec import trace_of
+from cardrisk.features.stores.codec import decode, trace_of
 from cardrisk.features.stores.sqlite import PAGE, SqliteStore
 from cardrisk.features.stores.sqlite_file import STEP, in_steps
-from cardrisk.scoring.record import Context, Record, name_of_context
+from cardrisk.scoring.record import Context, Record, key_of, name_of_context
 
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS decided (name BLOB PRIMARY KEY, moment INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS decision_context (name TEXT PRIMARY KEY, body BLOB NOT NULL)
-"""
+_SCHEMA: Final = "CREATE TABLE IF NOT EXISTS decision_context (name TEXT PRIMARY KEY, body BLOB NOT NULL)"
 _OLD: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'decision'"
 _MOVE: Final = "INSERT OR IGNORE INTO decided SELECT name, moment, body FROM decision; DROP TABLE decision"
 """Earlier versions kept whole records in the tree of names, where each write moved others aside."""
-_KEEP: Final = "INSERT INTO decided (name, moment, body) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING"
-_BOTH: Final = (
-    """
-CREATE TEMP VIEW IF NOT EXISTS card_and_decision (seen, moment, name, row, decided_name, decided_moment, body)
-AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL
-""",
-    """
-CREATE TEMP TRIGGER IF NOT EXISTS both INSTEAD OF INSERT ON card_and_decision BEGIN
-    SELECT RAISE(ABORT, 'other events came first')
-    WHERE ifnull((SELECT number FROM journal ORDER BY number DESC LIMIT 1), 0) <> new.seen
-    OR (SELECT moment FROM journal WHERE number = new.seen) > new.moment;
-    INSERT INTO journal (number, moment, kind, name, row) VALUES (new.seen + 1, new.moment, 1, new.name, new.row);
-    INSERT INTO decided (name, moment, body) VALUES (new.decided_name, new.decided_moment, new.body);
-END
-""",
+_WITH_CARD: Final = (
+    "UPDATE journal SET record = ? WHERE name = ? AND kind = 1 AND moment = ? AND row = ? AND record IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM decided WHERE decided.name = journal.name)"
 )
-"""A card's event and its record by one statement: each statement of its own, and the transaction around them, takes
-as long as writing. They belong to a connection, not to the file."""
-_PUT: Final = "INSERT INTO card_and_decision VALUES (?, ?, ?, ?, ?, ?, ?)"
-_FIND: Final = "SELECT body FROM decided WHERE name = ?"
+_APART: Final = (
+    "INSERT INTO decided (name, moment, body) SELECT ?1, ?2, ?3 "
+    "WHERE NOT EXISTS (SELECT 1 FROM journal WHERE name = ?1 AND kind = 1 AND record IS NOT NULL) "
+    "ON CONFLICT (name) DO NOTHING"
+)
+_FIND: Final = (
+    "SELECT CAST(row || x'00' || record AS BLOB) FROM journal WHERE name = ?1 AND kind = 1 AND record IS NOT NULL "
+    "UNION ALL SELECT body FROM decided WHERE name = ?1"
+)
+_THEIRS: Final = "SELECT number, row FROM journal WHERE kind = 1 AND record IS NOT NULL AND instr(row, ?) > 0"
+_THEIRS_APART: Final = "SELECT name, body FROM decided WHERE instr(body, ?) > 0"
+_DROP: Final = "UPDATE journal SET record = NULL WHERE number = ? AND record IS NOT NULL"
+_NEXT: Final = "SELECT number, moment FROM journal WHERE number > ? ORDER BY number LIMIT ?"
 _OLD_ROWS: Final = "SELECT rowid, ? FROM decided WHERE rowid > ? AND rowid <= ? AND moment < ?"
 _DROP_OLD: Final = "DELETE FROM decided WHERE rowid = ? AND moment < ?"  # a row's number may be given again meanwhile
 
@@ -61,12 +56,10 @@ class SqliteLedger:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         with store.writing() as db:
-            for statement in SCHEMA.split(";"):
-                db.execute(statement)
+            db.execute(_SCHEMA)
             if db.execute(_OLD).fetchone():
                 for statement in _MOVE.split(";"):
                     db.execute(statement)
-        store.at_opening(_BOTH)
 
     def enter(self, context: Context) -> str:
         """Keep a context; see :class:`~cardrisk.scoring.ledger.Ledger`."""
@@ -78,25 +71,17 @@ class SqliteLedger:
 
     def keep(self, records: Sequence[Record]) -> list[Record]:
         """Keep records; see :class:`~cardrisk.scoring.ledger.Ledger`."""
-        if len(records) == 1:  # a single statement is its own transaction
-            with self._store.reading() as db:
-                return [_kept(db, records[0])]
         with self._store.writing() as db:
             return [_kept(db, record) for record in records]
 
-    def put(self, records: Sequence[Record], entries: Sequence[Entry], seen: int) -> tuple[bool, Sequence[Entry]]:
+    def put(self, records: Sequence[Record], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Store cards and keep their records in one step; see :class:`~cardrisk.scoring.ledger.Ledger`."""
-        if len(records) == 1:
-            record = records[0]
-            more = _key(record.card["submission_id"]), record.moment, record.dump()
-            return self._store.put_one(entries[0], seen, _PUT, more)
-        rows = [(_key(record.card["submission_id"]), record.moment, record.dump()) for record in records]
-        return self._store.put(entries, seen, lambda db: all(db.execute(_KEEP, row).rowcount for row in rows))
+        return self._store.put([record.parts() for record in records], seen)
 
     def find(self, name: str) -> Record | None:
         """Return the record of a ``submission_id``."""
         with self._store.reading() as db:
-            row = db.execute(_FIND, (_key(name),)).fetchone()
+            row = db.execute(_FIND, (key_of(name),)).fetchone()
         return None if row is None else Record.parse(row[0])
 
     def context(self, name: str) -> Context | None:
@@ -107,16 +92,36 @@ class SqliteLedger:
 
     def forget(self, submitter: str) -> int:
         """Remove the records of a person's cards; return how many."""
+        trace = (trace_of(submitter),)
         with self._store.writing() as db:
-            rows = db.execute("SELECT name, body FROM decided WHERE instr(body, ?) > 0", (trace_of(submitter),))
-            gone = [(name,) for name, body in rows if Record.parse(body).card.get("submitter_id") == submitter]
-            db.executemany("DELETE FROM decided WHERE name = ?", gone)
+            cards = [(place, decode(row)) for place, row in db.execute(_THEIRS, trace)]
+            apart = [(name, Record.parse(body).card) for name, body in db.execute(_THEIRS_APART, trace)]
+            places = [(place,) for place, card in cards if card.get("submitter_id") == submitter]
+            names = [(name,) for name, card in apart if card.get("submitter_id") == submitter]
+            db.executemany(_DROP, places)
+            db.executemany("DELETE FROM decided WHERE name = ?", names)
         with self._store.reading() as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return len(gone)
+        return len(places) + len(names)
 
     def trim(self, before: int) -> int:
         """Remove records of moments before ``before``, a few at a time; return how many."""
+        return self._trim_with_cards(before) + self._trim_apart(before)
+
+    def _trim_with_cards(self, before: int) -> int:
+        """Remove those in the rows of their cards; moments never fall, so that these come first."""
+        gone = seen = 0
+        for _ in in_steps(count()):
+            with self._store.writing() as db:
+                rows = db.execute(_NEXT, (seen, STEP)).fetchall()
+                old = [(number,) for number, moment in rows if moment < before]
+                gone += db.executemany(_DROP, old).rowcount if old else 0
+            if len(old) < STEP:
+                return gone
+            seen = old[-1][0]
+        return gone
+
+    def _trim_apart(self, before: int) -> int:
         with self._store.reading() as db:
             last = db.execute("SELECT max(rowid) FROM decided").fetchone()[0] or 0
         old: list[tuple[int, int]] = []
@@ -134,11 +139,9 @@ class SqliteLedger:
 
 
 def _kept(db: sqlite3.Connection, record: Record) -> Record:
-    name = _key(record.card["submission_id"])
-    if db.execute(_KEEP, (name, record.moment, record.dump())).rowcount:
+    moment, name, row, decided = record.parts()
+    if db.execute(_WITH_CARD, (decided, name, moment, row)).rowcount:
+        return record
+    if db.execute(_APART, (name, moment, b"%b\0%b" % (row, decided))).rowcount:
         return record
     return Record.parse(db.execute(_FIND, (name,)).fetchone()[0])
-
-
-def _key(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cardrisk._version import __version__
 from cardrisk.errors import StoreError
 from cardrisk.facts import CAUSES
+from cardrisk.features.stores.base import Decided
 from cardrisk.features.stores.codec import decode, encode, text_of
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel
@@ -106,6 +107,11 @@ def name_of_context(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()[:16]
 
 
+def key_of(name: str) -> bytes:
+    """Return the bytes that stand for a ``submission_id``, as they do in the journal."""
+    return name.encode("utf-8", "surrogatepass")
+
+
 class Record(NamedTuple):
     """One decision.
 
@@ -135,8 +141,13 @@ class Record(NamedTuple):
         return np.frombuffer(self.row, "<f8").astype(np.float64)
 
     def dump(self) -> bytes:
-        """Write as bytes: the card as its store writes it, the decision's own few values, numbers as they are."""
-        score = self.score
+        """Write as bytes: the card as its store writes it, a zero byte, and what was decided."""
+        _, _, row, decided = self.parts()
+        return b"%b\0%b" % (row, decided)
+
+    def parts(self) -> Decided:
+        """Write apart: the moment, the card's name and row, and the decision's own few values and its numbers."""
+        score, card = self.score, self.card
         own = text_of(
             (
                 self.context,
@@ -149,8 +160,8 @@ class Record(NamedTuple):
                 score.model_version,
             )
         )
-        p = _NUMBERS.pack(score.p_fail, *score.causes.values())
-        return b"%b\0%b\0%b%b" % (encode(self.card)[0], own, p, self.row)
+        p = _NUMBERS.pack(score.p_fail, *score.shares)
+        return self.moment, key_of(card["submission_id"]), encode(card)[0], b"%b\0%b%b" % (own, p, self.row)
 
     @classmethod
     def parse(cls, body: bytes) -> "Record":

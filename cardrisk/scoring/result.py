@@ -62,6 +62,14 @@ class Score(_Unread):
     model_version: str
     degraded: str | None = None
 
+    @property
+    def shares(self) -> Sequence[float]:
+        """p(cause) in order, from ``causes`` or before anybody has read them."""
+        try:
+            return self._shares
+        except AttributeError:
+            return tuple(self.causes.values())
+
     def deferring(self, later: Later) -> Self:
         """Let ``later`` work the reasons out at their first reading; for whoever has just made this answer."""
         _REASONS.__delete__(self)

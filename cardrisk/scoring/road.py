@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from cardrisk.codes import Intake
 from cardrisk.features.stores.base import new
-from cardrisk.features.stores.codec import Settled
 from cardrisk.features.stores.memory import MemoryStore
 from cardrisk.features.stores.sqlite import SqliteStore
 from cardrisk.policy import Costs
@@ -100,10 +99,8 @@ class Road:
             It could not be stored; or it was, and its answer could not: handed in again, it gets that answer.
         """
         taken = self._intake.one(card)
-        if self._shared:
-            taken = Settled(taken)
-            if (done := self._at_once((taken,), moment)) is not None:
-                return done[0].score
+        if self._shared and (done := self._at_once((taken,), moment)) is not None:
+            return done[0].score
         row, at = self.history.take(taken, moment)
         if self._shared:
             return self.ledger.keep((self._record(taken, row, at),))[0].score
@@ -113,8 +110,6 @@ class Road:
     def together(self, cards: Sequence[dict[str, Any]], moments: Sequence[int]) -> Iterator[Score]:
         """Do the same for cards handed in together, moment by moment, in the order of their moments."""
         taken: list[dict[str, Any]] = self._intake.together(cards)
-        if self._shared:
-            taken = [Settled(card) for card in taken]
         for moment, group in self._by_moment(taken, moments):
             done = self._at_once(group, moment) if self._shared else None
             if done is None:
@@ -136,18 +131,23 @@ class Road:
             self._crowded = self.history.seen != known
             if self._crowded and len(cards) > 1:  # two writes for all of them take less than judging them again
                 return None
+            if self._crowded and self._any_known(cards):
+                return None
         for _ in range(TRIES):
-            if any(self.history.knows(card["submission_id"]) for card in cards):
-                break
             draft = self.history.draft(cards, moment)
             records = [
-                Record(self._name, draft.moment, card, row.tobytes(), self._judge.score(card, row))
+                new(Record, (self._name, draft.moment, card, row.tobytes(), self._judge.score(card, row)))
                 for card, row in zip(cards, draft.rows, strict=True)
             ]
             if self.history.settle(draft, partial(self.ledger.put, records)):
                 return records
             self._crowded = True
+            if self._any_known(cards):
+                break
         return None
+
+    def _any_known(self, cards: Sequence[Card]) -> bool:
+        return any(self.knows(card["submission_id"]) for card in cards)
 
     def _record(self, card: Card, row: Any, at: int) -> Record:
         name = card["submission_id"]

@@ -1,9 +1,10 @@
 """A card and what was decided about it are stored in one step, whoever writes in between; otherwise neither is."""
 
+from dataclasses import replace
+
 import pytest
 
 from cardrisk.errors import StoreError
-from cardrisk.features.stores.base import Entry
 from cardrisk.scoring.road import TRIES
 from cardrisk.tables import check_one
 
@@ -103,16 +104,24 @@ def test_nothing_is_stored_where_something_is_in_the_way(rows, make, durable) ->
     record, _ = one.record(rows[0]["submission_id"])
     later = history.now + 1
 
-    def entry(name, moment=later):
-        return Entry.card(moment, {"submission_id": name})
+    def of(name, moment=later):
+        score = replace(record.score, submission_id=name)
+        return record._replace(moment=moment, card={"submission_id": name}, score=score)
 
-    for entries, seen in (
-        ([entry("new")], history.seen - 1),  # others came first
-        ([entry("new", history.now - 1)], history.seen),  # its moment has passed
-        ([entry(rows[1]["submission_id"])], history.seen),  # it is stored already
-        ([entry("new")], history.seen),  # there is a record already
+    ledger.keep([of("decided about")])
+    for records, seen in (
+        ([of("new")], history.seen - 1),  # others came first
+        ([of("new")], history.seen + 1),
+        ([of("new", history.now - 1)], history.seen),  # its moment has passed
+        ([of(rows[1]["submission_id"])], history.seen),  # it is stored already
+        ([of("decided about")], history.seen),  # there is a record already
+        ([of("new"), of("decided about")], history.seen),
     ):
-        done, after = ledger.put([record], entries, seen)
+        done, after = ledger.put(records, seen)
         assert not done
         assert [each.number for each in after] == list(range(seen + 1, history.seen + 1))
+        assert ledger.find("new") is None
     assert len(names(one)) == 3
+    assert ledger.put([of("new"), of("newer")], history.seen)[0]
+    assert [ledger.find(name) for name in ("new", "newer")] == [of("new"), of("newer")]
+    assert len(names(make(durable))) == 5

@@ -1,8 +1,6 @@
 """A record is read back bit for bit, and the decision follows from it alone."""
 
-import contextlib
 import math
-import sqlite3
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +22,9 @@ def test_records_and_contexts_come_back_as_they_were(tiny, make) -> None:
     scorer.score(row)
     record, context = scorer.record(row["submission_id"])
     assert Record.parse(record.dump()) == record
+    shares = record.score.shares
+    assert tuple(shares) == tuple(record.score.causes.values()) == tuple(record.score.shares)
+    assert tuple(Record.parse(record.dump()).score.shares) == tuple(shares)
     assert Context.parse(context.dump()) == context
     assert context.version
     assert context.bundle.startswith(scorer.model.version)
@@ -144,21 +145,3 @@ def test_a_mistyped_store_is_named_and_not_made(tmp_path) -> None:
     with pytest.raises(StoreError, match=r"got 'none.db': no such file"):
         job.run(submission="a", store=f"sqlite:///{tmp_path}/none.db?timeout=1", model=None, history=False)
     assert not list(tmp_path.iterdir())
-
-
-def test_records_of_a_file_of_an_earlier_version_are_found(tiny, make, tmp_path) -> None:
-    """They stood in a table of another form; the first opening moves them, and the first record still stands."""
-    url, rows = f"sqlite:///{tmp_path}/old.db", [plain(row) for row in tiny.late.head(8).to_dict("records")]
-    scorer = make(url)
-    scores = [scorer.score(row) for row in rows]
-    scorer.close()
-    with contextlib.closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as db:
-        form = "(name BLOB PRIMARY KEY, moment INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID"
-        db.execute(f"CREATE TABLE decision {form}")
-        db.execute("INSERT INTO decision SELECT name, moment, body FROM decided")
-        db.execute("DELETE FROM decided WHERE name <> ?", (rows[0]["submission_id"].encode(),))
-    again = make(url)
-    assert [again.record(row["submission_id"])[0].score for row in rows] == scores
-    assert [again.score(row) for row in rows] == scores
-    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as db:
-        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'decision'").fetchone()

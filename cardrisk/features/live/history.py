@@ -190,17 +190,20 @@ class LiveHistory(Following):
         """Make the ticket of cards of one moment, each with the facts of those handed in with it."""
         found = [(card, *self._card(card, at)) for card in cards]
         ticket = Ticket.of_cards([(new(Entry, (t, CARD, card, 0)), ready) for card, t, ready in found], reads=True)
+        ticket.over = self._facts_of(cards, ticket.cards)
+        return ticket
+
+    def _facts_of(self, cards: Sequence[Row], ready: Sequence[Card]) -> Sequence[Any]:
+        """Return for each card the facts of those handed in with it."""
         if len(cards) == 1:
-            ticket.over = (ALONE,)
-            return ticket
+            return (ALONE,)
         names = [plain(card.get("batch_id")) for card in cards]
         facts = {
-            name: self._over([card for other, card in zip(names, ticket.cards, strict=True) if other == name])
+            name: self._over([card for other, card in zip(names, ready, strict=True) if other == name])
             for name in dict.fromkeys(names)
             if name is not None
         }
-        ticket.over = [facts.get(name, ALONE) for name in names]
-        return ticket
+        return [facts.get(name, ALONE) for name in names]
 
     def _let_in(self, card: Row, moment: int, ready: Card, reads: bool) -> tuple[F64, int]:
         """Store a card that is ours, and take it in: at once, without a ticket, where nobody else writes just now."""

@@ -12,7 +12,7 @@ leaves at the front, step by step, and no mark.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from cardrisk.errors import StoreError
 
@@ -55,6 +55,10 @@ class Entry(NamedTuple):
     def answer(moment: int, row: Mapping[str, Any]) -> Entry:
         """Make the entry of an answer."""
         return Entry(moment, ANSWER, row)
+
+
+Decided: TypeAlias = tuple[int, bytes, bytes, bytes]
+"""A card about which something was decided, as it is stored: its moment, its name, its row, and the record of that."""
 
 
 class Store(Protocol):

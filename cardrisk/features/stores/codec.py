@@ -53,14 +53,6 @@ _encoded: dict[tuple[tuple[str, ...], tuple[type, ...]], _Shape | None] = {}
 _decoded: dict[bytes, tuple[tuple[str, ...], tuple[int, ...]]] = {}
 
 
-class Settled(dict[str, Any]):
-    """A row that nobody changes any more, so that it is encoded once, whoever keeps it."""
-
-    __slots__ = ("encoded",)
-
-    encoded: tuple[bytes, Mapping[str, Any]]
-
-
 def encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
     """Return a row's bytes, and the row as ``decode`` will return it.
 
@@ -69,21 +61,6 @@ def encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
     InputError
         If a value is no text, number, boolean or moment.
     """
-    if type(row) is not Settled:
-        return _encode(row)
-    try:
-        return row.encoded
-    except AttributeError:
-        found = row.encoded = _encode(row)
-        return found
-
-
-def text_of(values: Any) -> bytes:
-    """Return texts, numbers, booleans and unknowns, or sequences of them, as JSON in UTF-8; no byte of it is 0."""
-    return "".join(_parts_of(values, 0)).encode("utf-8", "surrogatepass")
-
-
-def _encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
     shape = _shape_of(row)
     if shape is None:
         row = {str(name): _simple(name, value) for name, value in row.items()}
@@ -98,6 +75,11 @@ def _encode(row: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
     if not exact:
         row = _with_moments(tuple(row), values, moments)
     return head + text_of(values), row
+
+
+def text_of(values: Any) -> bytes:
+    """Return texts, numbers, booleans and unknowns, or sequences of them, as JSON in UTF-8; no byte of it is 0."""
+    return "".join(_parts_of(values, 0)).encode("utf-8", "surrogatepass")
 
 
 def decode(data: bytes) -> dict[str, Any]:

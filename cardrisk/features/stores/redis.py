@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from cardrisk.errors import MissingExtraError, StoreError
-from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Decided, Entry
 from cardrisk.features.stores.codec import decode, encode, name_of
 from cardrisk.features.stores.rekeying import rekeyed, said_by
 
@@ -202,33 +202,32 @@ class RedisStore:
         arguments = [argument for entry in entries for argument in _arguments(entry)]
         return self._whole(self._call("write", (seen, PAGE, *arguments)))
 
-    def put(
-        self, entries: Sequence[Entry], seen: int, key: str, beside: Sequence[tuple[bytes, bytes]]
-    ) -> tuple[bool, Sequence[Entry]]:
-        """Store events, and what belongs to each, in one round trip - if nothing came after ``seen``.
+    def put(self, cards: Sequence[Decided], seen: int, key: str) -> tuple[bool, Sequence[Entry]]:
+        """Store cards, each with the record of what was decided, in one round trip - if nothing came after ``seen``.
 
         Parameters
         ----------
-        entries
-            Cards of one moment.
+        cards
+            Of one moment.
         seen
             The last event that their writer knows.
-        key, beside
-            A hash of the same prefix, and the field and value that each event brings there.
+        key
+            A hash of the same prefix, for each card's row, a zero byte and its record, by its name.
 
         Returns
         -------
         done, entries
-            Whether all was stored, each event with the moment it brought; the entries after ``seen``. Where other
-            events came first or a name or a field is there already, nothing was stored.
+            Whether all was stored, with the moment it brought: these are the next events then. Where other events
+            came first, or a card or a record of its name is stored already, nothing was stored; the entries after
+            ``seen`` follow.
         """
         arguments: list[Any] = [seen, PAGE]
-        for entry, pair in zip(entries, beside, strict=True):
-            arguments += (*_arguments(entry), *pair)
+        for moment, name, row, record in cards:
+            arguments += (_in_reach(moment), _KINDS[CARD], name, row, name, b"%b\0%b" % (row, record))
         found = self._call("put", arguments, [key])
         if found:
             return False, self._whole(found)
-        return True, [entry._replace(number=place) for place, entry in enumerate(entries, seen + 1)]
+        return True, ()
 
     def _whole(self, found: Sequence[Any]) -> list[Entry]:
         """Return the entries of an answer, and those that did not fit into it."""
@@ -333,9 +332,13 @@ class RedisStore:
 
 
 def _arguments(entry: Entry) -> tuple[Any, ...]:
-    if abs(entry.moment) >= LARGEST:
-        raise StoreError(f"expected a moment in microseconds before the year 2255, got {entry.moment}")
-    return entry.moment, _KINDS[entry.kind], name_of(entry.row) or b"", encode(entry.row)[0]
+    return _in_reach(entry.moment), _KINDS[entry.kind], name_of(entry.row) or b"", encode(entry.row)[0]
+
+
+def _in_reach(moment: int) -> int:
+    if abs(moment) >= LARGEST:
+        raise StoreError(f"expected a moment in microseconds before the year 2255, got {moment}")
+    return moment
 
 
 def _parsed(found: Sequence[Any]) -> tuple[int, list[Entry], int]:

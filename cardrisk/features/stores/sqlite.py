@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
@@ -19,10 +19,10 @@ from urllib.parse import parse_qsl
 
 from cardrisk.errors import StoreError
 from cardrisk.features.arrays import NULL
-from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Entry, new
+from cardrisk.features.stores.base import AGAIN, ANSWER, CARD, Decided, Entry, new
 from cardrisk.features.stores.codec import decode, encode, name_of, trace_of
 from cardrisk.features.stores.rekeying import NEXT, rekeyed, said_by
-from cardrisk.features.stores.sqlite_file import STEP, connect, in_steps, seconds, stored_of, told
+from cardrisk.features.stores.sqlite_file import STEP, InTheWayError, connect, in_steps, seconds, stored_of, told
 
 PAGE: Final = 2_000
 """Entries read at a time: no read holds the file for longer than that."""
@@ -39,6 +39,14 @@ _INSERT: Final = (
     "INSERT INTO journal (number, moment, kind, name, row) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (name) WHERE kind = 1 DO NOTHING"
 )
+_PUT: Final = (
+    "INSERT INTO journal (number, moment, kind, name, row, record) VALUES (?1 + 1, CASE "
+    "WHEN ifnull((SELECT number FROM journal ORDER BY number DESC LIMIT 1), 0) = ?1 "
+    "AND ifnull((SELECT moment FROM journal WHERE number = ?1), ?2) <= ?2 "
+    "AND NOT EXISTS (SELECT 1 FROM decided WHERE name = ?3) THEN ?2 END, 1, ?3, ?4, ?5)"
+)
+"""A card and its record after event ?1, or a constraint that does not hold: each statement more, and a transaction
+around them, takes as long as writing."""
 _SINCE: Final = (
     "SELECT number, moment, kind, row FROM journal WHERE number > ? AND number <= ? AND kind <> 2 "
     "ORDER BY number LIMIT ?"
@@ -71,10 +79,6 @@ class _Ticket:
         self.error: BaseException | None = None
 
 
-class _InTheWayError(Exception):
-    """Something stands in the way of writing events as if nothing had come before them."""
-
-
 class SqliteStore:
     """A journal in a file.
 
@@ -105,7 +109,6 @@ class SqliteStore:
         self._power_safe = sync == "full"
         self.path = Path(name).absolute()
         self._open: sqlite3.Connection | None = None
-        self._once_open: tuple[str, ...] = ()
         self._lock = Lock()
         self._waiting: list[_Ticket] = []
         _STORES.add(self)
@@ -118,18 +121,8 @@ class SqliteStore:
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
-            db = connect(self.path, self._timeout, self._power_safe)
-            for statement in self._once_open:
-                db.execute(statement)
-            self._open = db
+            self._open = connect(self.path, self._timeout, self._power_safe)
         return self._open
-
-    def at_opening(self, statements: tuple[str, ...]) -> None:
-        """Run statements on this connection, and on each that follows it: for what no file holds."""
-        with self.reading() as db:
-            for statement in statements:
-                db.execute(statement)
-            self._once_open += statements
 
     def append(self, entry: Entry, seen: int) -> Sequence[Entry]:
         """Store one event: as :meth:`write`."""
@@ -148,71 +141,38 @@ class SqliteStore:
             return [*self._read(seen, ticket.before), *ticket.stored]
         return ticket.stored
 
-    def put(
-        self, entries: Sequence[Entry], seen: int, also: Callable[[sqlite3.Connection], bool]
-    ) -> tuple[bool, Sequence[Entry]]:
-        """Store events, and what belongs to them, in one transaction - if nothing came after ``seen``.
+    def put(self, cards: Sequence[Decided], seen: int) -> tuple[bool, Sequence[Entry]]:
+        """Store cards, and with each the record of what was decided, in one step - if nothing came after ``seen``.
 
         Parameters
         ----------
-        entries
-            Cards of one moment.
+        cards
+            Of one moment.
         seen
             The last event that their writer knows.
-        also
-            Writes what belongs to them over the connection; returns whether it could.
 
         Returns
         -------
         done, entries
-            Whether all was stored, each event with the moment it brought; the entries after ``seen``. Where other
-            events came first, a name is stored already or ``also`` could not, nothing was stored.
+            Whether all was stored, with the moment it brought: these are the next events then. Where other events
+            came first, or a card or a record of its name is stored already, nothing was stored; the entries after
+            ``seen`` follow.
 
         Raises
         ------
-        StoreError, InputError
-            As :meth:`write`.
+        StoreError
+            They could not be stored.
         """
-        lines = [_line(entry) for entry in entries]
         try:
-            with self.writing() as db:
-                number, moment = db.execute(_HEAD).fetchone() or (0, NULL)
-                if number != seen or moment > lines[0][0]:
-                    raise _InTheWayError
-                for place, (at, kind, name, data, _) in enumerate(lines, number + 1):
-                    if not db.execute(_INSERT, (place, at, kind, name, data)).rowcount:
-                        raise _InTheWayError
-                if not also(db):
-                    raise _InTheWayError
-        except _InTheWayError:
+            if len(cards) == 1:  # a single statement is its own transaction
+                with self._lock, told(self.path):
+                    self._connection().execute(_PUT, (seen, *cards[0]))
+            else:
+                with self.writing() as db:
+                    db.executemany(_PUT, [(place, *card) for place, card in enumerate(cards, seen)])
+        except InTheWayError:
             return False, tuple(self.since(seen))
-        stored = [
-            new(Entry, (at, entry.kind, entry.row, place)) for place, (at, *_, entry) in enumerate(lines, number + 1)
-        ]
-        return True, stored
-
-    def put_one(
-        self, entry: Entry, seen: int, statement: str, more: Sequence[bytes | int]
-    ) -> tuple[bool, Sequence[Entry]]:
-        """Do what :meth:`put` does with one card by one statement, which is its own transaction.
-
-        Parameters
-        ----------
-        entry, seen
-            As :meth:`put` takes them.
-        statement, more
-            Stores it all or fails on a constraint; takes ``seen``, moment, name and row of the event, and ``more``.
-        """
-        at, _, name, data, entry = _line(entry)
-        done = True
-        with self._lock, told(self.path):
-            try:
-                self._connection().execute(statement, (seen, at, name, data, *more))
-            except sqlite3.IntegrityError:
-                done = False
-        if not done:
-            return False, tuple(self.since(seen))
-        return True, (new(Entry, (at, entry.kind, entry.row, seen + 1)),)
+        return True, ()
 
     def _commit_waiting(self) -> None:
         """Commit every waiting event in one transaction; the lock is held."""
@@ -345,7 +305,9 @@ class SqliteStore:
                     (first, first + PAGE),
                 ).fetchall()
                 new = [(row, number) for number, data in rows if (row := rekeyed(decode(data), words)) is not None]
-                db.executemany("UPDATE journal SET row = ? WHERE number = ?", [(encode(r)[0], n) for r, n in new])
+                db.executemany(
+                    "UPDATE journal SET row = ?, record = NULL WHERE number = ?", [(encode(r)[0], n) for r, n in new]
+                )
                 changed += len(new)
             if changed:
                 _mark(db, last, moment)
@@ -412,7 +374,7 @@ def _remove(db: sqlite3.Connection, which: str, arguments: Sequence[tuple[int, .
     """Delete entries, but blank the last one of all: numbers and moments go on from it."""
     last = (db.execute(_HEAD).fetchone() or (0, NULL))[0]
     db.executemany(
-        f"UPDATE journal SET kind = {_BLANK}, name = NULL, row = x'' WHERE number = {last} AND {which}",  # noqa: S608
+        f"UPDATE journal SET kind = {_BLANK}, name = NULL, row = x'', record = NULL WHERE number = {last} AND {which}",  # noqa: S608
         arguments,
     )
     db.executemany(f"DELETE FROM journal WHERE number <> {last} AND {which}", arguments)  # noqa: S608

@@ -10,7 +10,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,15 +17,32 @@ from cardrisk.errors import StoreError
 
 MARK: Final = 0x43524B4A
 """``application_id`` of a journal, so that another program's file is never written to."""
-VERSION: Final = 2
-"""``user_version``: the protocol number of the tables below. Version 1 knew no marks; it is read and raised."""
+VERSION: Final = 3
+"""``user_version``: the protocol number of the tables below. Versions 1 and 2 are read and raised: 1 knew no marks, 2
+kept every record apart from its card."""
 
-SCHEMA: Final = """
+SCHEMA: Final = (
+    """
 CREATE TABLE journal (
-    number INTEGER PRIMARY KEY, moment INTEGER NOT NULL, kind INTEGER NOT NULL, name BLOB, row BLOB NOT NULL
-);
-CREATE UNIQUE INDEX journal_card ON journal (name) WHERE kind = 1;
-"""
+    number INTEGER PRIMARY KEY, moment INTEGER NOT NULL, kind INTEGER NOT NULL, name BLOB, row BLOB NOT NULL,
+    record BLOB
+)
+""",
+    "CREATE UNIQUE INDEX journal_card ON journal (name) WHERE kind = 1",
+)
+"""``record`` is what was decided about a card: whoever stores it keeps that in the same row, a page or two less than
+in a table of its own."""
+_WITH_RECORDS: Final = "ALTER TABLE journal ADD COLUMN record BLOB"
+_APART: Final = (
+    "INSERT OR IGNORE INTO decided VALUES (old.name, old.moment, CAST(old.row || x'00' || old.record AS BLOB));"
+)
+APART: Final = (
+    "CREATE TABLE IF NOT EXISTS decided (name BLOB PRIMARY KEY, moment INTEGER NOT NULL, body BLOB NOT NULL)",
+    f"CREATE TRIGGER outlives BEFORE DELETE ON journal WHEN old.record IS NOT NULL BEGIN {_APART} END",
+    f"CREATE TRIGGER stands BEFORE UPDATE OF row ON journal WHEN old.record IS NOT NULL BEGIN {_APART} END",
+)
+"""A record lasts longer than its card, and says what the card was when it was decided about: it goes to a table of its
+own, with the row as it was and a zero byte before it, when the card leaves or is taken to another key."""
 
 _OF_NAMES: Final = "SELECT name FROM journal WHERE kind = 1 AND name IN"
 STEP: Final = 200
@@ -54,15 +70,28 @@ def in_steps(steps: Iterable[int]) -> Iterator[int]:
         time.sleep(time.perf_counter() - began)
 
 
-@contextmanager
-def told(path: Path) -> Iterator[None]:
+class InTheWayError(StoreError):
+    """What is stored already, or what the tables ask for, stood in the way of a statement."""
+
+
+class told:  # noqa: N801 - a context manager by the name of what it does, in a third of a generator's time
     """Let errors of SQLite leave as StoreError."""
-    try:
-        yield
-    except sqlite3.Error as reason:
-        raise StoreError(f"expected a usable history store at {path}: {advice(reason)}") from reason
-    except OSError as reason:
-        raise StoreError(f"expected a usable history store at {path}: {reason.strerror or reason}") from reason
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, reason: BaseException | None, trace: object) -> None:
+        if isinstance(reason, sqlite3.Error):
+            error = InTheWayError if isinstance(reason, sqlite3.IntegrityError) else StoreError
+            raise error(f"expected a usable history store at {self._path}: {advice(reason)}") from reason
+        if isinstance(reason, OSError):
+            said = reason.strerror or reason
+            raise StoreError(f"expected a usable history store at {self._path}: {said}") from reason
 
 
 def advice(reason: sqlite3.Error) -> str:
@@ -103,31 +132,30 @@ def connect(path: Path, timeout: float, power_safe: bool) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, timeout: float, power_safe: bool) -> None:
-    made = _check(connection, path)
+    version = _version_of(connection, path)
     _write_ahead(connection, timeout)
     connection.execute(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
     connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten, not only unlinked
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    if made:
+    if version == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    if not _check(connection, path):  # nobody else was faster
-        for statement in SCHEMA.split(";"):
+    version = _version_of(connection, path)
+    if version != VERSION:  # nobody else was faster
+        for statement in (*((_WITH_RECORDS,) if version else SCHEMA), *APART):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {MARK}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether a file is a journal already; False where it is new."""
+def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a journal's tables; 0 where the file is new."""
     mark = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if mark == MARK and version in (1, VERSION):
-        if version != VERSION:
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        return True
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if mark == MARK and 1 <= version <= VERSION:
+        return version
     if mark == MARK:
         raise StoreError(
             f"expected a history store of protocol {VERSION} at {path}, got {version}; "
@@ -137,7 +165,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
         raise StoreError(
             f"expected a history store or no file at {path}, got another program's database; give another path"
         )
-    return False
+    return 0
 
 
 def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:

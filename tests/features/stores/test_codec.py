@@ -39,14 +39,6 @@ def test_no_byte_of_a_row_is_zero(row):
     assert b"\0" not in codec.encode(row)[0]  # records of decisions set their parts apart with it
 
 
-def test_a_settled_row_is_encoded_once_and_as_any_other():
-    row = {"submission_id": "a", "face_value": 5.0, "submitted_at": dt.datetime(2026, 1, 5, tzinfo=dt.UTC)}
-    settled = codec.Settled(row)
-    data, same = codec.encode(settled)
-    assert (data, same) == codec.encode(row)
-    assert codec.encode(settled)[0] is data
-
-
 def test_a_moment_of_another_zone_comes_back_in_utc():
     row = {"submitted_at": dt.datetime(2026, 1, 5, 8, tzinfo=dt.timezone(dt.timedelta(hours=8)))}
     data, same = codec.encode(row)

@@ -99,7 +99,7 @@ def test_a_later_protocol_is_refused(path):
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreError, match=r"protocol 2 at .*, got 99"):
+    with pytest.raises(StoreError, match=r"protocol 3 at .*, got 99"):
         open_store(f"sqlite:///{path}")
 
 
