@@ -105,7 +105,7 @@ def large_job(planted: Planted) -> Iterator[Any]:
             box = Box(path)
             yield path.name, str(box.note)
             for name in box.names():
-                read = [box.read(name), *(pd.DataFrame(stacked([one])) for one in box.stretches(name)[0])]
+                read = [pd.DataFrame(stacked([one])) for one in box.stretches(name)[0]] or [box.read(name)]
                 yield name, [table.to_csv() for table in read]
         shutil.copytree(folder_of(out), planted.tmp / "left behind")  # the job goes on in the folder and removes it
         score(cards=str(given / "cards.csv"), limits=limits, workers=1, reasons="none", **asked)

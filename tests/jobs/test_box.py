@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from cardrisk.features.arrays import NULL
 from cardrisk.jobs.batch.box import Box, Boxes, Writer
@@ -87,3 +88,15 @@ def test_many_boxes_are_read_as_one(tmp_path):
     for rows, sizes in ((1, [2, 3, 2]), (3, [5, 2]), (9, [7])):
         assert [len(columns["one"]) for columns in boxes.each("by 0", rows)] == sizes
     assert boxes.gather("by 9") is None
+
+
+def test_what_is_not_alike_is_not_read_as_one(tmp_path):
+    rng = np.random.default_rng(5)
+    one = numbers(rng, 9)
+    for other in (one.drop(columns="half"), one.assign(half=1), one.assign(whole=one["half"])):
+        out = Writer(tmp_path / "a.box")
+        out.add("f", one)
+        out.add("f", other)
+        out.close()
+        with pytest.raises(ValueError, match="expected"):
+            Box(tmp_path / "a.box").read("f")

@@ -49,15 +49,13 @@ class Room:
         # room alone: most keys say something of every row, and the others' rows are seen to at the end
         whole, single, double = (np.empty((len(mine), rows), kind) for mine, kind in zip(names, KINDS, strict=True))
         self.tables = whole, single, double
-        self._row = {name: row for mine in names for row, name in enumerate(mine)}
-        self.columns: dict[str, Array] = {
-            name: table[self._row[name]] for mine, table in zip(names, self.tables, strict=True) for name in mine
-        }
+        self._into = {name: (kind, row) for kind, mine in enumerate(names) for row, name in enumerate(mine)}
+        self.columns: dict[str, Array] = {name: self.tables[kind][row] for name, (kind, row) in self._into.items()}
         self.told = np.zeros(rows, bool)
 
     def into(self, names: Sequence[str]) -> I64:
-        """Return the row of each column in the table of its dtype; -1 of one that is no column."""
-        return np.array([self._row.get(name, -1) for name in names], np.int64)
+        """Return which table each column is in, and its row there, shape (names, 2); -1 of one that is no column."""
+        return np.array([self._into.get(name, (-1, -1)) for name in names], np.int64)
 
     def fill(self) -> None:
         """Say "not known" of all other rows."""

@@ -218,21 +218,28 @@ def stacked(stretches: list[Stretch], among: Collection[str] | None = None) -> d
     """Columns of some stretches as those of one: numbers, and text as pandas holds it; at least one, all alike.
 
     With ``among``, those of numbers alone that are named.
+
+    Raises
+    ------
+    ValueError
+        They are not all alike.
     """
     names, rows = stretches[0].layout.names, sum(stretch.rows for stretch in stretches)
     told = stretches[0].layout.kept[:, _KIND]
     wanted = [j for j, name in enumerate(names) if among is None or name in among]
-    kinds, into = np.maximum(told, 0), np.full(told.size, -1)
+    kinds, into = np.maximum(told, 0), np.full((told.size, 2), -1)
     many = [0] * len(KINDS)
     for j in wanted:
-        into[j] = many[kinds[j]]
+        into[j] = told[j], many[kinds[j]]
         many[kinds[j]] += 1
     tables = [np.empty((count, rows), kind) for count, kind in zip(many, KINDS, strict=True)]
     place, first = np.arange(rows), 0
     for stretch in stretches:
+        if stretch.layout.names != names:
+            raise ValueError(f"expected columns {names}, got {stretch.layout.names}")
         unpack(stretch.data, stretch.layout.kept, into, place[first : first + stretch.rows], *tables)
         first += stretch.rows
-    columns: dict[str, Any] = {names[j]: tables[kinds[j]][into[j]] for j in wanted}
+    columns: dict[str, Any] = {names[j]: tables[kinds[j]][into[j, 1]] for j in wanted}
     texts = [j for j in wanted if told[j] == _OF_TEXT]
     ends = [stretch.layout.end(stretch.rows) for stretch in stretches] if texts else []
     for j in texts:

@@ -133,11 +133,16 @@ def unpack(
         How each column is kept, shape (columns, 4): its kind (0: ``whole``, 1: ``single``, 2: ``double``; below
         0: as 0), bytes of a value, base and gaps.
     into
-        Row of each column in the table of its kind; -1: not wanted.
+        Kind that each column must be of, and its row in the table of that, shape (columns, 2); row -1: not wanted.
     place
         Column of each row in those tables; -1: not wanted.
     whole, single, double
         Written; int64, float32 and float64 of shape (columns, rows).
+
+    Raises
+    ------
+    ValueError
+        A column is of another kind, or the stretch ends too early.
     """
     at = 0
     for j in range(kept.shape[0]):
@@ -145,13 +150,17 @@ def unpack(
         size = place.size * width // 8 + (place.size * width % 8 > 0)
         mine = data[at : at + size]
         at += size
-        if into[j] >= 0:
-            if kind <= 0:
-                _unpack_whole(mine, width, base, gaps, place, whole[into[j]])
-            elif kind == 1:
-                _unpack_single(mine, width, base, gaps, place, single[into[j]])
-            else:
-                _spread(mine.view(np.float64), place, double[into[j]])
+        asked, row = into[j]
+        if row < 0:
+            continue
+        if asked != kind or mine.size < size:
+            raise ValueError("expected whole stretches of rows with columns of the same dtypes")
+        if kind <= 0:
+            _unpack_whole(mine, width, base, gaps, place, whole[row])
+        elif kind == 1:
+            _unpack_single(mine, width, base, gaps, place, single[row])
+        else:
+            _spread(mine.view(np.float64), place, double[row])
 
 
 @compiled
@@ -181,7 +190,7 @@ def land(
     data, kept, into, whole, single, double
         As `unpack` takes them.
     """
-    number, place, only = np.empty((1, rows), np.int64), np.arange(rows), np.full(into.size, -1)
+    number, place, only = np.empty((1, rows), np.int64), np.arange(rows), np.full(into.shape, -1)
     only[seq] = 0
     unpack(data, kept, only, place, number, single, double)
     places_in(own, table, number[0], place)
