@@ -1,4 +1,4 @@
-"""What lands from a file's bytes is what is added from a frame."""
+"""What lands from a file's bytes is what is added from a frame; and whose events are dealt."""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ from cardrisk.features import FEATURES
 from cardrisk.features.arrays import NULL
 from cardrisk.features.parts import RESUBMITTED, Rows, part_plan
 from cardrisk.jobs.batch.box import Box, Writer
+from cardrisk.jobs.batch.context import covers
 from cardrisk.jobs.batch.judging import _land
 from tests.features import worlds
 
@@ -46,3 +47,11 @@ def test_what_lands_is_what_is_added(tmp_path, full_or, apart):
                 for stretch in stretches:
                     _land(stretch, landed)
         pd.testing.assert_frame_equal(landed.finished(), added.finished())
+
+
+def test_events_are_dealt_once_to_keys_of_the_same_entities():
+    parts = {part.key.name: part for part in part_plan(FEATURES).parts}
+    assert covers(parts["submitter"], parts["submitter_burst"])
+    assert not covers(parts["submitter_burst"], parts["submitter"])
+    assert not covers(parts["submitter"], parts["ip_burst"])
+    assert all(covers(part, part) for part in parts.values())

@@ -7,6 +7,7 @@ its entities, so the same kernels see the same events in the same order.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from cardrisk.features.parts.plan import Part
 from cardrisk.features.plan import Finish, KeyPlan
 from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
 
+EVENT: Final = ("seq", "time", "asks", "counts")
+"""Columns of events that every part reads."""
+
 
 def events_for(part: Part, events: pd.DataFrame) -> pd.DataFrame:
     """Return the events that belong to an entity of the part's key, with ``entity``, and only what the part reads.
@@ -32,7 +36,7 @@ def events_for(part: Part, events: pd.DataFrame) -> pd.DataFrame:
         From :func:`~cardrisk.features.parts.events_of`, with ``flag resubmitted`` added where it is planned.
     """
     entity = entity_of(events, part.key)
-    names = ["seq", "time", "asks", "counts", *part.events]
+    names = [*EVENT, *part.events]
     wanted = (entity != NULL) & ((events["asks"] == 1) | (events["counts"] == 1)).to_numpy()
     out = events[names].assign(entity=entity)
     return out if wanted.all() else out[wanted]
@@ -93,7 +97,7 @@ class Hand:
         """Return events and answers with what the part reads, and which rows of each are the part's."""
         entity = entity_of(self._narrow, part.key)
         mine = (entity != NULL) & self._wanted
-        events = {name: self._events[name] for name in ("seq", "time", "asks", "counts", *part.events)}
+        events = {name: self._events[name] for name in (*EVENT, *part.events)}
         events["entity"] = entity
         answers = {name: self._answers[name] for name in (*told_by(part), "card_time")}
         answers["entity"] = entity[self.about]

@@ -12,7 +12,7 @@ import numpy as np
 from cardrisk.codes import Intake, KeyRing
 from cardrisk.features import FeatureSet
 from cardrisk.features.arrays import I64
-from cardrisk.features.parts import PartPlan, part_plan
+from cardrisk.features.parts import Part, PartPlan, part_plan
 from cardrisk.features.parts.plan import MISMATCH
 from cardrisk.jobs.batch.box import Box, Boxes
 from cardrisk.jobs.batch.source import Unit
@@ -129,6 +129,12 @@ class Context:
         return part_plan(self.features)
 
     @cached_property
+    def lenders(self) -> list[int]:
+        """For each part, the first one of the same entities that reads all that it reads: events are dealt to that."""
+        parts = self.plan.parts
+        return [next(i for i, other in enumerate(parts) if covers(other, part)) for part in parts]
+
+    @cached_property
     def steps(self) -> bool:
         """Whether any feature reads facts that need all cards handed in together at the boundary."""
         return any((feature.of or feature.name) in STEP_FACTS for feature in self.plan.handed)
@@ -174,6 +180,21 @@ class Context:
         """Places of rows that are no cards of their table (``dropped``) and of those that only ask (``silent``)."""
         found = {name: np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in ("dropped", "silent")}
         return {name: np.asarray(array) for name, array in found.items()}
+
+
+def covers(part: Part, other: Part) -> bool:
+    """Whether a part has the entities of another one, with whatever silence, and reads all that it reads."""
+    return (
+        part.key.columns == other.key.columns
+        and set(part.events) >= set(other.events)
+        and set(part.told) >= set(other.told)
+        and reads_answers(part) >= reads_answers(other)
+    )
+
+
+def reads_answers(part: Part) -> bool:
+    """Whether a part reads answers."""
+    return any(stream.source in ("answer", "top") for stream in part.plan.streams)
 
 
 def _in_order(stem: str) -> tuple[object, ...]:

@@ -12,12 +12,12 @@ import pandas as pd
 
 from cardrisk.features.arrays import I64, NULL
 from cardrisk.features.parts import RESUBMITTED, Part, compute_part
-from cardrisk.features.parts.keyed import Hand
+from cardrisk.features.parts.keyed import EVENT, Hand, told_by
 from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Boxes, Lazily, Stacked, Writer, lazily
 from cardrisk.jobs.batch.columns import Stretch, stacked
-from cardrisk.jobs.batch.context import Context, asking, chunk_of, unit_of
+from cardrisk.jobs.batch.context import Context, asking, chunk_of, reads_answers, unit_of
 from cardrisk.jobs.batch.laying import standing, until_of
 from cardrisk.jobs.batch.settling import FACTS, SETTLED, cards_only
 
@@ -28,7 +28,9 @@ TASKS: Final = 8
 CARD: Final = "card"
 """Which row of the events dealt beside it an answer is about: what the card says need not be written again."""
 _OF_CARD: Final = {"seq": "seq", "entity": "entity", "card_time": "time"}
-_TOLD_BY_CARD: Final = frozenset({*_OF_CARD, "until"})
+_TOLD_AGAIN: Final = frozenset({*_OF_CARD, "until", "rank"})
+"""What the card says of its answer, and what the answers' order does: those of one card stay together and in theirs,
+and no sum depends on how those of others come between."""
 MOST: Final = 1 << 16
 """Questions answered at a time where events are walked through from disk."""
 
@@ -63,23 +65,21 @@ def deal_chunk(context: Context, chunk: int) -> None:
     answers = _no_answers(context) if answers is None else answers
     hand = Hand(events, answers)
     for number, part in enumerate(context.plan.parts):
+        if context.lenders[number] != number:
+            continue
         mine, rows, about, told = hand.deal(part)
         group = _group(mine, rows, groups)
         out.split(f"{number} events", mine, group, rows)
-        if _reads_answers(part):
+        if reads_answers(part):
             stands = np.zeros(len(events), np.int64)
             stands[rows] = standing(group, groups)
-            short = {name: column for name, column in about.items() if name not in _TOLD_BY_CARD}
+            short = {name: column for name, column in about.items() if name not in _TOLD_AGAIN}
             out.split(f"{number} answers", {**short, CARD: stands[hand.about]}, _group(about, told, groups), told)
     out.close()
 
 
 def _group(columns: dict[str, I64], rows: I64, groups: int) -> I64:
     return taking.grouped(columns["entity"][rows], groups)
-
-
-def _reads_answers(part: Part) -> bool:
-    return any(stream.source in ("answer", "top") for stream in part.plan.streams)
 
 
 def shares(groups: int) -> int:
@@ -97,13 +97,19 @@ def compute_group(context: Context, group: int, share: int) -> None:
 
 
 def _compute(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
-    part = context.plan.parts[number]
-    rows = dealt.rows(f"{number} events {group}")
+    part, lender = context.plan.parts[number], context.lenders[number]
+    rows = dealt.rows(f"{lender} events {group}")
     if rows > context.settings.limits.part:
         _compute_large(context, dealt, number, group, out)
     elif rows:
+        how = stacked if lender == number else partial(stacked, among=_columns_for(part))
         # frames are named nowhere here: they are gone as soon as the part has them in its own order
-        _add_asking(out, compute_part(part, *_frames(context, *next(_dealt(dealt, number, group, rows, stacked)))))
+        _add_asking(out, compute_part(part, *_frames(context, *next(_dealt(dealt, lender, group, rows, how)))))
+
+
+def _columns_for(part: Part) -> frozenset[str]:
+    """Columns of events and answers that a part reads, as they are dealt."""
+    return frozenset({CARD, "entity", *EVENT, *part.events, *told_by(part)})
 
 
 def _dealt(
@@ -115,20 +121,22 @@ def _dealt(
 
 def _frames(context: Context, *columns: dict[str, I64] | None) -> Iterator[pd.DataFrame]:
     for each in columns:
+        if each and CARD in each:
+            each["rank"] = np.arange(each[CARD].size)
         yield pd.DataFrame(each, copy=False) if each else _no_answers(context).assign(**{CARD: np.empty(0, np.int64)})
 
 
 def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
     """As above, for entities with too many events: from disk, in the order of time."""
-    scratch = context.folder / KEYED / f".{number}_{group}"
+    scratch, lender = context.folder / KEYED / f".{number}_{group}", context.lenders[number]
     shutil.rmtree(scratch, ignore_errors=True)
     block = min(context.settings.limits.part, MOST)
 
     def events() -> Iterator[Mapping[str, I64]]:
-        return dealt.each(f"{number} events {group}", block)
+        return dealt.each(f"{lender} events {group}", block)
 
     def answers() -> Iterator[Mapping[str, I64]]:
-        for cards, told in _dealt(dealt, number, group, block, lazily):
+        for cards, told in _dealt(dealt, lender, group, block, lazily):
             if told is not None:
                 yield _told_of(cards, told)
 
@@ -152,7 +160,7 @@ def _told_of(cards: Lazily, told: Lazily) -> Lazily:
 
     said = {name: partial(told.__getitem__, name) for name in told if name != CARD}
     found = {name: partial(of_card, of) for name, of in _OF_CARD.items()}
-    return Lazily({**said, **found, "until": until})
+    return Lazily({**said, **found, "until": until, "rank": lambda: np.arange(told[CARD].size)})
 
 
 def _add_asking(out: Writer, found: pd.DataFrame) -> None:
