@@ -140,7 +140,7 @@ def postpone(url: str, by: pd.Timedelta) -> None:
     store, more = open_store(url), by // pd.Timedelta(microseconds=1)
     with store.writing() as db:
         db.execute("UPDATE journal SET moment = moment + ?", (more,))
-        db.execute("UPDATE decided SET moment = moment + ?", (more,))
+        db.execute("UPDATE decided_apart SET moment = moment + ?", (more,))
     store.close()
 
 
@@ -178,7 +178,7 @@ def live(store: str, at: pd.Timestamp) -> str:
         else:
             answers += 1
     with journal.reading() as db:
-        both = "SELECT (SELECT count(record) FROM journal) + (SELECT count(*) FROM decided)"
+        both = "SELECT (SELECT count(record) FROM journal) + (SELECT count(*) FROM decided_apart)"
         records = db.execute(both).fetchone()[0]
     journal.close()
     size = sum(len(values) for values in keys.values())

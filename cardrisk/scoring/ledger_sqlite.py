@@ -16,27 +16,29 @@ from cardrisk.scoring.record import Context, Record, key_of, name_of_context
 
 _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS decision_context (name TEXT PRIMARY KEY, body BLOB NOT NULL)"
 _OLD: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'decision'"
-_MOVE: Final = "INSERT OR IGNORE INTO decided SELECT name, moment, body FROM decision; DROP TABLE decision"
+_MOVE: Final = "INSERT OR IGNORE INTO decided_apart SELECT name, moment, body FROM decision; DROP TABLE decision"
 """Earlier versions kept whole records in the tree of names, where each write moved others aside."""
 _WITH_CARD: Final = (
     "UPDATE journal SET record = ? WHERE name = ? AND kind = 1 AND moment = ? AND row = ? AND record IS NULL "
-    "AND NOT EXISTS (SELECT 1 FROM decided WHERE decided.name = journal.name)"
+    "AND NOT EXISTS (SELECT 1 FROM decided_apart WHERE decided_apart.name = journal.name)"
 )
 _APART: Final = (
-    "INSERT INTO decided (name, moment, body) SELECT ?1, ?2, ?3 "
+    "INSERT INTO decided_apart (name, moment, body) SELECT ?1, ?2, ?3 "
     "WHERE NOT EXISTS (SELECT 1 FROM journal WHERE name = ?1 AND kind = 1 AND record IS NOT NULL) "
     "ON CONFLICT (name) DO NOTHING"
 )
 _FIND: Final = (
     "SELECT CAST(row || x'00' || record AS BLOB) FROM journal WHERE name = ?1 AND kind = 1 AND record IS NOT NULL "
-    "UNION ALL SELECT body FROM decided WHERE name = ?1"
+    "UNION ALL SELECT body FROM decided_apart WHERE name = ?1"
 )
 _THEIRS: Final = "SELECT number, row FROM journal WHERE kind = 1 AND record IS NOT NULL AND instr(row, ?) > 0"
-_THEIRS_APART: Final = "SELECT name, body FROM decided WHERE instr(body, ?) > 0"
+_THEIRS_APART: Final = "SELECT name, body FROM decided_apart WHERE instr(body, ?) > 0"
 _DROP: Final = "UPDATE journal SET record = NULL WHERE number = ? AND record IS NOT NULL"
 _NEXT: Final = "SELECT number, moment FROM journal WHERE number > ? ORDER BY number LIMIT ?"
-_OLD_ROWS: Final = "SELECT rowid, ? FROM decided WHERE rowid > ? AND rowid <= ? AND moment < ?"
-_DROP_OLD: Final = "DELETE FROM decided WHERE rowid = ? AND moment < ?"  # a row's number may be given again meanwhile
+_OLD_ROWS: Final = "SELECT rowid, ? FROM decided_apart WHERE rowid > ? AND rowid <= ? AND moment < ?"
+_DROP_OLD: Final = (
+    "DELETE FROM decided_apart WHERE rowid = ? AND moment < ?"  # a row's number may be given again meanwhile
+)
 
 
 class SqliteLedger:
@@ -99,7 +101,7 @@ class SqliteLedger:
             places = [(place,) for place, card in cards if card.get("submitter_id") == submitter]
             names = [(name,) for name, card in apart if card.get("submitter_id") == submitter]
             db.executemany(_DROP, places)
-            db.executemany("DELETE FROM decided WHERE name = ?", names)
+            db.executemany("DELETE FROM decided_apart WHERE name = ?", names)
         with self._store.reading() as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return len(places) + len(names)
@@ -123,7 +125,7 @@ class SqliteLedger:
 
     def _trim_apart(self, before: int) -> int:
         with self._store.reading() as db:
-            last = db.execute("SELECT max(rowid) FROM decided").fetchone()[0] or 0
+            last = db.execute("SELECT max(rowid) FROM decided_apart").fetchone()[0] or 0
         old: list[tuple[int, int]] = []
         for first in range(0, last + 1, PAGE):
             with self._store.reading() as db:

@@ -46,7 +46,7 @@ def of_version_2(new, old):
         db.executescript(OF_VERSION_2)
         db.execute("ATTACH ? AS new", (str(new),))
         db.execute("INSERT INTO journal SELECT number, moment, kind, name, row FROM new.journal")
-        db.execute(f"INSERT INTO decided {BODY} UNION ALL SELECT * FROM new.decided")
+        db.execute(f"INSERT INTO decided {BODY} UNION ALL SELECT * FROM new.decided_apart")
         db.execute("INSERT INTO decision_context SELECT * FROM new.decision_context")
 
 
@@ -83,7 +83,7 @@ def when(row):
 def where(path):
     """How many records stand with their cards, and how many apart."""
     with opened(path) as db:
-        counts = "SELECT (SELECT count(record) FROM journal), (SELECT count(*) FROM decided)"
+        counts = "SELECT (SELECT count(record) FROM journal), (SELECT count(*) FROM decided_apart)"
         return db.execute(counts).fetchone()
 
 
@@ -222,6 +222,15 @@ def test_a_file_killed_while_it_is_raised_is_of_one_version_or_the_other(old) ->
     assert set(found) == {(2, False, 0, 9), (VERSION, True, 2, 9)}
     assert found == sorted(found)
     assert len(found) > 10  # it was killed at many points
+
+
+def test_who_has_a_file_open_as_it_was_fails_when_it_is_raised(old) -> None:
+    path, _ = old
+    with opened(path) as earlier:
+        assert earlier.execute("SELECT count(*) FROM decided").fetchone() == (8,)
+        open_store(f"sqlite:///{path}").close()
+        with pytest.raises(sqlite3.OperationalError, match="decided"):
+            earlier.execute("SELECT body FROM decided WHERE name = ?", (b"any",))
 
 
 def test_many_open_a_file_of_an_earlier_version_at_once(old) -> None:

@@ -43,7 +43,7 @@ _PUT: Final = (
     "INSERT INTO journal (number, moment, kind, name, row, record) VALUES (?1 + 1, CASE "
     "WHEN ifnull((SELECT number FROM journal ORDER BY number DESC LIMIT 1), 0) = ?1 "
     "AND ifnull((SELECT moment FROM journal WHERE number = ?1), ?2) <= ?2 "
-    "AND NOT EXISTS (SELECT 1 FROM decided WHERE name = ?3) THEN ?2 END, 1, ?3, ?4, ?5)"
+    "AND NOT EXISTS (SELECT 1 FROM decided_apart WHERE name = ?3) THEN ?2 END, 1, ?3, ?4, ?5)"
 )
 """A card and its record after event ?1, or a constraint that does not hold: each statement more, and a transaction
 around them, takes as long as writing."""

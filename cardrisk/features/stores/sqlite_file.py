@@ -34,15 +34,18 @@ CREATE TABLE journal (
 in a table of its own."""
 _WITH_RECORDS: Final = "ALTER TABLE journal ADD COLUMN record BLOB"
 _APART: Final = (
-    "INSERT OR IGNORE INTO decided VALUES (old.name, old.moment, CAST(old.row || x'00' || old.record AS BLOB));"
+    "INSERT OR IGNORE INTO decided_apart VALUES (old.name, old.moment, CAST(old.row || x'00' || old.record AS BLOB));"
 )
 APART: Final = (
     "CREATE TABLE IF NOT EXISTS decided (name BLOB PRIMARY KEY, moment INTEGER NOT NULL, body BLOB NOT NULL)",
+    "ALTER TABLE decided RENAME TO decided_apart",
     f"CREATE TRIGGER outlives BEFORE DELETE ON journal WHEN old.record IS NOT NULL BEGIN {_APART} END",
     f"CREATE TRIGGER stands BEFORE UPDATE OF row ON journal WHEN old.record IS NOT NULL BEGIN {_APART} END",
 )
 """A record lasts longer than its card, and says what the card was when it was decided about: it goes to a table of its
-own, with the row as it was and a zero byte before it, when the card leaves or is taken to another key."""
+own, with the row as it was and a zero byte before it, when the card leaves or is taken to another key. Until version
+3 every record stood in ``decided``: a process of an earlier version that has the file open finds that no more, and
+fails where it would otherwise decide again about a card whose record it does not see."""
 
 _OF_NAMES: Final = "SELECT name FROM journal WHERE kind = 1 AND name IN"
 STEP: Final = 200
