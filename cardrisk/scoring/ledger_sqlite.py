@@ -36,9 +36,8 @@ _THEIRS_APART: Final = "SELECT name, body FROM decided_apart WHERE instr(body, ?
 _DROP: Final = "UPDATE journal SET record = NULL WHERE number = ? AND record IS NOT NULL"
 _NEXT: Final = "SELECT number, moment FROM journal WHERE number > ? ORDER BY number LIMIT ?"
 _OLD_ROWS: Final = "SELECT rowid, ? FROM decided_apart WHERE rowid > ? AND rowid <= ? AND moment < ?"
-_DROP_OLD: Final = (
-    "DELETE FROM decided_apart WHERE rowid = ? AND moment < ?"  # a row's number may be given again meanwhile
-)
+_DROP_OLD: Final = "DELETE FROM decided_apart WHERE rowid = ? AND moment < ?"
+"""By the moment too: a row's number may be given again meanwhile."""
 
 
 class SqliteLedger:

@@ -25,5 +25,7 @@ def scorer(planted: Planted) -> Iterator[Any]:
         yield "records", repr([scorer.record(score.submission_id) for score in scores])
         yield "metrics", scorer.metrics.text()
         with closing(sqlite3.connect(path)) as db:
-            yield "tables", repr([db.execute(f"SELECT * FROM {t}").fetchall() for t in ("journal", "decided")])
+            names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            assert {"journal", "decided_apart", "decision_context"} <= set(names)
+            yield "tables", repr([db.execute(f"SELECT * FROM {name}").fetchall() for name in names])
     yield "files", planted.tmp

@@ -27,8 +27,8 @@ from cardrisk.tables.arrow import to_pandas
 PRIVATE: Final = 0o600
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _TAIL: Final = 8
-_STEP: Final = 8
-_NOWHERE: Final = np.empty(0, np.int64)
+_NUMBER: Final = 8
+"""Bytes of each whole number that tells where something stands."""
 _ALONE: Final = -(2**62)
 """The place of rows that were written under their whole name."""
 Stacked = TypeVar("Stacked")
@@ -111,7 +111,7 @@ class Writer:
 
     def close(self, note: Any = None) -> None:
         """Let the file appear, with a note: anything JSON holds."""
-        places = np.unique(np.concatenate([_NOWHERE, *(block.places for block in self._written)]))
+        places = np.unique(np.concatenate([np.empty(0, np.int64), *(block.places for block in self._written)]))
         where = np.zeros((places.size, len(self._written), 3), np.int64)
         for number, block in enumerate(self._written):
             where[np.searchsorted(places, block.places), number] = block.where
@@ -222,7 +222,7 @@ class Box:
             if i == self._places.size or self._places[i] != place:
                 found = [[0, 0, 0]] * blocks
             else:
-                size = blocks * 3 * _STEP
+                size = blocks * 3 * _NUMBER
                 with _opened(self._path) as file:
                     numbers = os.pread(file, size, self._where + i * size)
                 found = np.frombuffer(numbers, np.int64).reshape(-1, 3).tolist()
