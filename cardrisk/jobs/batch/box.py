@@ -47,8 +47,9 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._path, self._scratch = path, path.with_name(f".{path.name}.{os.getpid()}")
-        self._scratch.unlink(missing_ok=True)  # what ext4 has seen truncated it writes to disk when it is closed
-        self._file = os.fdopen(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb")
+        self._scratch.unlink(missing_ok=True)
+        os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+        self._file = pa.OSFile(str(self._scratch), "ab")  # ext4 writes what was truncated to disk when it is closed
         self._tables: dict[str, list[list[int]]] = {}
         self._blocks: dict[str, list[int]] = {}
         self._written: list[_Written] = []
@@ -106,7 +107,7 @@ class Writer:
 
     def _bytes(self, values: Array) -> int:
         start = int(self._file.tell())
-        self._file.write(values.data)
+        self._file.write(values)
         return start
 
     def close(self, note: Any = None) -> None:
