@@ -17,9 +17,9 @@ from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Boxes, Lazily, Stacked, Writer, lazily
 from cardrisk.jobs.batch.columns import Stretch, stacked
-from cardrisk.jobs.batch.context import Context, asking, chunk_of, reads_answers, unit_of
+from cardrisk.jobs.batch.context import Context, reads_answers, row_of, unit_of
 from cardrisk.jobs.batch.laying import standing, until_of
-from cardrisk.jobs.batch.settling import FACTS, SETTLED, cards_only
+from cardrisk.jobs.batch.settling import FACTS, ROW, SETTLED, cards_only, tell_chunks
 
 DEALT: Final = "dealt"
 KEYED: Final = "keyed"
@@ -51,7 +51,7 @@ def _seen(context: Context, chunk: int, seq: I64) -> I64:
     files = [path for path in context.files(FACTS) if path.stem.startswith("group")]
     found = Boxes(map(context.box, files)).gather(f"seen {chunk}")
     if found is not None and seq.size:
-        place = np.searchsorted(seq, found["seq"].to_numpy())
+        place = np.searchsorted(row_of(seq), found[ROW].to_numpy())
         out[place] = found[RESUBMITTED].to_numpy()
     return out
 
@@ -103,7 +103,7 @@ def _compute(context: Context, dealt: Boxes, number: int, group: int, out: Write
     elif rows:
         how = stacked if lender == number else partial(stacked, among=_columns_for(part))
         events, told = next(_dealt(dealt, lender, group, rows, how))
-        _add_asking(out, compute_part(part, events, _ranked(context, told)))
+        tell_chunks(out, compute_part(part, events, _ranked(context, told)))
 
 
 def _columns_for(part: Part) -> frozenset[str]:
@@ -139,7 +139,7 @@ def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out:
                 yield _told_of(cards, told)
 
     for found in compute_large(context.plan.parts[number], events, answers, scratch, block):
-        _add_asking(out, found)
+        tell_chunks(out, found)
     shutil.rmtree(scratch)
 
 
@@ -159,11 +159,6 @@ def _told_of(cards: Lazily, told: Lazily) -> Lazily:
     said = {name: partial(told.__getitem__, name) for name in told if name != CARD}
     found = {name: partial(of_card, of) for name, of in _OF_CARD.items()}
     return Lazily({**said, **found, "until": until, "rank": lambda: np.arange(told[CARD].size)})
-
-
-def _add_asking(out: Writer, found: Columns) -> None:
-    rows = np.flatnonzero(asking(found["seq"]) == 1)
-    out.split("facts", found, chunk_of(found["seq"][rows]), rows)
 
 
 def _no_answers(context: Context) -> Columns:
