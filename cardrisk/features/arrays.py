@@ -16,6 +16,8 @@ I32: TypeAlias = NDArray[np.int32]
 F64: TypeAlias = NDArray[np.float64]
 Bool: TypeAlias = NDArray[np.bool_]
 Array: TypeAlias = NDArray[Any]
+Columns: TypeAlias = dict[str, Array]
+"""Numbers under names, one each of a row."""
 
 NULL: Final = -(2**63)
 """Stands for "not known" in a column of whole numbers; no time, amount or sum reaches it."""

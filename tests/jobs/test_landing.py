@@ -10,6 +10,7 @@ from cardrisk.features.parts import RESUBMITTED, Rows, part_plan
 from cardrisk.jobs.batch.box import Box, Writer
 from cardrisk.jobs.batch.context import covers
 from cardrisk.jobs.batch.judging import _land
+from cardrisk.jobs.batch.settling import ROW
 from tests.features import worlds
 
 
@@ -40,12 +41,12 @@ def test_what_lands_is_what_is_added(tmp_path, full_or, apart):
         for number, found in enumerate(results(rng, seq)):
             out = Writer(tmp_path / "a.box")
             place = rng.integers(0, 2, len(found))
-            out.split(f"facts {number}", found, place)
+            out.split(f"facts {number}", found.rename(columns={"seq": ROW}), place)
             out.close()
             added.add(found)
             for stretches in Box(tmp_path / "a.box").stretches(f"facts {number} 0", f"facts {number} 1"):
                 for stretch in stretches:
-                    _land(stretch, landed)
+                    _land(stretch, landed, seq)
         pd.testing.assert_frame_equal(landed.finished(), added.finished())
 
 

@@ -65,8 +65,10 @@ def test_slices_answer_with_the_bits_of_the_whole(count, full_or) -> None:
             about = answers_for(part, answers, mine)
             if not len(mine):
                 continue
-            whole = compute_part(part, mine, about).sort_values("seq", ignore_index=True)
-            found = [compute_part(part, some, known) for _, some, known in cut_by_time(part, mine, about, cut)]
+            whole = pd.DataFrame(compute_part(part, mine, about)).sort_values("seq", ignore_index=True)
+            found = [
+                pd.DataFrame(compute_part(part, some, known)) for _, some, known in cut_by_time(part, mine, about, cut)
+            ]
             together = pd.concat(found).sort_values("seq", ignore_index=True)
             pd.testing.assert_frame_equal(together, whole, check_exact=True)
 

@@ -7,18 +7,15 @@ in the order in which they were given.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import pandas as pd
 
-from cardrisk.features.arrays import I64, NEVER, Array
-from cardrisk.features.parts.narrow import in_order
+from cardrisk.features.arrays import I64, NEVER, Array, Columns
+from cardrisk.features.parts.narrow import Frame, in_order
 
-Columns: TypeAlias = dict[str, Array]
-Frame: TypeAlias = "pd.DataFrame | Mapping[str, Array]"
 Frames = Callable[[], Iterable[Frame]]
 """Gives the same frames, in the same order, as often as it is called; they may come as columns."""
 

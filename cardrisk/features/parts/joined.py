@@ -15,7 +15,7 @@ from cardrisk.features.declare import FeatureSet
 from cardrisk.features.events import known_at, number_of
 from cardrisk.features.finish import finish_columns
 from cardrisk.features.parts.keyed import only
-from cardrisk.features.parts.narrow import mismatch
+from cardrisk.features.parts.narrow import Frame, as_columns, mismatch
 from cardrisk.features.parts.plan import MISMATCH, PartPlan, label, part_plan
 
 BLOCK: Final = 512
@@ -101,9 +101,9 @@ class Rows:
         """Return where a result of such columns belongs."""
         return next((self._rooms[name] for name in names if name in self._rooms), self._facts)
 
-    def add(self, result: pd.DataFrame | Mapping[str, Array]) -> None:
+    def add(self, result: Frame) -> None:
         """Take what a part (or a function of ``parts.facts``) says of some of these rows; others are left out."""
-        columns = {str(name): np.asarray(column) for name, column in result.items()}
+        columns = as_columns(result)
         place = np.empty(columns["seq"].size, np.int64)
         places_in(self.seq, self.table, np.asarray(columns["seq"], np.int64), place)
         here, room = place >= 0, self.room_for(columns)

@@ -12,11 +12,21 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cardrisk.features.arrays import I64, NULL, Array
+from cardrisk.features.arrays import I64, NULL, Columns
 from cardrisk.features.declare import Key
 from cardrisk.features.finish import finish_columns
 from cardrisk.features.grouping import group_cards
-from cardrisk.features.parts.narrow import NarrowAnswers, NarrowCards, answers_in, cards_in, entity_of, find, in_order
+from cardrisk.features.parts.narrow import (
+    Frame,
+    NarrowAnswers,
+    NarrowCards,
+    answers_in,
+    as_columns,
+    cards_in,
+    entity_of,
+    find,
+    in_order,
+)
 from cardrisk.features.parts.plan import Part
 from cardrisk.features.plan import Finish, KeyPlan
 from cardrisk.features.streams import BLOCK, WALKS, Walk, clock_walk
@@ -80,22 +90,22 @@ class Hand:
         Which row of the events, in the order of time, each answer's card is.
     """
 
-    def __init__(self, events: pd.DataFrame, answers: pd.DataFrame) -> None:
-        time, seq = events["time"].to_numpy(), events["seq"].to_numpy()
+    def __init__(self, events: Frame, answers: Frame) -> None:
+        time, seq = np.asarray(events["time"]), np.asarray(events["seq"])
         order = in_order(time, seq)
-        self._narrow = events.iloc[order]
-        self._events = _columns(self._narrow)
+        self._events = {name: column[order] for name, column in as_columns(events).items()}
         self._wanted = (self._events["asks"] == 1) | (self._events["counts"] == 1)
-        known = answers.iloc[in_order(answers["time"].to_numpy(), answers["rank"].to_numpy())]
-        found, here = find(seq, known["seq"].to_numpy())
+        told = in_order(np.asarray(answers["time"]), np.asarray(answers["rank"]))
+        found, here = find(seq, np.asarray(answers["seq"])[told])
         place = np.empty(order.size, np.int64)
         place[order] = np.arange(order.size)
         self.about = place[found[here]]
-        self._answers = {**_columns(known[here]), "card_time": self._events["time"][self.about]}
+        self._answers = {name: column[told[here]] for name, column in as_columns(answers).items()}
+        self._answers["card_time"] = self._events["time"][self.about]
 
     def deal(self, part: Part) -> tuple[dict[str, I64], I64, dict[str, I64], I64]:
         """Return events and answers with what the part reads, and which rows of each are the part's."""
-        entity = entity_of(self._narrow, part.key)
+        entity = entity_of(self._events, part.key)
         mine = (entity != NULL) & self._wanted
         events = {name: self._events[name] for name in (*EVENT, *part.events)}
         events["entity"] = entity
@@ -104,11 +114,7 @@ class Hand:
         return events, np.flatnonzero(mine), answers, np.flatnonzero(mine[self.about])
 
 
-def _columns(frame: pd.DataFrame) -> dict[str, I64]:
-    return {str(name): column.to_numpy() for name, column in frame.items()}
-
-
-def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+def compute_part(part: Part, events: Frame, answers: Frame) -> Columns:
     """Compute one key's features for some of its entities.
 
     Parameters
@@ -121,8 +127,8 @@ def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.
 
     Returns
     -------
-    pandas.DataFrame
-        One row per event that asks: ``seq`` and ``part.columns``: finished features (float32, float64) and whole
+    dict
+        One number per event that asks: ``seq`` and ``part.columns``: finished features (float32, float64) and whole
         numbers handed on (int64, ``NULL`` where unknown).
     """
     cards = cards_in(events)
@@ -139,7 +145,7 @@ def compute_part(part: Part, events: pd.DataFrame, answers: pd.DataFrame) -> pd.
         for walk in walks:
             walk(first, stop, raw)
         out.take(first, stop, raw)
-    return out.frame(cards.columns["seq"][groups.q_row])
+    return out.columns(cards.columns["seq"][groups.q_row])
 
 
 def walks_of(cards: NarrowCards, answers: NarrowAnswers, plan: KeyPlan, *, groups_key: Key) -> list[Walk]:
@@ -168,14 +174,14 @@ class Result:
             finish_columns(raw, end.ops, end.arguments, end.constants, finished, first, stop)
         self.handed[:, first:stop] = raw[self.places, : stop - first]
 
-    def frame(self, seq: I64) -> pd.DataFrame:
+    def columns(self, seq: I64) -> Columns:
         """Return the part's result."""
-        columns: dict[str, Array] = {"seq": seq}
+        columns: Columns = {"seq": seq}
         for end, finished in zip(self.ends, self.finished, strict=True):
             columns |= {f.name: column for f, column in zip(end.features, finished, strict=True)}
         names = self.part.columns[len(self.part.end.features) :]
         columns |= dict(zip(names, self.handed, strict=True))
-        return pd.DataFrame({name: columns[name] for name in ("seq", *self.part.columns)}, copy=False)
+        return {name: columns[name] for name in ("seq", *self.part.columns)}
 
 
 def only(end: Finish, dtype: str) -> Finish:

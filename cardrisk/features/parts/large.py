@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
-from cardrisk.features.arrays import I64, NEVER, NULL, Array
+from cardrisk.features.arrays import I64, NEVER, NULL, Array, Columns
 from cardrisk.features.parts import ordered
-from cardrisk.features.parts.disk import Columns, Frame, Frames, Order, Table, fixed, sort_to
+from cardrisk.features.parts.disk import Frames, Order, Table, fixed, sort_to
 from cardrisk.features.parts.identity import identity, together
 from cardrisk.features.parts.keyed import Result, told_by
+from cardrisk.features.parts.narrow import Frame
 from cardrisk.features.parts.plan import Part
 from cardrisk.features.plan import Stream
 from cardrisk.features.streams import LONGEST_GAP
@@ -357,7 +357,7 @@ def _answer_weight(frame: Frame, channel: str) -> Array:
     return failed.astype(np.uint8)
 
 
-def compute_large(part: Part, events: Frames, answers: Frames, scratch: Path, block: int) -> Iterator[pd.DataFrame]:
+def compute_large(part: Part, events: Frames, answers: Frames, scratch: Path, block: int) -> Iterator[Columns]:
     """Compute one key's features for entities of any size.
 
     Parameters
@@ -374,7 +374,7 @@ def compute_large(part: Part, events: Frames, answers: Frames, scratch: Path, bl
 
     Yields
     ------
-    pandas.DataFrame
+    dict
         As ``compute_part`` returns, in pieces, in the order of time.
     """
     walker = _Walker(part, events, answers, scratch, block)
@@ -391,6 +391,6 @@ def compute_large(part: Part, events: Frames, answers: Frames, scratch: Path, bl
             if more:
                 out.take(done, done + more, raw)
             done += more
-        yield out.frame(cards.column("seq")[first:stop][asks])
+        yield out.columns(cards.column("seq")[first:stop][asks])
         for table in (cards, walker.told):
             table.leave(min([stop, *(walk.behind() for walk in walks if walk.table is table)]))

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool
+from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool, Columns
 from cardrisk.features.columns import times
 from cardrisk.features.declare import FeatureSet, Key
 from cardrisk.features.events import GRAVITY, Answers, Cards, column_of, known_at, number_of, settle
-from cardrisk.features.parts.identity import identities, numbered, together
+from cardrisk.features.parts.identity import identities, identity, numbered, together
 from cardrisk.features.parts.plan import part_plan
+
+Frame: TypeAlias = "pd.DataFrame | Mapping[str, Array]"
+"""Narrow rows: a frame, or columns."""
+_NO_TABLE: Final = pd.DataFrame()
 
 EVERYBODY = 1
 """Entity of a key without columns."""
 UNKNOWN = 2
 """Stands for "not known" where a key takes that as a value."""
+
+
+def as_columns(frame: Frame) -> Columns:
+    """Return narrow rows as columns."""
+    return {str(name): np.asarray(column) for name, column in frame.items()}
 
 
 @dataclass
@@ -62,20 +73,23 @@ class NarrowCards(Cards):
         return self.codes[column]
 
 
+@dataclass(frozen=True)
 class NarrowAnswers(Answers):
     """Answers whose columns are identities already, in the order of the answers."""
 
+    columns: Columns = field(default_factory=dict)
+
     def code(self, column: str) -> tuple[I32, int]:
         """Return a column's codes, one per answer, and their number."""
-        if f"is {column}" not in self.frame:
+        if f"is {column}" not in self.columns:
             return np.full(self.card.size, -1, np.int32), 0
-        return _codes(self.frame[f"is {column}"].to_numpy())
+        return _codes(self.columns[f"is {column}"])
 
     def equals(self, column: str, value: str) -> Bool:
         """Return where a text column has one value."""
-        if f"is {column}" not in self.frame:
+        if f"is {column}" not in self.columns:
             return np.zeros(self.card.size, bool)
-        same: Bool = self.frame[f"is {column}"].to_numpy() == identities(pd.Series([value], dtype="str"))[0]
+        same: Bool = self.columns[f"is {column}"] == identity(value)
         return same
 
 
@@ -197,13 +211,13 @@ def settled(cards: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[I64, pd.DataFr
     return cards["seq"].to_numpy()[again], pd.DataFrame(fixed)
 
 
-def entity_of(events: pd.DataFrame, key: Key) -> I64:
+def entity_of(events: Frame, key: Key) -> I64:
     """Return the identity of the entity that ``key`` names in each event, ``NULL`` where it names none."""
     if not key.columns:
-        return np.full(len(events), EVERYBODY, np.int64)
+        return np.full(np.asarray(events["time"]).size, EVERYBODY, np.int64)
     columns = []
     for column in key.columns:
-        found = events[f"is {column}"].to_numpy()
+        found = np.asarray(events[f"is {column}"])
         columns.append(np.where(found == NULL, UNKNOWN, found) if column in key.lenient else found)
     return together(columns)
 
@@ -222,24 +236,27 @@ def in_order(moment: I64, number: I64) -> I64:
     return np.lexsort((number, moment)) if out_of_order else order
 
 
-def cards_in(events: pd.DataFrame) -> NarrowCards:
+def cards_in(events: Frame) -> NarrowCards:
     """Bring events of some entities into time order; quick where they come in it."""
-    came = in_order(events["time"].to_numpy(), events["seq"].to_numpy())
-    columns = {str(name): np.ascontiguousarray(column.to_numpy()[came]) for name, column in events.items()}
+    came = in_order(np.asarray(events["time"]), np.asarray(events["seq"]))
+    columns = {name: column[came] for name, column in as_columns(events).items()}
     rows = np.where(columns["asks"] == 1, np.arange(came.size), -1)
     time, counts = columns["time"], columns["counts"].astype(np.int32)
     return NarrowCards([], time, np.arange(came.size), rows, counts, columns=columns, came=came)
 
 
-def answers_in(answers: pd.DataFrame, cards: NarrowCards) -> NarrowAnswers:
+def answers_in(answers: Frame, cards: NarrowCards) -> NarrowAnswers:
     """Bring answers about cards of a part into time order, revisions linked."""
-    order = in_order(answers["time"].to_numpy(), answers["rank"].to_numpy())
-    told = pd.DataFrame({name: column.to_numpy()[order] for name, column in answers.items()}, copy=False)
-    place = cards.stands[told["card"]] if "card" in told else cards.find(told["seq"].to_numpy())[0]
+    order = in_order(np.asarray(answers["time"]), np.asarray(answers["rank"]))
+    time, known, failed = (np.asarray(answers[name])[order] for name in ("time", "known", "failed"))
+    if "card" in answers:
+        place = cards.stands[np.asarray(answers["card"])[order]]
+    else:
+        place = cards.find(np.asarray(answers["seq"])[order])[0]
     before, after = _chains(place)
-    known, failed = told["known"].to_numpy(), told["failed"].to_numpy()
     links = (before, after) if (before >= 0).any() else None
-    return NarrowAnswers(place, told["time"].to_numpy(), known, failed, told, np.arange(order.size), links)
+    columns = {name: column[order] for name, column in as_columns(answers).items() if name.startswith("is ")}
+    return NarrowAnswers(place, time, known, failed, _NO_TABLE, np.arange(order.size), links, columns=columns)
 
 
 def _chains(card: I64) -> tuple[I64, I64]:

@@ -47,8 +47,9 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._path, self._scratch = path, path.with_name(f".{path.name}.{os.getpid()}")
-        os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE))
-        self._file = pa.OSFile(str(self._scratch), "wb")
+        self._scratch.unlink(missing_ok=True)
+        os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+        self._file = pa.OSFile(str(self._scratch), "ab")  # ext4 writes what was truncated to disk when it is closed
         self._tables: dict[str, list[list[int]]] = {}
         self._blocks: dict[str, list[int]] = {}
         self._written: list[_Written] = []

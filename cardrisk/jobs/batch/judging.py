@@ -13,11 +13,11 @@ from cardrisk.features.events import known_at
 from cardrisk.features.parts import Rows, day_of, requests_in
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.columns import Stretch
-from cardrisk.jobs.batch.context import Context, unit_of
+from cardrisk.jobs.batch.context import Context, row_of, unit_of
 from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
 from cardrisk.jobs.batch.laying import land
 from cardrisk.jobs.batch.output import SCHEMA, leave_part, none_refused, table_of
-from cardrisk.jobs.batch.settling import REPAIRED, facts_about, within
+from cardrisk.jobs.batch.settling import REPAIRED, ROW, facts_about, within
 from cardrisk.scoring.assemble import judge
 from cardrisk.scoring.batch import reasons_asked
 from cardrisk.tables.masks import masked
@@ -106,19 +106,20 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
     if context.plan.requests:
         events = events_of_chunk(context, chunk)
         rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))
+    own = row_of(rows.seq)
     for path in (*facts_about(context, day_of(known_at(cards))), *context.files(KEYED)):
         for found in context.box(path).stretches(f"facts {chunk}", f"seen {chunk}"):
             for stretch in found:
-                _land(stretch, rows)
+                _land(stretch, rows, own)
     return rows.finished()
 
 
-def _land(stretch: Stretch, rows: Rows) -> None:
-    """Write what is told of some of the rows to its places among them."""
+def _land(stretch: Stretch, rows: Rows, own: I64) -> None:
+    """Write what is told of some of the rows, which are the ``own`` ones of their chunk, to its places among them."""
     names, kept = stretch.layout
     room = rows.room_for(names)
     whole, single, double = room.tables
-    where = names.index("seq"), rows.seq, rows.table, room.into(names), room.told
+    where = names.index(ROW), own, rows.table, room.into(names), room.told
     land(stretch.rows, stretch.data, kept, *where, whole, single, double)
 
 

@@ -10,16 +10,16 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from cardrisk.features.arrays import I64, NULL
+from cardrisk.features.arrays import I64, NULL, Columns
 from cardrisk.features.parts import RESUBMITTED, Part, compute_part
 from cardrisk.features.parts.keyed import EVENT, Hand, told_by
 from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Boxes, Lazily, Stacked, Writer, lazily
 from cardrisk.jobs.batch.columns import Stretch, stacked
-from cardrisk.jobs.batch.context import Context, asking, chunk_of, reads_answers, unit_of
+from cardrisk.jobs.batch.context import Context, reads_answers, row_of, unit_of
 from cardrisk.jobs.batch.laying import standing, until_of
-from cardrisk.jobs.batch.settling import FACTS, SETTLED, cards_only
+from cardrisk.jobs.batch.settling import FACTS, ROW, SETTLED, cards_only, tell_chunks
 
 DEALT: Final = "dealt"
 KEYED: Final = "keyed"
@@ -51,7 +51,7 @@ def _seen(context: Context, chunk: int, seq: I64) -> I64:
     files = [path for path in context.files(FACTS) if path.stem.startswith("group")]
     found = Boxes(map(context.box, files)).gather(f"seen {chunk}")
     if found is not None and seq.size:
-        place = np.searchsorted(seq, found["seq"].to_numpy())
+        place = np.searchsorted(row_of(seq), found[ROW].to_numpy())
         out[place] = found[RESUBMITTED].to_numpy()
     return out
 
@@ -62,8 +62,7 @@ def deal_chunk(context: Context, chunk: int) -> None:
     events = events_of_chunk(context, chunk)
     answers = context.boxes(SETTLED).gather(f"answers {chunk}")
     groups = context.settings.groups
-    answers = _no_answers(context) if answers is None else answers
-    hand = Hand(events, answers)
+    hand = Hand(events, _no_answers(context) if answers is None else answers)
     for number, part in enumerate(context.plan.parts):
         if context.lenders[number] != number:
             continue
@@ -103,8 +102,8 @@ def _compute(context: Context, dealt: Boxes, number: int, group: int, out: Write
         _compute_large(context, dealt, number, group, out)
     elif rows:
         how = stacked if lender == number else partial(stacked, among=_columns_for(part))
-        # frames are named nowhere here: they are gone as soon as the part has them in its own order
-        _add_asking(out, compute_part(part, *_frames(context, *next(_dealt(dealt, lender, group, rows, how)))))
+        events, told = next(_dealt(dealt, lender, group, rows, how))
+        tell_chunks(out, compute_part(part, events, _ranked(context, told)))
 
 
 def _columns_for(part: Part) -> frozenset[str]:
@@ -119,11 +118,10 @@ def _dealt(
     return dealt.both(f"{number} events {group}", f"{number} answers {group}", CARD, rows, how)
 
 
-def _frames(context: Context, *columns: dict[str, I64] | None) -> Iterator[pd.DataFrame]:
-    for each in columns:
-        if each and CARD in each:
-            each["rank"] = np.arange(each[CARD].size)
-        yield pd.DataFrame(each, copy=False) if each else _no_answers(context).assign(**{CARD: np.empty(0, np.int64)})
+def _ranked(context: Context, told: Columns | None) -> Columns:
+    """Return answers of a part with their order among themselves."""
+    answers = _no_answers(context) if told is None else told
+    return {**answers, "rank": np.arange(len(answers["time"]))}
 
 
 def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out: Writer) -> None:
@@ -141,7 +139,7 @@ def _compute_large(context: Context, dealt: Boxes, number: int, group: int, out:
                 yield _told_of(cards, told)
 
     for found in compute_large(context.plan.parts[number], events, answers, scratch, block):
-        _add_asking(out, found)
+        tell_chunks(out, found)
     shutil.rmtree(scratch)
 
 
@@ -163,11 +161,6 @@ def _told_of(cards: Lazily, told: Lazily) -> Lazily:
     return Lazily({**said, **found, "until": until, "rank": lambda: np.arange(told[CARD].size)})
 
 
-def _add_asking(out: Writer, found: pd.DataFrame) -> None:
-    rows = np.flatnonzero(asking(found["seq"].to_numpy()) == 1)
-    out.split("facts", found, chunk_of(found["seq"].to_numpy()[rows]), rows)
-
-
-def _no_answers(context: Context) -> pd.DataFrame:
-    names = ["seq", "rank", "time", "until", "known", "failed", *(f"is {column}" for column in context.plan.told)]
-    return pd.DataFrame({name: np.empty(0, np.int64) for name in names})
+def _no_answers(context: Context) -> Columns:
+    names = [CARD, "seq", "rank", "time", "until", "known", "failed", *(f"is {name}" for name in context.plan.told)]
+    return {name: np.empty(0, np.int64) for name in names}

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from cardrisk.features.arrays import DAY, I64
-from cardrisk.features.parts import day_of, requests_in, resubmitted_in, rings_on, settled
+from cardrisk.features.parts import RESUBMITTED, day_of, requests_in, resubmitted_in, rings_on, settled
 from cardrisk.features.parts.identity import numbered
+from cardrisk.features.parts.narrow import Frame, as_columns
 from cardrisk.features.rings import SPAN
 from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.box import Writer
@@ -23,6 +24,8 @@ SETTLED = "settled"
 FACTS = "facts"
 REPAIRED = "repaired"
 STEPS = sorted(STEP_FACTS)
+ROW = "row"
+"""Stands for a row in what is told to its chunk."""
 BEFORE = SPAN // DAY
 """Days before its own that a card's rings are made of."""
 
@@ -94,11 +97,12 @@ def tell_facts(context: Context, group: int) -> None:
     cards, batched, visible = (taken.gather(f"{name} {group}") for name in ("token", "request", "steps"))
     if cards is not None:
         seen = resubmitted_in(cards_only(context, cards))
-        out.split("seen", seen, chunk_of(seen["seq"].to_numpy()))
+        seq = seen["seq"].to_numpy()
+        out.split("seen", {ROW: row_of(seq), RESUBMITTED: seen[RESUBMITTED].to_numpy()}, chunk_of(seq))
     if batched is not None:
         events = cards_only(context, batched)
         found = requests_in(context.plan, events)
-        _split_asking(out, "facts", found)
+        tell_chunks(out, found)
     broken = 0
     if visible is not None:
         cards = cards_only(context, visible)
@@ -112,9 +116,12 @@ def tell_facts(context: Context, group: int) -> None:
     out.close({"broken": broken})
 
 
-def _split_asking(out: Writer, name: str, found: pd.DataFrame) -> None:
-    asked = found[asking(found["seq"].to_numpy()) == 1]
-    out.split(name, asked, chunk_of(asked["seq"].to_numpy()))
+def tell_chunks(out: Writer, found: Frame) -> None:
+    """Write what is told of rows that ask under their chunks; each by its row there, which takes few bytes."""
+    columns = as_columns(found)
+    seq = columns.pop("seq")
+    asked = np.flatnonzero(asking(seq) == 1)
+    out.split("facts", {ROW: row_of(seq), **columns}, chunk_of(seq[asked]), asked)
 
 
 def tell_rings(context: Context, first: int, stop: int) -> None:
@@ -125,7 +132,7 @@ def tell_rings(context: Context, first: int, stop: int) -> None:
     if cards is not None:
         if told is None:
             told = pd.DataFrame({name: np.empty(0, np.int64) for name in ("seq", "time", "until", "known", "failed")})
-        _split_asking(out, "facts", rings_on(range(first, stop), cards_only(context, cards), told))
+        tell_chunks(out, rings_on(range(first, stop), cards_only(context, cards), told))
     out.close()
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cardrisk.features.arrays import I64, NULL
+from cardrisk.features.arrays import I64, NULL, Columns
 from cardrisk.features.parts import (
     RESUBMITTED,
     TOKEN,
@@ -28,6 +28,7 @@ from cardrisk.features.parts import (
     together,
 )
 from cardrisk.features.parts.identity import mixed_with
+from cardrisk.features.parts.narrow import as_columns
 from cardrisk.jobs.batch.box import Writer
 from cardrisk.jobs.batch.context import Context, chunk_of, place_of
 from cardrisk.jobs.batch.source import Unit, pieces
@@ -108,7 +109,7 @@ def _take(context: Context, out: Writer, unit: Unit, place: int, frame: pd.DataF
     out.add(f"events {chunk}", events)
     ids = pd.DataFrame({"id": taken["submission_id"].array, "seq": seq, "time": events["time"].to_numpy()})
     out.split("ids", ids, grouped(identities(ids["id"]), context.settings.groups))
-    _share(context, out, events)
+    _share(context, out, as_columns(events))
     if asks:
         out.add(f"cards {chunk}", taken[[name for name in taken.columns if name in context.read_again]])
         out.add(f"rows {chunk}", pd.DataFrame({"row": checked.rows}))
@@ -120,22 +121,20 @@ def _take(context: Context, out: Writer, unit: Unit, place: int, frame: pd.DataF
             out.split("steps", *_visible(context, taken, events))
 
 
-def _share(context: Context, out: Writer, events: pd.DataFrame) -> None:
+def _share(context: Context, out: Writer, events: Columns) -> None:
     """Hand the events on to those who tell facts that take several: same card, same request, same day."""
     plan, groups = context.plan, context.settings.groups
+
+    def share(name: str, columns: list[str], by: I64) -> None:
+        known = np.flatnonzero(by != NULL)
+        out.split(name, {column: events[column] for column in columns}, grouped(by[known], groups), known)
+
     if RESUBMITTED in plan.derived:
-        known = events[events[f"is {TOKEN}"] != NULL]
-        names = ["seq", "time", "asks", "counts", f"is {TOKEN}"]
-        out.split("token", known[names], grouped(known[f"is {TOKEN}"].to_numpy(), groups))
+        share("token", ["seq", "time", "asks", "counts", f"is {TOKEN}"], events[f"is {TOKEN}"])
     if plan.requests:
-        batched = events[events["is batch_id"] != NULL]
-        out.split("request", batched[request_columns(plan)], grouped(_request(batched), groups))
+        share("request", request_columns(plan), together([events["is batch_id"], events["time"]]))
     if plan.rings:
-        out.split("ring", events[ring_columns()], day_of(events["time"].to_numpy()))
-
-
-def _request(events: pd.DataFrame) -> I64:
-    return together([events["is batch_id"].to_numpy(), events["time"].to_numpy()])
+        out.split("ring", {column: events[column] for column in ring_columns()}, day_of(events["time"]))
 
 
 def _visible(context: Context, taken: pd.DataFrame, events: pd.DataFrame) -> tuple[pd.DataFrame, I64]:

@@ -250,7 +250,7 @@ def tell_parts(box: Box, work: Work, deal: Deal) -> Iterator[Parcel]:
         return
     plain = events.drop(columns="place")
     told = _told(answers, part.told)
-    yield from back(box, "features", events, compute_part(part, plain, told))
+    yield from back(box, "features", events, pd.DataFrame(compute_part(part, plain, told), copy=False))
     yield load(box.place, "features", len(events))
 
 
