@@ -240,7 +240,7 @@ def our_cost(rows: int, times: int) -> tuple[Seconds, tuple[pd.DataFrame, pd.Dat
 
 def scaling(rows: int) -> None:
     """Ours alone at one size and at ten times it: what a row costs more there."""
-    few, many = our_cost(rows, 7)[0], our_cost(10 * rows, 4)[0]
+    few, many = (our_cost(size, 7)[0] for size in (rows, 10 * rows))
     whole, own = many.all / few.all / 10, (many.all - many.system) / (few.all - few.system) / 10
     print(f"ten times the rows cost {whole:.2f} times as much a row; without the system's share {own:.2f}")
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cardrisk._compiled import compiled
 from cardrisk._later import pa, pd
-from cardrisk.features.arrays import I32, I64, NULL
+from cardrisk.features.arrays import F64, I32, I64, NULL
 
 LARGEST = 2.0**53
 """Numbers whose whole-number form reaches beyond this are treated as unknown: floats hold no such number exactly, and
@@ -15,14 +16,17 @@ fewer than a thousand of them would make a sum of 64 bits wrap around."""
 
 
 def times(values: pd.Series) -> I64:
-    """Return microseconds since 1970 (UTC), ``NULL`` where unknown; naive times are taken as UTC."""
+    """Return microseconds since 1970 (UTC), ``NULL`` where unknown; naive times are taken as UTC.
+
+    What comes back may be the column's own memory: it is only read.
+    """
     if isinstance(values.dtype, pd.ArrowDtype):
         values = _of_arrow(values) if values.dtype.kind == "M" else values.astype(object)
     if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
         values = pd.to_datetime(values, utc=True, format="ISO8601")
     if not isinstance(values.dtype, pd.DatetimeTZDtype):
         values = values.astype("datetime64[us]").dt.tz_localize("UTC")
-    micro = values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+    micro = np.require(values.to_numpy("datetime64[us]"), requirements=("C", "W"))  # one kind, for compiled code
     whole: I64 = micro.view(np.int64)  # not-a-time is NULL already
     return whole
 
@@ -38,10 +42,19 @@ def _of_arrow(values: pd.Series) -> pd.Series:
 
 def scaled(values: pd.Series, scale: int) -> I64:
     """Return numbers times ``scale``, rounded to whole ones (half to even), ``NULL`` where unknown."""
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) * scale
-    with np.errstate(invalid="ignore"):
-        known = np.abs(numbers) < LARGEST
-        return np.where(known, np.rint(np.where(known, numbers, 0.0)).astype(np.int64), NULL)
+    plain = isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf"  # pandas copies what may hold its nulls
+    numbers: F64 = (values.to_numpy(np.float64) if plain else values.to_numpy(np.float64, na_value=np.nan)) * scale
+    whole: I64 = numbers.view(np.int64)
+    _round(numbers, whole)
+    return whole
+
+
+@compiled
+def _round(numbers: F64, whole: I64) -> None:
+    """Write each number as a whole one, in its own place or another one."""
+    for i in range(numbers.size):
+        number = numbers[i]
+        whole[i] = np.int64(np.rint(number)) if abs(number) < LARGEST else NULL
 
 
 def flags(values: pd.Series) -> I64:

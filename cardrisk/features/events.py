@@ -177,8 +177,8 @@ class Answers:
 
     card: I64
     time: I64
-    known: I64
-    failed: I64
+    known: Array
+    failed: Array
     frame: pd.DataFrame
     order: I64
     links: tuple[I64, I64] | None
@@ -245,20 +245,20 @@ def settle(card: I64, moment: I64, handed: I64, grade: Array, rows: I64, frame: 
     every = rows.size == moment.size
     order = time_order(moment if every else moment[rows])
     rows = order if every else rows[order]
-    whose, time, known, failed = np.empty((4, rows.size), np.int64)
+    (whose, time), (known, failed) = np.empty((2, rows.size), np.int64), np.empty((2, rows.size), np.int8)
     told = np.zeros(int(card.max(initial=-1)) + 1, np.bool_)
     if not _in_order(rows, card, moment, grade, told, whose, time, known, failed):
         return Answers(whose, time, known, failed, frame, rows, None)
     kept, links = _standing(card, moment, handed, grade, rows)
     stands, rows = grade[rows[kept]], rows[kept]
-    known, failed = (stands >= 1).astype(np.int64), (stands >= 2).astype(np.int64)
+    known, failed = (stands >= 1).astype(np.int8), (stands >= 2).astype(np.int8)
     revised = bool((links[0] >= 0).any())
     return Answers(whose[kept], time[kept], known, failed, frame, rows, links if revised else None)
 
 
 @compiled
 def _in_order(
-    rows: I64, card: I64, moment: I64, grade: Array, told: Bool, whose: I64, time: I64, known: I64, failed: I64
+    rows: I64, card: I64, moment: I64, grade: Array, told: Bool, whose: I64, time: I64, known: Array, failed: Array
 ) -> bool:
     """Write what is known of the answers in their order; returns whether a card has several."""
     several = False

@@ -158,5 +158,6 @@ def add_rings(cards: Cards, answers: Answers) -> None:
         values[:, j] = np.where(codes < 0, -1, codes.astype(np.int64) + size)
         size += count
     counted = np.where(cards.push[:, None] == 1, values, -1)
-    found = walk(cards.time, counted, values, size, answers.time, answers.card, answers.known, answers.failed)
+    told = (each.astype(np.int64) for each in (answers.known, answers.failed))
+    found = walk(cards.time, counted, values, size, answers.time, answers.card, *told)
     cards.found.update({name: np.ascontiguousarray(found[:, j]) for j, name in enumerate(FACTS)})

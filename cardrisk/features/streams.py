@@ -106,7 +106,7 @@ def _running(weights: list[tuple[Array | None, Order | None]], events: int, stre
     return _Totals(total, channel, np.array(adds))
 
 
-def _narrow(weight: I64) -> Array | None:
+def _narrow(weight: Array) -> Array | None:
     """Return the same numbers in as few bytes as hold them, which are read out of order sooner; None if all are 1."""
     if not weight.size:
         return weight
@@ -115,7 +115,7 @@ def _narrow(weight: I64) -> Array | None:
         return None
     for kind in (np.int8, np.int32):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-            return weight.astype(kind)
+            return weight.astype(kind, copy=False)
     return weight
 
 
@@ -176,7 +176,7 @@ def answer_walk(cards: Cards, answers: Answers, groups: Groups, stream: Stream) 
             answers.weights[name] = _narrow(answer_weight(answers, name))
         totals = _running([(answers.weights[n], told.order) for n in names], told.order.size, stream, groups.rooms)
         return _plain(groups, told, totals, stream)
-    weight = np.stack([answer_weight(answers, name)[told.order] for name in names], axis=1)
+    weight = np.stack([answer_weight(answers, name)[told.order] for name in names], axis=1, dtype=np.int64)
     return _linked(groups.asked, told.time, told.start, weight, _links(answers, told.order), stream)
 
 
@@ -199,7 +199,7 @@ def _links(answers: Answers, order: Order) -> tuple[I64, I64]:
     return before, after
 
 
-def answer_weight(answers: Answers, name: str) -> I64:
+def answer_weight(answers: Answers, name: str) -> Array:
     """Return what each answer adds to a channel: ``known``, ``failed``, ``cause X`` or ``failed with COLUMN``."""
     if name == "known":
         return answers.known

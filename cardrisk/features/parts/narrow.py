@@ -206,7 +206,7 @@ def settled(cards: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[I64, pd.DataFr
     later = np.append(found.time, 0)[np.minimum(found.after, found.time.size)]
     until = np.where(found.after < found.time.size, later, found.after)
     fixed: dict[str, Array] = {"seq": first["seq"].to_numpy()[found.card], "time": found.time, "until": until}
-    fixed |= {"known": found.known, "failed": found.failed}
+    fixed |= {"known": found.known.astype(np.int64), "failed": found.failed.astype(np.int64)}
     fixed |= {str(name): column.to_numpy() for name, column in frame.items()}
     return cards["seq"].to_numpy()[again], pd.DataFrame(fixed)
 
