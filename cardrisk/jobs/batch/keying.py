@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
@@ -15,11 +16,12 @@ from cardrisk.features.parts import RESUBMITTED, Part, compute_part
 from cardrisk.features.parts.keyed import EVENT, Hand, told_by
 from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Boxes, Lazily, Stacked, Writer, lazily
+from cardrisk.jobs.batch.box import Boxes, Lazily, Stacked, lazily
 from cardrisk.jobs.batch.columns import Stretch, stacked
 from cardrisk.jobs.batch.context import Context, reads_answers, row_of, unit_of
 from cardrisk.jobs.batch.laying import standing, until_of
 from cardrisk.jobs.batch.settling import FACTS, ROW, SETTLED, cards_only, tell_chunks
+from cardrisk.jobs.batch.writing import Bands, Writer
 
 DEALT: Final = "dealt"
 KEYED: Final = "keyed"
@@ -58,7 +60,8 @@ def _seen(context: Context, chunk: int, seq: I64) -> I64:
 
 def deal_chunk(context: Context, chunk: int) -> None:
     """Hand a chunk's events and the answers about its cards to the groups of every key's entities."""
-    out = Writer(context.path(DEALT, chunk))
+    bands = range(len(context.bands) - 1)
+    out = Bands([context.path(DEALT, dealt_to(chunk, band)) for band in bands], context.bands[:-1])
     events = events_of_chunk(context, chunk)
     answers = context.boxes(SETTLED).gather(f"answers {chunk}")
     groups = context.settings.groups
@@ -77,6 +80,16 @@ def deal_chunk(context: Context, chunk: int) -> None:
     out.close()
 
 
+def dealt_to(chunk: int | str, band: int) -> str:
+    """Return the name of what a chunk deals to a band of groups."""
+    return f"{chunk}_{band}"
+
+
+def band_of(context: Context, group: int) -> int:
+    """Return the band of a group."""
+    return bisect_right(context.bands, group) - 1
+
+
 def _group(columns: dict[str, I64], rows: I64, groups: int) -> I64:
     return taking.grouped(columns["entity"][rows], groups)
 
@@ -89,7 +102,7 @@ def shares(groups: int) -> int:
 def compute_group(context: Context, group: int, share: int) -> None:
     """Compute every so many-th key's features for one group of entities."""
     out = Writer(context.path(KEYED, f"{group}_{share}"))
-    dealt = context.boxes(DEALT)
+    dealt = context.boxes(DEALT, dealt_to("*", band_of(context, group)))
     for number in range(share, len(context.plan.parts), shares(context.settings.groups)):
         _compute(context, dealt, number, group, out)
     out.close()
