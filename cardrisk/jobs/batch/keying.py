@@ -25,6 +25,8 @@ from cardrisk.jobs.batch.writing import Bands, Writer
 
 DEALT: Final = "dealt"
 KEYED: Final = "keyed"
+TOGETHER: Final = 4
+"""Chunks of a unit that are dealt together at most: for each of them, every group of every key has rows to read."""
 TASKS: Final = 8
 """At least about so many tasks compute features."""
 CARD: Final = "card"
@@ -58,12 +60,12 @@ def _seen(context: Context, chunk: int, seq: I64) -> I64:
     return out
 
 
-def deal_chunk(context: Context, chunk: int) -> None:
-    """Hand a chunk's events and the answers about its cards to the groups of every key's entities."""
+def deal_chunks(context: Context, *chunks: int) -> None:
+    """Hand the events of chunks of a unit, and the answers about their cards, to the groups of every key's entities."""
     bands = range(len(context.bands) - 1)
-    out = Bands([context.path(DEALT, dealt_to(chunk, band)) for band in bands], context.bands[:-1])
-    events = events_of_chunk(context, chunk)
-    answers = context.boxes(SETTLED).gather(f"answers {chunk}")
+    out = Bands([context.path(DEALT, dealt_to(chunks[0], band)) for band in bands], context.bands[:-1])
+    events = pd.concat([events_of_chunk(context, chunk) for chunk in chunks], ignore_index=True)
+    answers = context.boxes(SETTLED).gather(*(f"answers {chunk}" for chunk in chunks))
     groups = context.settings.groups
     hand = Hand(events, _no_answers(context) if answers is None else answers)
     for number, part in enumerate(context.plan.parts):
@@ -81,7 +83,7 @@ def deal_chunk(context: Context, chunk: int) -> None:
 
 
 def dealt_to(chunk: int | str, band: int) -> str:
-    """Return the name of what a chunk deals to a band of groups."""
+    """Return the name of what chunks from one on deal to a band of groups."""
     return f"{chunk}_{band}"
 
 

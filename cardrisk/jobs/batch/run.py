@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -161,7 +162,7 @@ class _Job:
             self._settle(settle)
             self._facts(settle)
             self._drop(taking.SHARED)
-            self._deal([chunk for chunk, _, valid in deal if valid], len(deal))
+            self._deal([chunk for chunk, _, valid in deal if valid])
             self._drop(settling.SETTLED)
             self._compute(settle)
             self._judge()
@@ -241,10 +242,12 @@ class _Job:
             broken = [g for g in range(groups) if self.context.note(settling.FACTS, f"group_{g}")["broken"]]
             self._tasks(settling.REPAIRED, [("repair", (g,), g) for g in broken], lambda i: None)
 
-    def _deal(self, chunks: list[int], total: int) -> None:
+    def _deal(self, chunks: list[int]) -> None:
         last = len(self.context.bands) - 2
-        tasks: list[Work] = [("deal", (chunk,), keying.dealt_to(chunk, last)) for chunk in chunks]
-        self._stage(keying.DEALT, "deal events", tasks, total)
+        ways = [list(way) for _, way in groupby(chunks, lambda chunk: unit_of(chunk)[0])]
+        ways = [way[i : i + keying.TOGETHER] for way in ways for i in range(0, len(way), keying.TOGETHER)]
+        tasks: list[Work] = [("deal", tuple(way), keying.dealt_to(way[0], last)) for way in ways]
+        self._stage(keying.DEALT, "deal events", tasks, len(chunks), lambda i: len(ways[i]))
 
     def _compute(self, groups: int) -> None:
         """Compute features; what was dealt to a band goes as soon as it is done with."""
