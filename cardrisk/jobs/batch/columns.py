@@ -206,7 +206,7 @@ class Stretch(NamedTuple):
 
     rows: int
     layout: Layout
-    bytes: bytes
+    bytes: bytes | memoryview
 
     @property
     def data(self) -> NDArray[np.int64]:
