@@ -37,7 +37,7 @@ def test_numbers_come_back_with_their_bits(tmp_path, full_or):
         if seed % 2:
             place = rng.integers(0, 5, 200) + int(rng.choice([0, 2**50]))
         some = np.flatnonzero(rng.random(200) < 0.7)
-        out = Writer(tmp_path / "a.box", by_place=bool(seed % 3))
+        out = Writer(tmp_path / "a.box")
         out.add("all", frame)
         out.add("all", frame)
         out.split("by", frame, place[some], some)

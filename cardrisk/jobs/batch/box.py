@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -37,15 +36,6 @@ def _opened(path: Path) -> Iterator[int]:
         yield file
     finally:
         os.close(file)
-
-
-def _read(file: int, spans: list[tuple[int, int]]) -> list[bytes | memoryview]:
-    """Return what stands at some places of a file, of so many bytes each; at once where they follow one another."""
-    first, size = spans[0][0], sum(size for _, size in spans)
-    if len(spans) == 1 or any(start + size != after for (start, size), (after, _) in pairwise(spans)):
-        return [os.pread(file, size, start) for start, size in spans]
-    whole = memoryview(os.pread(file, size, first))
-    return [whole[start - first : start - first + size] for start, size in spans]
 
 
 class Box:
@@ -131,8 +121,10 @@ class Box:
         if not any(found):
             return [[] for _ in found]
         with _opened(self._path) as file:
-            cells = iter(_read(file, [(start, size) for each in found for _, (_, start, size) in each]))
-        return [[Stretch(rows, self._layout(b), next(cells)) for b, (rows, *_) in each] for each in found]
+            return [
+                [Stretch(rows, self._layout(b), os.pread(file, size, start)) for b, (rows, start, size) in each]
+                for each in found
+            ]
 
     def read(self, name: str) -> pd.DataFrame | None:
         """Return a frame (text as ``str``, null = NaN); None where nothing was written under that name."""

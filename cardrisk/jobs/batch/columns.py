@@ -206,7 +206,7 @@ class Stretch(NamedTuple):
 
     rows: int
     layout: Layout
-    bytes: bytes | memoryview
+    bytes: bytes
 
     @property
     def data(self) -> NDArray[np.int64]:

@@ -103,7 +103,7 @@ def shares(groups: int) -> int:
 
 def compute_group(context: Context, group: int, share: int) -> None:
     """Compute every so many-th key's features for one group of entities."""
-    out = Writer(context.path(KEYED, f"{group}_{share}"), by_place=True)
+    out = Writer(context.path(KEYED, f"{group}_{share}"))
     dealt = context.boxes(DEALT, dealt_to("*", band_of(context, group)))
     for number in range(share, len(context.plan.parts), shares(context.settings.groups)):
         _compute(context, dealt, number, group, out)

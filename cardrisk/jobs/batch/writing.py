@@ -35,12 +35,9 @@ class Writer:
     ----------
     path
         Where; its folder exists. Only the owner may read it.
-    by_place
-        All that stands at a place stands together, to be read at once: rows are held until the file is closed.
     """
 
-    def __init__(self, path: Path, *, by_place: bool = False) -> None:
-        self._held: list[memoryview] | None = [] if by_place else None
+    def __init__(self, path: Path) -> None:
         self._path, self._scratch = path, path.with_name(f".{path.name}.{os.getpid()}")
         self._scratch.unlink(missing_ok=True)
         os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
@@ -89,12 +86,7 @@ class Writer:
     def keep(self, name: str, laid: Laid, first: int, stop: int) -> None:
         """Write what is laid out at the places from ``first`` up to ``stop``, counted in their order."""
         begin = laid.packed.begin[first : stop + 1]
-        mine = laid.packed.bytes[begin[0] : begin[-1]]
-        if self._held is None:
-            away = self._bytes(mine) - begin[0]
-        else:
-            self._held.append(memoryview(mine.tobytes()))
-            away = -begin[0]
+        away = self._bytes(laid.packed.bytes[begin[0] : begin[-1]]) - begin[0]
         self._blocks.setdefault(name, []).append(len(self._written))
         where = np.stack([laid.rows[first:stop], away + begin[:-1], np.diff(begin)], axis=1)
         self._written.append(_Written(laid.layout, laid.places[first:stop], where))
@@ -110,8 +102,6 @@ class Writer:
         where = np.zeros((places.size, len(self._written), 3), np.int64)
         for number, block in enumerate(self._written):
             where[np.searchsorted(places, block.places), number] = block.where
-        if self._held:
-            self._write_held(where)
         kept = [block.layout.kept for block in self._written]
         edges = np.cumsum([0, *map(len, kept)])
         told = {
@@ -127,16 +117,6 @@ class Writer:
         self._file.write(len(end).to_bytes(TAIL, "little"))
         self._file.close()
         self._scratch.replace(self._path)
-
-    def _write_held(self, where: Array) -> None:
-        """Write what is held place after place, and say in ``where`` where it came to stand."""
-        held = self._held or []
-        start = int(self._file.tell())
-        for blocks in where.tolist():
-            spans = [(block, begin, size) for block, (_, begin, size) in enumerate(blocks) if size]
-            self._file.write(b"".join([held[block][begin : begin + size] for block, begin, size in spans]))
-        sizes = where[:, :, 2]
-        where[:, :, 1] = start + np.cumsum(sizes).reshape(sizes.shape) - sizes
 
 
 class Laid(NamedTuple):
