@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from cardrisk.features.arrays import NULL
-from cardrisk.jobs.batch.box import Box, Boxes, Writer
+from cardrisk.jobs.batch.box import Box, Boxes
+from cardrisk.jobs.batch.writing import Bands, Writer
 
 EDGES = [NULL, -(2**40), -1, 0, 1, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**62]
 
@@ -55,6 +56,29 @@ def test_numbers_come_back_with_their_bits(tmp_path, full_or):
         assert box.read("by 77") is None
         assert box.read("nothing") is None
         assert box.note == {"note": 1}
+
+
+def test_bands_of_places_stand_in_files_of_their_own(tmp_path, full_or):
+    for seed in range(full_or(100, 10)):
+        rng = np.random.default_rng([9, seed])
+        frame, place = numbers(rng, 200), rng.integers(0, 12, 200)
+        edges, some = [0, *np.sort(rng.choice(np.arange(1, 12), 3, replace=False)).tolist()], rng.random(200) < 0.7
+        whole = Writer(tmp_path / "whole.box")
+        bands = Bands([tmp_path / f"{number}.box" for number in range(4)], edges)
+        for among in (np.flatnonzero(some), np.flatnonzero(~some), np.empty(0, np.int64)):
+            whole.split("by", frame, place[among], among)
+            bands.split("by", frame, place[among], among)
+        whole.close()
+        bands.close()
+        for number, last in enumerate([*edges[1:], 12]):
+            box = Box(tmp_path / f"{number}.box")
+            mine = {
+                p: many for p, many in Box(tmp_path / "whole.box").places("by").items() if edges[number] <= p < last
+            }
+            assert box.places("by") == mine
+            for each in mine:
+                expected = Box(tmp_path / "whole.box").read(f"by {each}")
+                pd.testing.assert_frame_equal(box.read(f"by {each}"), expected)
 
 
 def test_text_and_times_come_back(tmp_path):

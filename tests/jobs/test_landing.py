@@ -7,10 +7,11 @@ import pytest
 from cardrisk.features import FEATURES
 from cardrisk.features.arrays import NULL
 from cardrisk.features.parts import RESUBMITTED, Rows, part_plan
-from cardrisk.jobs.batch.box import Box, Writer
+from cardrisk.jobs.batch.box import Box
 from cardrisk.jobs.batch.context import covers
 from cardrisk.jobs.batch.judging import _land
 from cardrisk.jobs.batch.settling import ROW
+from cardrisk.jobs.batch.writing import Writer
 from tests.features import worlds
 
 

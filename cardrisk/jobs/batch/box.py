@@ -1,6 +1,4 @@
-"""Frames on disk between tasks: one file a task, many named frames in it, there whole or not at all.
-
-Correct when a file that exists holds everything its task wrote, whenever a process was killed.
+"""Frames that stand in files of :mod:`~cardrisk.jobs.batch.writing`: what is asked for is read then.
 
 Files are read, never mapped: of a mapped file the system keeps whole neighbourhoods of what was touched, which for
 short stretches of many files comes to all of them.
@@ -14,162 +12,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cardrisk.jobs.batch.columns import Array, Layout, Room, Rows, Stretch, are_numbers, given, stacked
-from cardrisk.jobs.batch.laying import order_of
+from cardrisk.jobs.batch.columns import Array, Layout, Stretch, stacked
+from cardrisk.jobs.batch.writing import ALONE, TAIL
 from cardrisk.tables.arrow import to_pandas
 
-PRIVATE: Final = 0o600
-_COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
-_TAIL: Final = 8
 _NUMBER: Final = 8
 """Bytes of each whole number that tells where something stands."""
-_ALONE: Final = -(2**62)
-"""The place of rows that were written under their whole name."""
 Stacked = TypeVar("Stacked")
 """Columns, told at once or when they are asked for."""
-_UTC: Final = pa.timestamp("us", "UTC")
-
-
-class Writer:
-    """A file of named frames in the making; it appears when :meth:`close` is called.
-
-    Parameters
-    ----------
-    path
-        Where; its folder exists. Only the owner may read it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._scratch = path, path.with_name(f".{path.name}.{os.getpid()}")
-        self._scratch.unlink(missing_ok=True)
-        os.close(os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
-        self._file = pa.OSFile(str(self._scratch), "ab")  # ext4 writes what was truncated to disk when it is closed
-        self._tables: dict[str, list[list[int]]] = {}
-        self._blocks: dict[str, list[int]] = {}
-        self._written: list[_Written] = []
-        self._room = Room()
-
-    def add(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a frame of int64, float32, float64, times or text, without its index; empty ones are left out.
-
-        Frames of one name are read as one, in the order they were added.
-        """
-        if not len(frame):
-            return
-        if are_numbers(frame):
-            rows = Rows(np.arange(len(frame)), np.array([0, len(frame)]))
-            self._columns(name, {str(n): column.to_numpy() for n, column in frame.items()}, rows)
-        else:
-            self.add_table(name, pa.Table.from_batches([_batch(frame)]))
-
-    def add_table(self, name: str, table: pa.Table) -> None:
-        """Write an Arrow table."""
-        start = self._file.tell()
-        with pa.ipc.new_stream(self._file, table.schema, options=_COMPRESSED) as stream:
-            stream.write_table(table)
-        self._tables.setdefault(name, []).append([table.num_rows, start, self._file.tell() - start])
-
-    def split(
-        self, prefix: str, frame: pd.DataFrame | dict[str, Array], place: Array, among: Array | None = None
-    ) -> None:
-        """Write each row under ``prefix`` and its place, a whole number.
-
-        Parameters
-        ----------
-        prefix, frame
-            Numbers and text.
-        place
-            One per row.
-        among
-            Rows of the frame that are meant, None: all; ``place`` has one number for each of them.
-        """
-        if not len(place):
-            return
-        places, rows = _rows(place)
-        if among is not None:
-            rows = Rows(among[rows.order], rows.cut)
-        self._columns(prefix, {str(name): given(column) for name, column in frame.items()}, rows, places)
-
-    def _columns(self, name: str, columns: dict[str, Any], rows: Rows, places: Array | None = None) -> None:
-        """Write columns place after place."""
-        packed = self._room.pack(columns.items(), rows)
-        start = self._bytes(packed.bytes)
-        self._blocks.setdefault(name, []).append(len(self._written))
-        where = np.stack([np.diff(rows.cut), start + packed.begin[:-1], np.diff(packed.begin)], axis=1)
-        alone = np.array([_ALONE]) if places is None else places
-        self._written.append(_Written(Layout.of(packed.columns), alone, where))
-
-    def _bytes(self, values: Array) -> int:
-        start = int(self._file.tell())
-        self._file.write(values)
-        return start
-
-    def close(self, note: Any = None) -> None:
-        """Let the file appear, with a note: anything JSON holds."""
-        places = np.unique(np.concatenate([np.empty(0, np.int64), *(block.places for block in self._written)]))
-        where = np.zeros((places.size, len(self._written), 3), np.int64)
-        for number, block in enumerate(self._written):
-            where[np.searchsorted(places, block.places), number] = block.where
-        kept = [block.layout.kept for block in self._written]
-        edges = np.cumsum([0, *map(len, kept)])
-        told = {
-            "blocks": self._blocks,
-            "tables": self._tables,
-            "names": [json.dumps(block.layout.names) for block in self._written],
-            "where": [places.size, self._bytes(where)],
-            "kept": self._bytes(np.concatenate([places, edges, *(each.ravel() for each in kept)])),
-            "note": note,
-        }
-        end = json.dumps(told).encode()
-        self._file.write(end)
-        self._file.write(len(end).to_bytes(_TAIL, "little"))
-        self._file.close()
-        self._scratch.replace(self._path)
-
-
-class _Written(NamedTuple):
-    """A block: its columns, its places, and of each one the rows, where their bytes begin and how many they are."""
-
-    layout: Layout
-    places: Array
-    where: Array
-
-
-def _rows(place: Array) -> tuple[Array, Rows]:
-    """Return the distinct places, ascending, and the rows of each one."""
-    low, high = int(place.min()), int(place.max())
-    codes: Array
-    if high - low < 1 << 16:
-        codes = (place - low).astype(np.uint16)
-        places = np.arange(low, high + 1)
-    else:
-        places, numbers = np.unique(place, return_inverse=True)
-        codes = numbers.astype(np.uint16 if places.size < 1 << 16 else np.uint32)
-    cut, order = np.empty(places.size + 1, np.int64), np.empty(place.size, np.int64)
-    order_of(codes, cut, order)
-    there = np.diff(cut) > 0
-    return places[there], Rows(order, np.append(cut[:-1][there], place.size))
-
-
-def _batch(frame: pd.DataFrame) -> pa.RecordBatch:
-    arrays = []
-    for place in range(frame.shape[1]):
-        array = _array(frame.iloc[:, place])
-        arrays.append(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
-    return pa.RecordBatch.from_arrays(arrays, names=[str(name) for name in frame.columns])
-
-
-def _array(column: pd.Series) -> Any:
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        micro = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
-        return pa.array(micro).cast(_UTC)
-    return pa.array(column.array, from_pandas=True)
 
 
 @contextmanager
@@ -183,7 +39,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 class Box:
-    """A file that :class:`Writer` wrote; what is asked for is read then, and nothing is held open between.
+    """A file that :class:`~cardrisk.jobs.batch.writing.Writer` wrote; nothing is held open between questions.
 
     Of where things stand, what is the same for all places is held, and what was said of the place asked for last.
 
@@ -197,9 +53,9 @@ class Box:
         self._path = path
         with _opened(path) as file:
             size = os.fstat(file).st_size
-            length = int.from_bytes(os.pread(file, _TAIL, size - _TAIL), "little")
-            end = json.loads(os.pread(file, length, size - _TAIL - length))
-            numbers = np.frombuffer(os.pread(file, size - _TAIL - length - end["kept"], end["kept"]), np.int64)
+            length = int.from_bytes(os.pread(file, TAIL, size - TAIL), "little")
+            end = json.loads(os.pread(file, length, size - TAIL - length))
+            numbers = np.frombuffer(os.pread(file, size - TAIL - length - end["kept"], end["kept"]), np.int64)
         self.note: Any = end["note"]
         self._tables: dict[str, list[list[int]]] = end["tables"]
         self._blocks: dict[str, list[int]] = end["blocks"]
@@ -232,7 +88,7 @@ class Box:
 
     def _find(self, name: str) -> list[tuple[int, list[int]]]:
         """Return each block that has rows under a name, and what `_at` says of it."""
-        blocks, place = self._blocks.get(name, []), _ALONE
+        blocks, place = self._blocks.get(name, []), ALONE
         if not blocks:
             prefix, _, last = name.rpartition(" ")
             if prefix not in self._blocks:
@@ -245,7 +101,7 @@ class Box:
         """Everything that can be read."""
         found = [*self._tables]
         for prefix in self._blocks:
-            found += [prefix if place == _ALONE else f"{prefix} {place}" for place in self.places(prefix)]
+            found += [prefix if place == ALONE else f"{prefix} {place}" for place in self.places(prefix)]
         return found
 
     def places(self, prefix: str) -> dict[int, int]:

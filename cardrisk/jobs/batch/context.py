@@ -25,6 +25,9 @@ STEP_FACTS: Final = frozenset({"code_number_progression", "code_secret_progressi
 REMEMBERED: Final = 1 << 10
 """Of so many files a process remembers what all their places have in common, some 20 kB each."""
 
+BANDS: Final = 8
+"""Groups go through most of their way in so many bands: what one band is done with goes before the next is."""
+
 _JUDGED_BY: Final = frozenset(
     {"submission_id", "submitted_at", "received_at", "card_kind", "face_value", "asking_price"}
 )
@@ -150,26 +153,32 @@ class Context:
             found | _JUDGED_BY | ({"region_issued", "region_of_use"} if MISMATCH in self.plan.derived else set())
         )
 
+    @property
+    def bands(self) -> list[int]:
+        """The first group of each band, and the number of groups after the last."""
+        groups = self.settings.groups
+        many = min(BANDS, groups)
+        return [-(-band * groups // many) for band in range(many + 1)]
+
     def path(self, stage: str, name: object) -> Path:
         """Where a task's file stands."""
         return self.folder / stage / f"{name}.box"
 
-    def files(self, stage: str) -> list[Path]:
-        """Every file of a finished stage, in the order of tasks."""
-        return sorted((self.folder / stage).glob("*.box"), key=lambda path: _in_order(path.stem))
+    def files(self, stage: str, which: str = "*") -> list[Path]:
+        """Every file of a finished stage, or those of some names, in the order of tasks."""
+        return sorted((self.folder / stage).glob(f"{which}.box"), key=lambda path: _in_order(path.stem))
 
     def box(self, path: Path) -> Box:
-        """A file of a finished stage, looked into once a process while these are not too many."""
-        found = self._boxes.get(path)
-        if found is None:
-            found = Box(path)
-            if len(self._boxes) < REMEMBERED:
-                self._boxes[path] = found
+        """A file of a finished stage; what was looked into last is remembered."""
+        found = self._boxes.pop(path, None) or Box(path)
+        self._boxes[path] = found
+        if len(self._boxes) > REMEMBERED:
+            del self._boxes[next(iter(self._boxes))]
         return found
 
-    def boxes(self, stage: str) -> Boxes:
-        """All files of a finished stage."""
-        return Boxes(map(self.box, self.files(stage)))
+    def boxes(self, stage: str, which: str = "*") -> Boxes:
+        """All files of a finished stage, or those of some names."""
+        return Boxes(map(self.box, self.files(stage, which)))
 
     def note(self, stage: str, name: object) -> Any:
         """What a finished task noted."""

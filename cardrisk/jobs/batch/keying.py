@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
@@ -15,14 +16,17 @@ from cardrisk.features.parts import RESUBMITTED, Part, compute_part
 from cardrisk.features.parts.keyed import EVENT, Hand, told_by
 from cardrisk.features.parts.large import compute_large
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Boxes, Lazily, Stacked, Writer, lazily
+from cardrisk.jobs.batch.box import Boxes, Lazily, Stacked, lazily
 from cardrisk.jobs.batch.columns import Stretch, stacked
 from cardrisk.jobs.batch.context import Context, reads_answers, row_of, unit_of
 from cardrisk.jobs.batch.laying import standing, until_of
 from cardrisk.jobs.batch.settling import FACTS, ROW, SETTLED, cards_only, tell_chunks
+from cardrisk.jobs.batch.writing import Bands, Writer
 
 DEALT: Final = "dealt"
 KEYED: Final = "keyed"
+TOGETHER: Final = 4
+"""Chunks of a unit that are dealt together at most: for each of them, every group of every key has rows to read."""
 TASKS: Final = 8
 """At least about so many tasks compute features."""
 CARD: Final = "card"
@@ -56,11 +60,12 @@ def _seen(context: Context, chunk: int, seq: I64) -> I64:
     return out
 
 
-def deal_chunk(context: Context, chunk: int) -> None:
-    """Hand a chunk's events and the answers about its cards to the groups of every key's entities."""
-    out = Writer(context.path(DEALT, chunk))
-    events = events_of_chunk(context, chunk)
-    answers = context.boxes(SETTLED).gather(f"answers {chunk}")
+def deal_chunks(context: Context, *chunks: int) -> None:
+    """Hand the events of chunks of a unit, and the answers about their cards, to the groups of every key's entities."""
+    bands = range(len(context.bands) - 1)
+    out = Bands([context.path(DEALT, dealt_to(chunks[0], band)) for band in bands], context.bands[:-1])
+    events = pd.concat([events_of_chunk(context, chunk) for chunk in chunks], ignore_index=True)
+    answers = context.boxes(SETTLED).gather(*(f"answers {chunk}" for chunk in chunks))
     groups = context.settings.groups
     hand = Hand(events, _no_answers(context) if answers is None else answers)
     for number, part in enumerate(context.plan.parts):
@@ -77,6 +82,16 @@ def deal_chunk(context: Context, chunk: int) -> None:
     out.close()
 
 
+def dealt_to(chunk: int | str, band: int) -> str:
+    """Return the name of what chunks from one on deal to a band of groups."""
+    return f"{chunk}_{band}"
+
+
+def band_of(context: Context, group: int) -> int:
+    """Return the band of a group."""
+    return bisect_right(context.bands, group) - 1
+
+
 def _group(columns: dict[str, I64], rows: I64, groups: int) -> I64:
     return taking.grouped(columns["entity"][rows], groups)
 
@@ -89,7 +104,7 @@ def shares(groups: int) -> int:
 def compute_group(context: Context, group: int, share: int) -> None:
     """Compute every so many-th key's features for one group of entities."""
     out = Writer(context.path(KEYED, f"{group}_{share}"))
-    dealt = context.boxes(DEALT)
+    dealt = context.boxes(DEALT, dealt_to("*", band_of(context, group)))
     for number in range(share, len(context.plan.parts), shares(context.settings.groups)):
         _compute(context, dealt, number, group, out)
     out.close()

@@ -9,6 +9,7 @@ top of what these need: memory is given back between the stages, so that a proce
 from __future__ import annotations
 
 import ctypes
+import gc
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,10 +23,16 @@ _MOST: Final = 1 << 30
 _LARGEST: Final = 1 << 25
 """The largest threshold of its own that glibc takes."""
 _STEP: Final = 1 << 26
+_SELDOM: Final = 1 << 16
+"""Objects made, less those gone, between two looks for cycles: a part's stretches alone are more than Python's 700."""
 
 
 def keep() -> None:
-    """Let the C library keep what is freed; does nothing where it cannot. For processes of a job alone."""
+    """Let the C library keep what is freed, where it can, and cycles be looked for seldom: tasks leave hardly any.
+
+    For processes of a job alone.
+    """
+    gc.set_threshold(_SELDOM)
     library = _library()
     if library is not None and hasattr(library, "mallopt"):
         for name, value in ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _MOST), (_TOP_PAD, _STEP)):

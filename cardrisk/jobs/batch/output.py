@@ -16,7 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cardrisk.jobs.batch.box import Box, Writer
+from cardrisk.jobs.batch.box import Box
+from cardrisk.jobs.batch.writing import Writer
 from cardrisk.scoring.assemble import COLUMNS
 from cardrisk.tables import atomic_writes, quarantine
 

@@ -32,7 +32,7 @@ TASKS: Final[dict[str, Callable[..., None]]] = {
     "facts": settling.tell_facts,
     "rings": settling.tell_rings,
     "repair": settling.repair_steps,
-    "deal": keying.deal_chunk,
+    "deal": keying.deal_chunks,
     "compute": keying.compute_group,
     "judge": judging.judge_chunk,
 }

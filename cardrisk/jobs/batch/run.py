@@ -8,8 +8,9 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
@@ -28,6 +29,8 @@ from cardrisk.tables import quarantine
 from cardrisk.tables.text import tells_rounding
 
 STAGES: Final = 7
+Work: TypeAlias = tuple[str, tuple[Any, ...], object]
+"""Name of a task, its arguments, and of the file that it writes last."""
 ROOM: Final = 4 / 3
 """A group is meant for so much less than a part: one that turns out larger is walked through from disk, slower."""
 
@@ -158,14 +161,10 @@ class _Job:
             settle, deal = self.context.settings.groups, self._chunks(asks_only=False)
             self._settle(settle)
             self._facts(settle)
-            chunks = [(chunk, valid) for chunk, _, valid in deal]
-            self._stage(keying.DEALT, "deal events", [("deal", (c,), c) for c, v in chunks if v], len(deal))
-            shares = range(keying.shares(settle))
-            tasks: list[tuple[str, tuple[Any, ...], object]] = [
-                ("compute", (g, share), f"{g}_{share}") for g in range(settle) for share in shares
-            ]
-            self._stage(keying.KEYED, "compute features", tasks)
-            self._drop(keying.DEALT, settling.SETTLED)
+            self._drop(taking.SHARED)
+            self._deal([chunk for chunk, _, valid in deal if valid])
+            self._drop(settling.SETTLED)
+            self._compute(settle)
             self._judge()
         finally:
             self.pool.close()
@@ -187,10 +186,9 @@ class _Job:
     def _take_once(self) -> None:
         names = {"history": "take", "submissions": "take", "outcomes": "tell"}
         units = self.context.settings.units
-        tasks: list[tuple[str, tuple[Any, ...], object]] = [
-            (names[unit.table], (i,), i) for i, unit in enumerate(units)
-        ]
+        tasks: list[Work] = [(names[unit.table], (i,), i) for i, unit in enumerate(units)]
         rows = [unit.rows for unit in units]
+        self._folder(taking.SHARED)
         self._stage(taking.STAGE, "take in", tasks, sum(rows), rows.__getitem__)
 
     def _notes(self) -> list[tuple[str, Any]]:
@@ -232,20 +230,41 @@ class _Job:
 
     def _settle(self, groups: int) -> None:
         """Settle ids; all repeats are gathered before the stage is done, for its files are dropped later on."""
-        tasks: list[tuple[str, tuple[Any, ...], object]] = [("settle", (g,), g) for g in range(groups)]
+        tasks: list[Work] = [("settle", (g,), g) for g in range(groups)]
         self._stage(settling.SETTLED, "settle answers", tasks, last=lambda: settling.gather_settled(self.context))
 
     def _facts(self, groups: int) -> None:
-        tasks: list[tuple[str, tuple[Any, ...], object]] = [("facts", (g,), f"group_{g}") for g in range(groups)]
-        if self.context.plan.rings:
+        tasks: list[Work] = [("facts", (g,), f"group_{g}") for g in range(groups)]
+        if self.context.plan.rings and not self._is_done(settling.FACTS):  # else what tells the days is gone
             tasks += [("rings", span, f"ring_{span[0]}_{span[1]}") for span in settling.ring_spans(self.context)]
         self._stage(settling.FACTS, "tell who belongs together", tasks)
         if self.context.steps:
             broken = [g for g in range(groups) if self.context.note(settling.FACTS, f"group_{g}")["broken"]]
             self._tasks(settling.REPAIRED, [("repair", (g,), g) for g in broken], lambda i: None)
 
+    def _deal(self, chunks: list[int]) -> None:
+        last = len(self.context.bands) - 2
+        ways = [list(way) for _, way in groupby(chunks, lambda chunk: unit_of(chunk)[0])]
+        ways = [way[i : i + keying.TOGETHER] for way in ways for i in range(0, len(way), keying.TOGETHER)]
+        tasks: list[Work] = [("deal", tuple(way), keying.dealt_to(way[0], last)) for way in ways]
+        self._stage(keying.DEALT, "deal events", tasks, len(chunks), lambda i: len(ways[i]))
+
+    def _compute(self, groups: int) -> None:
+        """Compute features; what was dealt to a band goes as soon as it is done with."""
+        shares = range(keying.shares(groups))
+        tasks: list[Work] = [("compute", (g, share), f"{g}_{share}") for g in range(groups) for share in shares]
+        bands = [keying.band_of(self.context, group) for group in range(groups) for _ in shares]
+        left = Counter(bands)
+
+        def drop(i: int) -> None:
+            left[bands[i]] -= 1
+            if not left[bands[i]]:
+                self._drop(keying.DEALT, keying.dealt_to("*", bands[i]))
+
+        self._stage(keying.KEYED, "compute features", tasks, each=drop)
+
     def _judge(self) -> None:
-        tasks: list[tuple[str, tuple[Any, ...], object]]
+        tasks: list[Work]
         chunks = self._chunks(asks_only=True)
         tasks = [("judge", (chunk, count), chunk) for chunk, count, _ in chunks]
         rows = [count for _, count, _ in chunks]
@@ -255,30 +274,38 @@ class _Job:
         self,
         stage: str,
         what: str,
-        tasks: list[tuple[str, tuple[Any, ...], object]],
+        tasks: list[Work],
         total: int | None = None,
         size: Callable[[int], int] = lambda i: 1,
+        each: Callable[[int], object] = lambda i: None,
         last: Callable[[], object] = lambda: None,
     ) -> None:
-        """Run the tasks of a stage that are not done, then ``last``; a finished stage is never looked at again."""
-        done = f"{stage}.done"
-        with self.steps.track(what, len(tasks) if total is None else total) as count:
-            if self.journal.get(done) is None:
-                self._tasks(stage, tasks, lambda i: count(size(i)))
-                last()
-                self.journal.put(done, {"tasks": len(tasks)})
+        """Run the tasks of a stage that are not done, then ``last``; a finished stage is never looked at again.
 
-    def _tasks(self, stage: str, tasks: list[tuple[str, tuple[Any, ...], object]], done: Callable[[int], None]) -> None:
-        (self.journal.folder / stage).mkdir(mode=0o700, exist_ok=True)
+        ``each`` is called when a task is done, or was.
+        """
+        with self.steps.track(what, len(tasks) if total is None else total) as count:
+            if not self._is_done(stage):
+                self._tasks(stage, tasks, lambda i: (count(size(i)), each(i)))
+                last()
+                self.journal.put(f"{stage}.done", {"tasks": len(tasks)})
+
+    def _is_done(self, stage: str) -> bool:
+        return self.journal.get(f"{stage}.done") is not None
+
+    def _tasks(self, stage: str, tasks: list[Work], done: Callable[[int], object]) -> None:
+        self._folder(stage)
         ready: list[Task] = [(name, given, self.context.path(stage, file)) for name, given, file in tasks]
         for i in self.pool.run(self.context, ready):
             done(i)
 
-    def _drop(self, *stages: str) -> None:
-        """Remove the files of stages that nobody reads any more."""
-        for stage in stages:
-            for path in (self.journal.folder / stage).glob("*.box"):
-                path.unlink()
+    def _folder(self, stage: str) -> None:
+        (self.journal.folder / stage).mkdir(mode=0o700, exist_ok=True)
+
+    def _drop(self, stage: str, which: str = "*") -> None:
+        """Remove files of a stage that nobody reads any more."""
+        for path in self.context.files(stage, which):
+            path.unlink()
 
     def _assemble(self) -> Told:
         """Put the output together, in the order of the input."""

@@ -16,9 +16,9 @@ from cardrisk.features.parts.identity import numbered
 from cardrisk.features.parts.narrow import Frame, as_columns
 from cardrisk.features.rings import SPAN
 from cardrisk.jobs.batch import taking
-from cardrisk.jobs.batch.box import Writer
 from cardrisk.jobs.batch.context import STEP_FACTS, Context, asking, chunk_of, row_of, unit_of
 from cardrisk.jobs.batch.taking import codes_of_unit, sums
+from cardrisk.jobs.batch.writing import Writer
 
 SETTLED = "settled"
 FACTS = "facts"
@@ -33,7 +33,7 @@ BEFORE = SPAN // DAY
 def settle_ids(context: Context, group: int) -> None:
     """Settle repeats and answers of one group of ids."""
     out = Writer(context.path(SETTLED, group))
-    taken = context.boxes(taking.STAGE)
+    taken = context.boxes(taking.SHARED)
     cards, told = taken.gather(f"ids {group}"), taken.gather(f"told {group}")
     if cards is not None:
         cards = cards.sort_values("seq", kind="stable", ignore_index=True)
@@ -93,7 +93,7 @@ def cards_only(context: Context, events: pd.DataFrame) -> pd.DataFrame:
 def tell_facts(context: Context, group: int) -> None:
     """Tell of one group of tokens who was seen before, and of one group of requests what they are together."""
     out = Writer(context.path(FACTS, f"group_{group}"))
-    taken = context.boxes(taking.STAGE)
+    taken = context.boxes(taking.SHARED)
     cards, batched, visible = (taken.gather(f"{name} {group}") for name in ("token", "request", "steps"))
     if cards is not None:
         seen = resubmitted_in(cards_only(context, cards))
@@ -127,7 +127,7 @@ def tell_chunks(out: Writer, found: Frame) -> None:
 def tell_rings(context: Context, first: int, stop: int) -> None:
     """Tell the rings of some days in a row."""
     out = Writer(context.path(FACTS, f"ring_{first}_{stop}"))
-    cards = context.boxes(taking.STAGE).gather(*(f"ring {day}" for day in range(first - BEFORE, stop)))
+    cards = context.boxes(taking.SHARED).gather(*(f"ring {day}" for day in range(first - BEFORE, stop)))
     told = context.boxes(SETTLED).gather(*(f"standing {day}" for day in range(first - BEFORE, stop - 1)))
     if cards is not None:
         if told is None:
@@ -145,7 +145,7 @@ def ring_spans(context: Context) -> list[tuple[int, int]]:
     asked: set[int] = set()
     for i, unit in enumerate(context.settings.units):
         if unit.table != "outcomes":
-            found = context.box(context.path(taking.STAGE, i)).places("ring")
+            found = context.box(context.path(taking.SHARED, i)).places("ring")
             asked |= set(found) if unit.table == "submissions" else set()
             for day, count in found.items():
                 rows[day] = rows.get(day, 0) + count

@@ -29,9 +29,9 @@ from cardrisk.features.parts import (
 )
 from cardrisk.features.parts.identity import mixed_with
 from cardrisk.features.parts.narrow import as_columns
-from cardrisk.jobs.batch.box import Writer
 from cardrisk.jobs.batch.context import Context, chunk_of, place_of
 from cardrisk.jobs.batch.source import Unit, pieces
+from cardrisk.jobs.batch.writing import Writer
 from cardrisk.tables import OUTCOMES, SUBMISSIONS, Checked, Contract, check, quarantine
 from cardrisk.tables.arrow import strings, to_pandas
 from cardrisk.tables.headers import match_headers
@@ -41,6 +41,8 @@ from cardrisk.tables.read import naming
 from cardrisk.tables.reader import objects
 
 STAGE: Final = "taken"
+SHARED: Final = "shared"
+"""Rows on their way to those who tell what takes rows of other chunks: nobody else reads them."""
 LONGEST_ID: Final = 64
 
 
@@ -53,7 +55,7 @@ def take_unit(context: Context, number: int) -> None:
     """Take in one unit of history or of the table scored."""
     unit = context.settings.units[number]
     contract, readers = contract_of(_rounded(context, unit.table))
-    out = Writer(context.path(STAGE, number))
+    out, shared = (Writer(context.path(stage, number)) for stage in (STAGE, SHARED))
     chunks: list[list[int]] = []
     note: dict[str, Any] = {"ignored": [], "aliases": {}}
     seen = _Seen()
@@ -62,8 +64,9 @@ def take_unit(context: Context, number: int) -> None:
         chunks.append([int(chunk_of(np.array(place))), len(frame), len(checked.valid)])
         note = {"ignored": checked.ignored, "aliases": checked.aliases}
         seen.add(checked)
-        _take(context, out, unit, place, frame, checked)
+        _take(context, out, shared, unit.table == "submissions", place, frame, checked)
     counts = {name: [int(sum(c[i] for c in reader.counts)) for i in (0, 1)] for name, reader in readers.items()}
+    shared.close()
     out.close({"chunks": chunks, "rounding": counts, **note, **seen.note()})
 
 
@@ -100,16 +103,17 @@ def codes_of_unit(context: Context, number: int, subs: set[int]) -> Iterator[tup
             yield place_of(number, sub, asks=True), checked.valid, checked.rows
 
 
-def _take(context: Context, out: Writer, unit: Unit, place: int, frame: pd.DataFrame, checked: Checked) -> None:
-    asks = unit.table == "submissions"
+def _take(
+    context: Context, out: Writer, shared: Writer, asks: bool, place: int, frame: pd.DataFrame, checked: Checked
+) -> None:
     taken = context.intake.frame(checked.valid)
     seq = place + checked.rows
     chunk = int(chunk_of(np.array(place)))
     events = events_of(taken, seq, context.features, asks=asks)
     out.add(f"events {chunk}", events)
     ids = pd.DataFrame({"id": taken["submission_id"].array, "seq": seq, "time": events["time"].to_numpy()})
-    out.split("ids", ids, grouped(identities(ids["id"]), context.settings.groups))
-    _share(context, out, as_columns(events))
+    shared.split("ids", ids, grouped(identities(ids["id"]), context.settings.groups))
+    _share(context, shared, as_columns(events))
     if asks:
         out.add(f"cards {chunk}", taken[[name for name in taken.columns if name in context.read_again]])
         out.add(f"rows {chunk}", pd.DataFrame({"row": checked.rows}))
@@ -118,7 +122,7 @@ def _take(context: Context, out: Writer, unit: Unit, place: int, frame: pd.DataF
         out.add(f"refused {chunk}", refused.assign(id=ids_given.take(refused["row"].to_numpy()).array))
         out.add(f"shown {chunk}", _shown_otherwise(frame, checked, ids_given))
         if context.steps:
-            out.split("steps", *_visible(context, taken, events))
+            shared.split("steps", *_visible(context, taken, events))
 
 
 def _share(context: Context, out: Writer, events: Columns) -> None:
@@ -204,12 +208,13 @@ def _different(cells: pd.Series, ids: pd.Series) -> I64:
 def tell_unit(context: Context, number: int) -> None:
     """Read one unit of outcomes: narrow answers, by the card's id."""
     unit = context.settings.units[number]
-    out, seen = Writer(context.path(STAGE, number)), _Seen()
+    (out, shared), seen = (Writer(context.path(stage, number)) for stage in (STAGE, SHARED)), _Seen()
     for sub, frame in enumerate(pieces(unit, context.settings.limits.piece, together=False)):
         with naming(unit.name):
             checked = check(frame, OUTCOMES, tz=context.settings.tz)
         seen.add(checked)
         rank = place_of(number, sub, asks=False) + checked.rows
         told = outcomes_of(checked.valid, rank, context.features)
-        out.split("told", told, grouped(identities(told["id"]), context.settings.groups))
+        shared.split("told", told, grouped(identities(told["id"]), context.settings.groups))
+    shared.close()
     out.close({"chunks": [], **seen.note()})
