@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cardrisk.jobs.batch import journal
 from cardrisk.jobs.batch.context import Limits
 from cardrisk.jobs.batch.journal import folder_of
 from cardrisk.jobs.batch.pool import LostWorkerError
@@ -151,6 +152,14 @@ def test_a_changed_input_starts_anew_and_says_so(asked, tmp_path):
     _, trouble = again.communicate()
     assert "starts anew: inputs" in trouble
     assert len(pd.read_parquet(out)) == len(given) - 3
+
+
+def test_a_job_whose_files_are_of_another_kind_starts_anew(tmp_path, monkeypatch):
+    for protocol, said in ((1, None), (1, "goes on"), (2, "starts anew: protocol changed")):
+        monkeypatch.setattr(journal, "PROTOCOL", protocol)
+        held = journal.Journal(tmp_path / "out.parquet")
+        assert held.begin({"inputs": []}) == said
+        held.release()
 
 
 def test_what_lies_on_disk_is_the_owners_alone(asked, tmp_path):

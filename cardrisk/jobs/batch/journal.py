@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from cardrisk.errors import InputError
 
-PROTOCOL: Final = 3
+PROTOCOL: Final = 4
+"""Raised whenever tasks write or read something else: no job goes on from what it would read wrongly."""
 MANIFEST: Final = "manifest.json"
 LOCK: Final = "lock"
 

@@ -168,7 +168,7 @@ def land(
     rows: int,
     data: I64,
     kept: I64,
-    seq: int,
+    row: int,
     own: I64,
     table: I64,
     into: I64,
@@ -177,7 +177,7 @@ def land(
     single: NDArray[np.float32],
     double: F64,
 ) -> None:
-    """Write the columns of some rows, whose places in the table scored column ``seq`` tells, where they belong.
+    """Write the columns of some rows, which column ``row`` names, where they belong.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def land(
         As `unpack` takes them.
     """
     number, place, only = np.empty((1, rows), np.int64), np.arange(rows), np.full(into.shape, -1)
-    only[seq] = 0
+    only[row] = 0
     unpack(data, kept, only, place, number, single, double)
     places_in(own, table, number[0], place)
     for k in place:

@@ -235,7 +235,7 @@ class _Job:
 
     def _facts(self, groups: int) -> None:
         tasks: list[Work] = [("facts", (g,), f"group_{g}") for g in range(groups)]
-        if self.context.plan.rings and not self._is_done(settling.FACTS):  # else what tells the days is gone
+        if self.context.plan.rings and not self._is_done(settling.FACTS):  # else the rows that tell the days are gone
             tasks += [("rings", span, f"ring_{span[0]}_{span[1]}") for span in settling.ring_spans(self.context)]
         self._stage(settling.FACTS, "tell who belongs together", tasks)
         if self.context.steps:

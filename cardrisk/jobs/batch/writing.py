@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from cardrisk.features.parts.narrow import Frame
 from cardrisk.jobs.batch.columns import Array, Layout, Packed, Room, Rows, are_numbers, given
 from cardrisk.jobs.batch.laying import order_of
 
-Frame: TypeAlias = "pd.DataFrame | Mapping[str, Array]"
 PRIVATE: Final = 0o600
 ALONE: Final = -(2**62)
 """The place of rows that were written under their whole name."""
