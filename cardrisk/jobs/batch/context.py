@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +35,21 @@ _JUDGED_BY: Final = frozenset(
 )
 _ROW, _SUB, _UNIT = 28, 12, 20
 """Bits of a row's place: row inside its chunk, chunk inside its unit, unit; above them 1 where the row asks."""
+
+
+_HELD: Final[dict[str, RiskModel]] = {}
+"""Models that need not be read again, by their content."""
+
+
+@contextmanager
+def held(model: RiskModel) -> Iterator[None]:
+    """Hold a model, ready to be worked with, for this process and for workers that are forked from it meanwhile."""
+    part_plan(model.features)
+    _HELD[model.version] = model
+    try:
+        yield
+    finally:
+        _HELD.pop(model.version, None)
 
 
 @dataclass(frozen=True)
@@ -118,8 +135,8 @@ class Context:
 
     @cached_property
     def model(self) -> RiskModel:
-        """The model, from the job's own copy."""
-        return load_model(self.folder / MODEL)
+        """The model: what is held of that content, else the job's own copy."""
+        return _HELD.get(self.settings.version) or load_model(self.folder / MODEL)
 
     @property
     def features(self) -> FeatureSet:

@@ -18,7 +18,7 @@ from cardrisk._version import __version__
 from cardrisk.codes import Key, KeyRing
 from cardrisk.errors import CardriskError, QuarantineWarning, UnusableFileError
 from cardrisk.jobs.batch import judging, keying, settling, taking
-from cardrisk.jobs.batch.context import MODEL, Context, Limits, Settings, unit_of
+from cardrisk.jobs.batch.context import MODEL, Context, Limits, Settings, held, unit_of
 from cardrisk.jobs.batch.inputs import Inputs
 from cardrisk.jobs.batch.journal import Journal
 from cardrisk.jobs.batch.output import put_together
@@ -91,6 +91,11 @@ def stream(asked: Asked, steps: Steps) -> Told:
         What was asked cannot be done; nothing is left behind then, unless a worker died: then the same command goes
         on from where it was.
     """
+    with held(asked.model):
+        return _stream(asked, steps)
+
+
+def _stream(asked: Asked, steps: Steps) -> Told:
     pool = Pool(asked.workers, alone=asked.alone)  # before the journal's lock, which no worker may hold
     over = False
     try:
