@@ -133,7 +133,6 @@ def compute_part(part: Part, events: Frame, answers: Frame) -> Columns:
     """
     cards = cards_in(events)
     told = answers_in(answers, cards)
-    del events, answers  # both stand in the order of time now: whoever does not keep them has them once
     key = Key(f"part of {part.key.name}", ("entity",), part.key.silence)
     cards.columns["is entity"] = cards.columns["entity"]
     groups = group_cards(cards, key)

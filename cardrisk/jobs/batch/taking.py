@@ -28,6 +28,7 @@ from cardrisk.features.parts import (
     together,
 )
 from cardrisk.features.parts.identity import mixed_with
+from cardrisk.features.parts.keyed import EVENT
 from cardrisk.features.parts.narrow import as_columns
 from cardrisk.jobs.batch.context import Context, chunk_of, place_of
 from cardrisk.jobs.batch.source import Unit, pieces
@@ -134,7 +135,7 @@ def _share(context: Context, out: Writer, events: Columns) -> None:
         out.split(name, {column: events[column] for column in columns}, grouped(by[known], groups), known)
 
     if RESUBMITTED in plan.derived:
-        share("token", ["seq", "time", "asks", "counts", f"is {TOKEN}"], events[f"is {TOKEN}"])
+        share("token", [*EVENT, f"is {TOKEN}"], events[f"is {TOKEN}"])
     if plan.requests:
         share("request", request_columns(plan), together([events["is batch_id"], events["time"]]))
     if plan.rings:
