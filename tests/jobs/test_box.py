@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from cardrisk.features.arrays import NULL
-from cardrisk.jobs.batch.box import Box, Boxes
+from cardrisk.jobs.batch.box import Box, Boxes, lazily
+from cardrisk.jobs.batch.columns import stacked
 from cardrisk.jobs.batch.writing import Bands, Writer
 
-EDGES = [NULL, -(2**40), -1, 0, 1, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**62]
+EDGES = [NULL, -(2**40), -1, 0, 1, *(2**bits + more for bits in (8, 16, 24, 32, 40, 48) for more in (-1, 0)), 2**62]
 
 OTHER_NAN = np.array([0x7FC00001], np.int32).view(np.float32)[0]
 ODD = np.array([-0.0, -1.0, 0.5, np.inf, -np.inf, OTHER_NAN, 65_534, 2.0**24, 3e38], np.float32)
@@ -26,17 +27,19 @@ def numbers(rng, rows):
     columns["none counted"] = np.full(rows, np.nan, "float32")
     columns["odd"] = np.where(rng.random(rows) < 0.02, rng.choice(ODD), few.astype("float32"))
     columns["half"] = rng.normal(size=rows).astype("float32")
-    columns["whole"] = np.where(rng.random(rows) < 0.5, np.nan, rng.normal(size=rows))
+    columns["few"] = rng.choice(rng.integers(-(2**62), 2**62, rng.choice([1, 2, 254, 255, 256])), rows)
+    columns["double"] = np.where(rng.random(rows) < 0.5, np.nan, rng.normal(size=rows))
     return pd.DataFrame(columns)
 
 
 def test_numbers_come_back_with_their_bits(tmp_path, full_or):
     for seed in range(full_or(500, 20)):
         rng = np.random.default_rng([3, seed])
-        frame, place = numbers(rng, 200), rng.choice(EDGES[1:], 200)
+        rows = int(rng.choice([200, 1_000]))
+        frame, place = numbers(rng, rows), rng.choice(EDGES[1:], rows)
         if seed % 2:
-            place = rng.integers(0, 5, 200) + int(rng.choice([0, 2**50]))
-        some = np.flatnonzero(rng.random(200) < 0.7)
+            place = rng.integers(0, 5, rows) + int(rng.choice([0, 2**50]))
+        some = np.flatnonzero(rng.random(rows) < 0.7)
         out = Writer(tmp_path / "a.box")
         out.add("all", frame)
         out.add("all", frame)
@@ -114,10 +117,25 @@ def test_many_boxes_are_read_as_one(tmp_path):
     assert boxes.gather("by 9") is None
 
 
+def test_columns_that_take_no_bytes_and_few_values_in_few(tmp_path):
+    alike = pd.DataFrame({"a": np.full(4_000, 2**60), "b": np.full(4_000, NULL)})
+    few = pd.DataFrame({"few": np.random.default_rng(6).integers(-(2**62), 2**62, 9)[np.arange(4_000) % 9]})
+    sizes = []
+    for name, frame in {"alike": alike, "few": few}.items():
+        out = Writer(tmp_path / f"{name}.box")
+        out.split("by", frame, np.arange(4_000) // 1_000)
+        out.close()
+        (found,) = Box(tmp_path / f"{name}.box").stretches("by 3")
+        sizes += [len(stretch.bytes) for stretch in found]
+        pd.testing.assert_frame_equal(pd.DataFrame(stacked(found)), frame.iloc[3_000:].reset_index(drop=True))
+        pd.testing.assert_frame_equal(pd.DataFrame(dict(lazily(found))), frame.iloc[3_000:].reset_index(drop=True))
+    assert sizes == [0, 8 + 9 * 8 + 1_000]
+
+
 def test_what_is_not_alike_is_not_read_as_one(tmp_path):
     rng = np.random.default_rng(5)
     one = numbers(rng, 9)
-    for other in (one.drop(columns="half"), one.assign(half=1), one.assign(whole=one["half"])):
+    for other in (one.drop(columns="half"), one.assign(half=1), one.assign(double=one["half"])):
         out = Writer(tmp_path / "a.box")
         out.add("f", one)
         out.add("f", other)

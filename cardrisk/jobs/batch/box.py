@@ -18,10 +18,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cardrisk.jobs.batch.columns import Array, Layout, Stretch, stacked
+from cardrisk.jobs.batch.columns import Layout, Stretch, stacked
+from cardrisk.jobs.batch.packing import Array
 from cardrisk.jobs.batch.writing import ALONE, TAIL
 from cardrisk.tables.arrow import to_pandas
 
+NEAR: Final = 16
+"""Of so many places in a row it is read at once where they stand."""
 _NUMBER: Final = 8
 """Bytes of each whole number that tells where something stands."""
 Stacked = TypeVar("Stacked")
@@ -41,7 +44,7 @@ def _opened(path: Path) -> Iterator[int]:
 class Box:
     """A file that :class:`~cardrisk.jobs.batch.writing.Writer` wrote; nothing is held open between questions.
 
-    Of where things stand, what is the same for all places is held, and what was said of the place asked for last.
+    Of where things stand, what is the same for all places is held, and what was said of a few places in a row.
 
     Parameters
     ----------
@@ -64,6 +67,7 @@ class Box:
         self._places, self._edges, kept = np.split(numbers, (many, many + len(self._names) + 1))
         self._kept = kept.reshape(-1, 4)
         self._layouts: dict[int, Layout] = {}
+        self._begin, self._near = 0, np.empty((0, 0, 3), np.int64)
         self._last: tuple[int, list[list[int]]] | None = None
 
     def _layout(self, block: int) -> Layout:
@@ -79,12 +83,18 @@ class Box:
             if i == self._places.size or self._places[i] != place:
                 found = [[0, 0, 0]] * blocks
             else:
-                size = blocks * 3 * _NUMBER
-                with _opened(self._path) as file:
-                    numbers = os.pread(file, size, self._where + i * size)
-                found = np.frombuffer(numbers, np.int64).reshape(-1, 3).tolist()
+                found = self._read_where(i, blocks)[i - self._begin].tolist()
             self._last = place, found
         return self._last[1]
+
+    def _read_where(self, i: int, blocks: int) -> Array:
+        """Return what is said of some places in a row, the i-th among them: what is asked next stands near."""
+        if not self._begin <= i < self._begin + len(self._near):
+            size = blocks * 3 * _NUMBER
+            with _opened(self._path) as file:
+                numbers = os.pread(file, min(NEAR, self._places.size - i) * size, self._where + i * size)
+            self._begin, self._near = i, np.frombuffer(numbers, np.int64).reshape(-1, blocks, 3)
+        return self._near
 
     def _find(self, name: str) -> list[tuple[int, list[int]]]:
         """Return each block that has rows under a name, and what `_at` says of it."""

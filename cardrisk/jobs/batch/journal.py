@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from cardrisk.errors import InputError
 
-PROTOCOL: Final = 4
+PROTOCOL: Final = 5
 """Raised whenever tasks write or read something else: no job goes on from what it would read wrongly."""
 MANIFEST: Final = "manifest.json"
 LOCK: Final = "lock"

@@ -1,7 +1,8 @@
 """Rows brought to their places: compiled, for every row of a job goes through here some forty times.
 
 Whole numbers are kept from a base on, in few bytes; where some are not known, 0 stands for those and the others begin
-at 1. Floats that count something are kept in the same way.
+at 1. Floats that count something are kept in the same way. Of wide numbers that are few at a place, those are kept, and
+which of them each row has.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ from cardrisk.features.parts.joined import places_in
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 
+MOST_FEW = 255
+"""Distinct values at a place at most that are kept but once."""
+FEW = -1
+"""Stands for the bytes a row of such a column."""
+_SLOTS, _HIGH = 1 << 10, np.uint64(54)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""Multiplied by this, numbers differ in their high bits (Knuth, The Art of Computer Programming 3, 6.4)."""
 _LARGEST = 2**63 - 1
 _NAN = 0x7FC00000
 """Bits of the one NaN that stands for "not known"; others are kept as they are."""
@@ -101,6 +109,51 @@ def counts(values: F32, bits: I32, most: int) -> tuple[int, int, bool]:
 
 
 @compiled
+def few_in(values: I64, order: I64, cut: I64, few: I64, many: I64, codes: NDArray[np.uint8]) -> bool:
+    """Write the distinct values of each place, and which of them each row has; False: some place has too many.
+
+    Parameters
+    ----------
+    values, order, cut
+        As `lay` takes them.
+    few, many
+        Written: the values, shape (places, `MOST_FEW`), and how many there are.
+    codes
+        Written, place after place.
+    """
+    slots = np.empty(_SLOTS, np.int16)
+    for p in range(many.size):
+        slots[:] = -1
+        many[p] = 0
+        for i in range(cut[p], cut[p + 1]):
+            value = values[order[i]]
+            slot = (np.uint64(value) * _SPREAD) >> _HIGH
+            while slots[slot] >= 0 and few[p, slots[slot]] != value:
+                slot = (slot + np.uint64(1)) % np.uint64(_SLOTS)
+            if slots[slot] < 0:
+                if many[p] == MOST_FEW:
+                    return False
+                slots[slot] = many[p]
+                few[p, many[p]] = value
+                many[p] += 1
+            codes[i] = slots[slot]
+    return True
+
+
+@compiled
+def lay_few(
+    few: I64, many: I64, codes: NDArray[np.uint8], cut: I64, start: I64, room: NDArray[np.uint8], words: I64
+) -> None:
+    """Write what `few_in` found from byte ``start[p]`` of ``room``, the bytes of ``words``, on for each place p."""
+    for p in range(start.size):
+        at = start[p] // 8
+        words[at] = many[p]
+        words[at + 1 : at + 1 + many[p]] = few[p, : many[p]]
+        at = 8 * (at + 1 + many[p])
+        room[at : at + cut[p + 1] - cut[p]] = codes[cut[p] : cut[p + 1]]
+
+
+@compiled
 def lay(values: NDArray[Any], order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
     """Write ``values[order[i]] - base`` of each place's rows, those of place p from ``out[start[p]]`` on."""
     for p in range(start.size):
@@ -115,8 +168,35 @@ def lay_known(values: NDArray[Any], order: I64, base: int, cut: I64, start: I64,
     for p in range(start.size):
         k = start[p] - cut[p]
         for i in range(cut[p], cut[p + 1]):
+            out[k + i] = _from_one(values[order[i]], base)
+
+
+@compiled
+def lay_apart(
+    values: I64,
+    order: I64,
+    base: int,
+    gaps: bool,
+    cut: I64,
+    start: I64,
+    low: NDArray[Any],
+    above: I64,
+    high: NDArray[Any],
+) -> None:
+    """Do the same with the bits that ``low`` has room for, and with those above them from ``high[above[p]]`` on."""
+    shift = 8 * low.itemsize
+    for p in range(start.size):
+        k, j = start[p] - cut[p], above[p] - cut[p]
+        for i in range(cut[p], cut[p + 1]):
             value = values[order[i]]
-            out[k + i] = 0 if math.isnan(value) or value == NULL else np.int64(value) - base + 1
+            kept = _from_one(value, base) if gaps else value - base
+            low[k + i], high[j + i] = kept, kept >> shift
+
+
+@compiled
+def _from_one(value: Any, base: int) -> np.int64:
+    """Return 0 for what is not known, 1 for the base."""
+    return np.int64(0) if math.isnan(value) or value == NULL else np.int64(value) - base + 1
 
 
 @compiled
@@ -131,7 +211,7 @@ def unpack(
         The stretch as it stands on disk: column after column, each from a multiple of 8 bytes on.
     kept
         How each column is kept, shape (columns, 4): its kind (0: ``whole``, 1: ``single``, 2: ``double``; below
-        0: as 0), bytes of a value, base and gaps.
+        0: as 0), bytes of a value or `FEW`, base and gaps.
     into
         Kind that each column must be of, and its row in the table of that, shape (columns, 2); row -1: not wanted.
     place
@@ -147,13 +227,13 @@ def unpack(
     at = 0
     for j in range(kept.shape[0]):
         kind, width, base, gaps = kept[j]
-        size = place.size * width // 8 + (place.size * width % 8 > 0)
+        size = _words(data[at:], place.size, width)
         mine = data[at : at + size]
         at += size
         asked, row = into[j]
         if row < 0:
             continue
-        if asked != kind or mine.size < size:
+        if asked != kind or size < 0 or mine.size < size:
             raise ValueError("expected whole stretches of rows with columns of the same dtypes")
         if kind <= 0:
             _unpack_whole(mine, width, base, gaps, place, whole[row])
@@ -201,6 +281,23 @@ def land(
 
 
 @compiled
+def words_of(data: I64, kept: I64, rows: int) -> int:
+    """Return how many words the columns of a stretch take, without the cells of text; all as `unpack` takes it."""
+    at = 0
+    for j in range(kept.shape[0]):
+        at += _words(data[at:], rows, kept[j, 1])
+    return at
+
+
+@compiled
+def _words(data: I64, rows: int, width: int) -> int:
+    """Return how many words a column takes that begins with ``data``."""
+    if width == FEW:
+        return 1 + (data[0] if data.size else 0) + (rows + 7) // 8
+    return (rows * width + 7) // 8
+
+
+@compiled
 def _unpack_whole(data: I64, width: int, base: int, gaps: int, place: I64, out: I64) -> None:
     if width == 0:
         _fill(NULL if gaps else base, place, out)
@@ -208,8 +305,16 @@ def _unpack_whole(data: I64, width: int, base: int, gaps: int, place: I64, out: 
         _widen(data.view(np.uint8), base, gaps, NULL, place, out)
     elif width == 2:
         _widen(data.view(np.uint16), base, gaps, NULL, place, out)
+    elif width == 3:
+        _join(data.view(np.uint16), data.view(np.uint8)[2 * place.size :], 16, base, gaps, place, out)
     elif width == 4:
         _widen(data.view(np.uint32), base, gaps, NULL, place, out)
+    elif width == 5:
+        _join(data.view(np.uint32), data.view(np.uint8)[4 * place.size :], 32, base, gaps, place, out)
+    elif width == 6:
+        _join(data.view(np.uint32), data.view(np.uint16)[2 * place.size :], 32, base, gaps, place, out)
+    elif width == FEW:
+        _choose(data[1 : 1 + data[0]] + base, data[1 + data[0] :].view(np.uint8), place, out)
     else:
         _spread(data, place, out)
 
@@ -232,6 +337,23 @@ def _widen(values: NDArray[Any], base: int, gaps: int, nothing: Any, place: I64,
     for i in range(place.size):
         if place[i] >= 0:
             out[place[i]] = nothing if gaps and values[i] == 0 else np.int64(values[i]) + (base - gaps)
+
+
+@compiled
+def _join(low: NDArray[Any], high: NDArray[Any], shift: int, base: int, gaps: int, place: I64, out: I64) -> None:
+    """Do the same with numbers whose low bits and others stand apart."""
+    for i in range(place.size):
+        if place[i] >= 0:
+            value = np.int64(low[i]) | (np.int64(high[i]) << shift)
+            out[place[i]] = NULL if gaps and value == 0 else value + (base - gaps)
+
+
+@compiled
+def _choose(few: I64, codes: NDArray[np.uint8], place: I64, out: I64) -> None:
+    """Write what `lay_few` kept."""
+    for i in range(place.size):
+        if place[i] >= 0:
+            out[place[i]] = few[codes[i]]
 
 
 @compiled

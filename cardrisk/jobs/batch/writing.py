@@ -16,8 +16,9 @@ import pandas as pd
 import pyarrow as pa
 
 from cardrisk.features.parts.narrow import Frame
-from cardrisk.jobs.batch.columns import Array, Layout, Packed, Room, Rows, are_numbers, given
+from cardrisk.jobs.batch.columns import Layout
 from cardrisk.jobs.batch.laying import order_of
+from cardrisk.jobs.batch.packing import Array, Packed, Room, Rows, are_numbers, given
 
 PRIVATE: Final = 0o600
 ALONE: Final = -(2**62)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from cardrisk.features.arrays import NULL
 from cardrisk.features.columns import times
-from cardrisk.jobs.batch.columns import Array, are_numbers, narrowed
+from cardrisk.jobs.batch.packing import Array, are_numbers, narrowed
 
 Columns: TypeAlias = dict[str, Array]
 """A table of numbers, column by column."""
