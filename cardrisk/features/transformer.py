@@ -347,6 +347,8 @@ def _moments(column: pd.Series) -> pd.Series:
 def _only_in_first(first: pd.DataFrame, second: pd.DataFrame) -> Any:
     """Return which rows of ``first`` are not matched, one to one, by equal rows of ``second``."""
     both = pd.concat([second, first], ignore_index=True)
+    short = both.dtypes[both.dtypes == np.float16].index  # pandas compares no numbers as short as these
+    both = both.astype(dict.fromkeys(short, np.float32))
     code = both.groupby(list(both.columns), dropna=False, sort=False).ngroup().to_numpy()
     held = np.bincount(code[: len(second)], minlength=code.max(initial=-1) + 1)
     rest = pd.Series(code[len(second) :])

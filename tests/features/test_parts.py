@@ -75,6 +75,18 @@ def test_equal_numbers_are_one_identity_and_unequal_ones_are_not():
     assert len(set(parts.identities(pd.Series(np.arange(100_000) / 100)).tolist())) == 100_000
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int32", "int64", "uint64", "Int64", "UInt64", "uint64[pyarrow]"])
+def test_whole_numbers_have_the_identities_that_they_have_as_objects(dtype):
+    edges = [2**53 - 1, 2**53, 2**53 + 1, 2**62, 2**63 - 1] if "64" in dtype else []
+    whole = pd.Series([0, 1, 100, *edges]).astype(dtype)
+    if dtype == "int64":
+        whole = pd.concat([whole, -whole, pd.Series([-(2**63)])], ignore_index=True)
+    plain = pd.Series(whole.tolist(), dtype=object)
+    if dtype in ("Int64", "UInt64", "uint64[pyarrow]"):
+        whole.iloc[1], plain.iloc[1] = pd.NA, None
+    assert (parts.identities(whole) == parts.identities(plain)).all()
+
+
 @pytest.mark.parametrize("dtype", ["Int64", "int64[pyarrow]", "object"])
 def test_long_whole_numbers_are_told_apart_whatever_holds_them(dtype):
     whole = pd.Series(np.arange(2**60 - 50, 2**60 + 50))

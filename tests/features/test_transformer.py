@@ -81,7 +81,7 @@ def test_in_a_pipeline_and_on_a_bare_array():
     assert found["1_sum_2_1d"].iloc[-1] == 8.0
 
 
-@pytest.mark.parametrize("dtype", ["int64", "float32", "string", "category", "datetime64[us]", "object"])
+@pytest.mark.parametrize("dtype", ["int64", "float16", "float32", "string", "category", "datetime64[us]", "object"])
 def test_keys_of_any_dtype(dtype):
     frame = table(np.random.default_rng(5))
     expected = made(keys=["shop"]).fit_transform(frame)

@@ -25,6 +25,8 @@ _B: Final = np.uint64(0xBF58476D1CE4E5B9)
 _C: Final = np.uint64(0x94D049BB133111EB)
 _27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
 _8: Final = np.uint64(8)
+_EXACT: Final = 2**53
+"""Floats hold every whole number nearer to zero than this."""
 
 
 @compiled
@@ -98,6 +100,24 @@ def identities(values: pd.Series) -> I64:
         return _of_bits(micro.view(np.uint64), micro != NULL)
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_float_dtype(values.dtype):
         return _of_floats(values.to_numpy(dtype=np.float64, na_value=np.nan))
+    if pd.api.types.is_integer_dtype(values.dtype):
+        return _of_whole(values)
+    return _one_by_one(values)
+
+
+def _of_whole(values: pd.Series) -> I64:
+    """Return the identities of whole numbers; those that floats do not hold exactly are looked at one by one."""
+    kind: Any = getattr(values.dtype, "numpy_dtype", values.dtype)
+    known = values.notna().to_numpy(bool)
+    whole = (values if known.all() else values.fillna(0)).to_numpy(kind)
+    far = (whole >= _EXACT) | (whole <= -_EXACT)
+    out = _of_floats(np.where(known, whole, np.nan))
+    if far.any():
+        out[far] = _one_by_one(pd.Series(whole[far]))
+    return out
+
+
+def _one_by_one(values: pd.Series) -> I64:
     codes, distinct = pd.factorize(values)
     table = np.array([*(_of_one(value) for value in distinct), NULL], np.int64)
     return table[codes]

@@ -31,7 +31,15 @@ def export(store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
             said = micros(entry.row.get("answered_at"))
             known = moment if said == NULL else pd.Timestamp(said, unit="us", tz="UTC")
             answers.append({**entry.row, "answered_at": known, "received_at": moment})
-    return pd.DataFrame(cards), pd.DataFrame(answers)
+    return _frame(cards, "submitted_at"), _frame(answers, "answered_at")
+
+
+def _frame(rows: list[dict[str, Any]], moment: str) -> pd.DataFrame:
+    """Return a table of rows; one without any has the columns that every row has."""
+    if rows:
+        return pd.DataFrame(rows)
+    times = dict.fromkeys((moment, "received_at"), pd.Series(dtype="datetime64[us, UTC]"))
+    return pd.DataFrame({"submission_id": pd.Series(dtype="str"), **times})
 
 
 def entries_of(submissions: pd.DataFrame, outcomes: pd.DataFrame | None) -> Iterator[Entry]:

@@ -100,6 +100,14 @@ def _other_process(url, pipe):
         pipe.send(history.features(CARD | {"submitted_at": history.now + 1})["submitter_count_1d"])
 
 
+def test_an_empty_store_gives_tables_without_rows(durable):
+    with LiveHistory(store=durable) as history:
+        cards, answers = history.tables()
+    assert list(cards.columns) == ["submission_id", "submitted_at", "received_at"]
+    assert list(answers.columns) == ["submission_id", "answered_at", "received_at"]
+    assert compute(cards, answers, history=(cards, answers)).shape == (0, len(FEATURES))
+
+
 def test_two_processes_see_each_others_events(durable):
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
