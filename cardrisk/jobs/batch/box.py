@@ -83,18 +83,19 @@ class Box:
             if i == self._places.size or self._places[i] != place:
                 found = [[0, 0, 0]] * blocks
             else:
-                found = self._read_where(i, blocks)[i - self._begin].tolist()
+                found = self._told(i, blocks)
             self._last = place, found
         return self._last[1]
 
-    def _read_where(self, i: int, blocks: int) -> Array:
-        """Return what is said of some places in a row, the i-th among them: what is asked next stands near."""
+    def _told(self, i: int, blocks: int) -> list[list[int]]:
+        """What is said of the i-th place; of those after it too it is read now, for they are asked about next."""
         if not self._begin <= i < self._begin + len(self._near):
             size = blocks * 3 * _NUMBER
             with _opened(self._path) as file:
                 numbers = os.pread(file, min(NEAR, self._places.size - i) * size, self._where + i * size)
             self._begin, self._near = i, np.frombuffer(numbers, np.int64).reshape(-1, blocks, 3)
-        return self._near
+        found: list[list[int]] = self._near[i - self._begin].tolist()
+        return found
 
     def _find(self, name: str) -> list[tuple[int, list[int]]]:
         """Return each block that has rows under a name, and what `_at` says of it."""

@@ -69,13 +69,8 @@ def narrowed(values: Array) -> tuple[Array | None, int]:
     low, high = int(values.min()), int(values.max())
     if low == high:
         return None, low
-    kept = _narrowest(low, high)
+    kept = next((kept for kept, most in _NARROW if high - low < most), None)
     return (values, 0) if kept is None else ((values - low if low else values).astype(kept, copy=False), low)
-
-
-def _narrowest(low: int, high: int) -> str | None:
-    """Return the narrowest dtype that holds so many numbers; None where none is narrower than they are."""
-    return next((kept for kept, most in _NARROW if high - low < most), None)
 
 
 def _bounds(values: Array) -> tuple[int, int, bool]:
