@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cardrisk._later import pd
-from cardrisk.features.arrays import I64, NULL, Array, Rooms, columns_of
+from cardrisk.features.arrays import I64, NULL, Array, Rooms, claimed, columns_of
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import Feature, FeatureSet
 from cardrisk.features.derived import add_derived
@@ -44,7 +44,7 @@ class _Output:
             if feature.dtype in counts:
                 self.place[feature.name] = counts[feature.dtype]
                 counts[feature.dtype] += 1
-        self.blocks = {dtype: columns_of(count, rows, dtype) for dtype, count in counts.items()}
+        self.blocks = {dtype: claimed(columns_of(count, rows, dtype)) for dtype, count in counts.items()}
         self.rows, self.rooms = rows, rooms
         self.done: dict[str, Array] = {}
 

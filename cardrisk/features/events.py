@@ -18,7 +18,7 @@ from cardrisk._later import pd
 from cardrisk.errors import MissingColumnError
 from cardrisk.features.arrays import HORIZON, I32, I64, NEVER, NULL, Array, Bool, Rooms
 from cardrisk.features.columns import coded, flags, scaled, times
-from cardrisk.features.sorting import time_order
+from cardrisk.features.sorting import in_time
 
 GRAVITY = {"unknown": 0, "success": 1, "partial": 2, "failed": 3}
 """Which of several answers at one moment stands: the gravest."""
@@ -133,9 +133,9 @@ def cards_of(submissions: pd.DataFrame, past: pd.DataFrame | None = None) -> Car
     moment = np.concatenate([known_at(part) for part in parts])
     offset = moment.size - len(submissions)
     sorted_already = bool((moment[1:] >= moment[:-1]).all())
-    order = np.arange(moment.size) if sorted_already else time_order(moment)
+    order, time = (np.arange(moment.size), moment) if sorted_already else in_time(moment)
     counts = ~_repeated(parts) & (moment != NULL)
-    time, push = (moment, counts) if sorted_already else (moment[order], counts[order])
+    push = counts if sorted_already else counts[order]
     row = order if offset == 0 else np.where(order < offset, -1, order - offset)
     return Cards(parts, time, order, row, push.astype(np.int32))
 
@@ -242,33 +242,37 @@ def _counting(card: I64, said: I64, handed: I64, time: I64, moment: I64, rows: I
 
 def settle(card: I64, moment: I64, handed: I64, grade: Array, rows: I64, frame: pd.DataFrame) -> Answers:
     """Order answers, keep the one that stands at each moment of a card, and link revisions."""
+    several = _several(rows, card, np.zeros(int(card.max(initial=-1)) + 1, np.bool_))
     every = rows.size == moment.size
-    order = time_order(moment if every else moment[rows])
+    order, time = in_time(moment if every else moment[rows])
     rows = order if every else rows[order]
-    (whose, time), (known, failed) = np.empty((2, rows.size), np.int64), np.empty((2, rows.size), np.int8)
-    told = np.zeros(int(card.max(initial=-1)) + 1, np.bool_)
-    if not _in_order(rows, card, moment, grade, told, whose, time, known, failed):
+    if not several:
+        whose, (known, failed) = np.empty(rows.size, np.int64), np.empty((2, rows.size), np.int8)
+        _in_order(rows, card, grade, whose, known, failed)
         return Answers(whose, time, known, failed, frame, rows, None)
     kept, links = _standing(card, moment, handed, grade, rows)
     stands, rows = grade[rows[kept]], rows[kept]
     known, failed = (stands >= 1).astype(np.int8), (stands >= 2).astype(np.int8)
     revised = bool((links[0] >= 0).any())
-    return Answers(whose[kept], time[kept], known, failed, frame, rows, links if revised else None)
+    return Answers(card[rows], time[kept], known, failed, frame, rows, links if revised else None)
 
 
 @compiled
-def _in_order(
-    rows: I64, card: I64, moment: I64, grade: Array, told: Bool, whose: I64, time: I64, known: Array, failed: Array
-) -> bool:
-    """Write what is known of the answers in their order; returns whether a card has several."""
-    several = False
+def _several(rows: I64, card: I64, told: Bool) -> bool:
+    """Return whether any card has several answers; ``told`` says of each whether one has been met."""
+    for i in rows:
+        if told[card[i]]:
+            return True
+        told[card[i]] = True
+    return False
+
+
+@compiled
+def _in_order(rows: I64, card: I64, grade: Array, whose: I64, known: Array, failed: Array) -> None:
+    """Write what is known of the answers in their order."""
     for k in range(rows.size):
         i = rows[k]
-        c = card[i]
-        whose[k], time[k], known[k], failed[k] = c, moment[i], grade[i] >= 1, grade[i] >= 2
-        several = several or told[c]
-        told[c] = True
-    return several
+        whose[k], known[k], failed[k] = card[i], grade[i] >= 1, grade[i] >= 2
 
 
 def _standing(card: I64, moment: I64, handed: I64, grade: Array, rows: I64) -> tuple[Bool, tuple[I64, I64]]:

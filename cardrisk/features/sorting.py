@@ -49,22 +49,23 @@ class Grouped(NamedTuple):
     spot: Order
 
 
-def time_order(moment: I64) -> Array:
-    """Return the positions of moments in time order, those of equal ones as they stand."""
+def in_time(moment: I64) -> tuple[Array, I64]:
+    """Return the positions of moments in time order, those of equal ones as they stand, and the moments so."""
     if not moment.size:
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), moment
     low, high = int(moment.min()), int(moment.max())
     if high - low < 2**62:
         shift = max((high - low).bit_length() - moment.size.bit_length(), 0)
         start = np.zeros(((high - low) >> shift) + 2, np.uint32)
-        order = np.empty(moment.size, np.int64)
-        if _by_buckets(moment, low, shift, start, order):
-            return order
-    return np.argsort(moment, kind="stable")
+        order, time = np.empty(moment.size, np.int64), np.empty(moment.size, np.int64)
+        if _by_buckets(moment, low, shift, start, order, time):
+            return order, time
+    order = np.argsort(moment, kind="stable")
+    return order, moment[order]
 
 
 @compiled
-def _by_buckets(moment: I64, low: int, shift: int, start: Order, order: I64) -> bool:
+def _by_buckets(moment: I64, low: int, shift: int, start: Order, order: I64, time: I64) -> bool:
     """Count moments into about as many buckets, then step each back to its place; gives up (False) if that is far."""
     for t in moment:
         start[((t - low) >> shift) + 1] += 1
@@ -74,15 +75,15 @@ def _by_buckets(moment: I64, low: int, shift: int, start: Order, order: I64) -> 
         start[b] = running
     for i in range(moment.size):
         b = (moment[i] - low) >> shift
-        order[start[b]] = i
+        order[start[b]], time[start[b]] = i, moment[i]
         start[b] += 1
     patience = PATIENCE * moment.size
     for i in range(1, moment.size):
-        position, k = order[i], i
-        while k > 0 and moment[order[k - 1]] > moment[position]:
-            order[k] = order[k - 1]
+        position, t, k = order[i], time[i], i
+        while k > 0 and time[k - 1] > t:
+            order[k], time[k] = order[k - 1], time[k - 1]
             k -= 1
-        order[k] = position
+        order[k], time[k] = position, t
         patience -= i - k
         if patience < 0:
             return False
@@ -110,7 +111,8 @@ def group(codes: I32, size: int, time: I64, rooms: Rooms | None = None, name: st
     count = int(heap[-1])
     order, spot = (rooms.empty(f"{each} of {name}", count, np.uint32) for each in ("order", "spot"))
     grouped = rooms.empty(f"time of {name}", count, np.int64)
-    _group(codes, time, heap, rooms.empty("lines", (count, 2), np.int64), start, order, grouped, spot)
+    dealt = rooms.empty("lines float32", (count, 2), np.int64)  # lines come later
+    _group(codes, time, heap, dealt, start, order, grouped, spot)
     return Grouped(order, start, grouped, heap, spot)
 
 
@@ -179,7 +181,7 @@ def _places(codes: I32, heap: I64, spot: Order, place: Order) -> None:
 
 def pick(values: Array, order: Array, rooms: Rooms | None = None) -> Array:
     """Return ``values[order]``: NumPy's own way takes half as long again."""
-    picked = (rooms or Rooms()).empty("picked", order.size, values.dtype)
+    picked = (rooms or Rooms()).empty("places", order.size, values.dtype)  # places come later
     _pick(values, order, picked)
     return picked
 

@@ -113,7 +113,7 @@ def _narrow(weight: Array) -> Array | None:
     low, high = int(weight.min()), int(weight.max())
     if low == high == 1:
         return None
-    for kind in (np.int8, np.int32):
+    for kind in (np.int8, np.uint16, np.int32):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
             return weight.astype(kind, copy=False)
     return weight

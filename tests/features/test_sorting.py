@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cardrisk.features.arrays import DAY, NULL
-from cardrisk.features.sorting import group, inverse, places, time_order
+from cardrisk.features.sorting import group, in_time, inverse, places
 
 SHAPES = {
     "spread": lambda rng, n: rng.integers(0, 60 * DAY, n),
@@ -23,11 +23,13 @@ SHAPES = {
 @pytest.mark.parametrize("count", [1, 2, 50, 5_000])
 def test_positions_equal_a_stable_sort(shape, count):
     moment = SHAPES[shape](np.random.default_rng(count), count).astype(np.int64)
-    assert np.array_equal(time_order(moment), np.argsort(moment, kind="stable"))
+    order, time = in_time(moment)
+    assert np.array_equal(order, np.argsort(moment, kind="stable"))
+    assert np.array_equal(time, moment[order])
 
 
 def test_nothing_sorts_to_nothing():
-    assert time_order(np.zeros(0, np.int64)).size == 0
+    assert [found.size for found in in_time(np.zeros(0, np.int64))] == [0, 0]
 
 
 @pytest.mark.parametrize("size", [1, 2, 31, 32, 33, 700])
