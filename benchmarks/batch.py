@@ -2,7 +2,9 @@
 
 The same days of a synthetic world come again and again, later and under new ids, so that rows grow and the rate
 does not. The job must cost at most 1.3 times what contract, boundary, features, trees and decision cost apart, in
-one process that holds everything, just before and just after it; its memory must not grow with the rows.
+one process that holds everything, just before and just after it; its memory must not grow with the rows. Apart, they
+get the same rows as the job, up to a million: what a row's features cost grows with the rows. Beside it stands what one
+copy of the world, a quarter of a million rows, says.
 """
 
 import argparse
@@ -22,6 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 KEY = "a key for this benchmark, 0123456789 abcdefghij"
+HELD = 4
+"""Copies of the world that are held in memory at most, to measure the parts."""
 JOB = """
 import sys
 from cardrisk.jobs.batch.context import Limits
@@ -34,6 +38,20 @@ if __name__ == "__main__":
 """
 
 
+def copied(world: object, copy: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the world's submissions and outcomes once more, so many times its days later and under new ids."""
+    moments = world.submissions["submitted_at"]
+    later = pd.Timedelta(days=1) * (1 + (moments.max() - moments.min()).days) * copy
+    tables = []
+    for frame in (world.submissions, world.outcomes):
+        moved = frame.assign(submission_id=frame["submission_id"] + f"-{copy}" if copy else frame["submission_id"])
+        for name in moved.columns:
+            if isinstance(moved[name].dtype, pd.DatetimeTZDtype):
+                moved[name] = moved[name] + later
+        tables.append(moved)
+    return tables[0], tables[1]
+
+
 def write(folder: Path, world: object, copies: int) -> Path:
     """Write input and history of ``copies`` times the world's rows; half of the first copy is history."""
     data = folder / f"data{copies}"
@@ -41,19 +59,11 @@ def write(folder: Path, world: object, copies: int) -> Path:
     half = len(world.submissions) // 2
     world.submissions.iloc[:half].to_parquet(data / "submissions.parquet")
     cards, told = folder / f"cards{copies}.parquet", data / "outcomes.parquet"
-    span = pd.Timedelta(days=1) * (
-        1 + (world.submissions["submitted_at"].max() - world.submissions["submitted_at"].min()).days
-    )
     writers: dict[Path, pq.ParquetWriter] = {}
     for copy in range(copies):
-        later = span * copy
-        one = world.submissions.iloc[half:] if copy == 0 else world.submissions
-        for path, frame in ((cards, one), (told, world.outcomes)):
-            moved = frame.assign(submission_id=frame["submission_id"] + f"-{copy}" if copy else frame["submission_id"])
-            for name in moved.columns:
-                if isinstance(moved[name].dtype, pd.DatetimeTZDtype):
-                    moved[name] = moved[name] + later
-            table = pa.Table.from_pandas(moved, preserve_index=False)
+        submissions, outcomes = copied(world, copy)
+        for path, frame in ((cards, submissions if copy else submissions.iloc[half:]), (told, outcomes)):
+            table = pa.Table.from_pandas(frame, preserve_index=False)
             if path not in writers:
                 writers[path] = pq.ParquetWriter(path, table.schema)
             writers[path].write_table(table.cast(writers[path].schema), row_group_size=1 << 17)
@@ -110,21 +120,23 @@ def run(program: Path, cards: Path, out: Path, limits: list[int], workers: int) 
     return took, own + system, system, peak[0], peak[1]
 
 
-def apart(world: object) -> dict[str, float]:
-    """Return microseconds of processor a row: each part of the work over one copy, in memory, second run."""
+def apart(world: object, copies: int) -> dict[str, float]:
+    """Return microseconds of processor a row: each part of the work over some copies, in memory, second run."""
     from cardrisk.codes import intake
     from cardrisk.features import compute
     from cardrisk.risk import load_model
     from cardrisk.scoring.assemble import judge
     from cardrisk.tables import check_outcomes, check_submissions
 
-    model, rows = load_model(None), len(world.submissions)
-    key = KEY.encode
+    model, key = load_model(None), KEY.encode
+    tables = zip(*(copied(world, copy) for copy in range(copies)), strict=True)
+    submissions, outcomes = (pd.concat(frames, ignore_index=True) for frames in tables)
+    rows = len(submissions)
     spent: dict[str, float] = {}
     for _ in range(2):
         clock = [time.process_time()]
-        checked = check_submissions(world.submissions).valid
-        answers = check_outcomes(world.outcomes).valid
+        checked = check_submissions(submissions).valid
+        answers = check_outcomes(outcomes).valid
         clock.append(time.process_time())
         taken = intake(checked, key=key)
         clock.append(time.process_time())
@@ -137,11 +149,16 @@ def apart(world: object) -> dict[str, float]:
     return spent
 
 
-def apart_at_once(world: object, workers: int) -> dict[str, float]:
+def apart_at_once(world: object, copies: int, workers: int) -> dict[str, float]:
     """Return what :func:`apart` finds in as many processes at once, in the mean."""
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        found = list(pool.map(apart, [world] * workers))
+        found = list(pool.map(apart, [world] * workers, [copies] * workers))
     return {name: sum(each[name] for each in found) / workers for name in found[0]}
+
+
+def whole_of(parts: dict[str, float], rows: int, past: int) -> float:
+    """Return microseconds of all parts: rows of history take all of them but the last."""
+    return sum(parts.values()) * rows + (sum(parts.values()) - parts["trees and decision"]) * past
 
 
 def main() -> None:
@@ -170,20 +187,23 @@ def main() -> None:
             assert (folder / "memory.parquet").read_bytes() == (folder / "pieces.parquet").read_bytes()
             print("the bytes of pieces are those of the whole")
             shutil.rmtree(folder / "data1")
-        before = apart_at_once(world, asked.workers)
         for many in copies:
+            held = {1, min(many, HELD)}
+            before = {some: apart_at_once(world, some, asked.workers) for some in held}
             cards = write(folder, world, many)
             rows = pq.ParquetFile(cards).metadata.num_rows
             took, spent, system, own, whole_memory = run(program, cards, folder / "out.parquet", limits, asked.workers)
-            after = apart_at_once(world, asked.workers)  # machines change their pace within minutes
-            parts, before = {name: (before[name] + after[name]) / 2 for name in after}, after
-            told = "; ".join(f"{name} {spent:.1f}" for name, spent in parts.items())
-            print(told, f"microseconds a row, apart, in {asked.workers} processes at once", flush=True)
-            past = len(world.submissions) // 2  # rows of history take all parts but the last
-            alone = sum(parts.values()) * rows + (sum(parts.values()) - parts["trees and decision"]) * past
+            past, ratios = len(world.submissions) // 2, []
+            for some in sorted(held, reverse=True):
+                after = apart_at_once(world, some, asked.workers)  # machines change their pace within minutes
+                parts = {name: (before[some][name] + after[name]) / 2 for name in after}
+                told = "; ".join(f"{name} {spent:.1f}" for name, spent in parts.items())
+                held_rows = some * len(world.submissions)
+                print(f"{told} microseconds a row, apart, {held_rows:,} rows in each of {asked.workers} processes")
+                ratios.append(f"{spent * 1e6 / whole_of(parts, rows, past):.2f} times its parts over {held_rows:,}")
             print(
                 f"{rows:>10,} rows after {past:,} of history: {took:7.1f} s, {spent / rows * 1e6:6.1f} us of processor "
-                f"a row ({system / rows * 1e6:.1f} of them the system's), {spent * 1e6 / alone:.2f} times its parts; "
+                f"a row ({system / rows * 1e6:.1f} of them the system's), {', '.join(ratios)}; "
                 f"peak memory of all processes {own / 1e6:,.0f} MB, with mapped files {whole_memory / 1e6:,.0f} MB",
                 flush=True,
             )
