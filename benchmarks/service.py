@@ -3,8 +3,10 @@
 Prints, from one run on one machine, requests a second, latencies and the server's processor time a request: the service
 with one and two workers over SQLite and Redis, ``mlflow models serve`` of the same failure trees, and uvicorn around
 ``Booster.predict`` on one row with two workers and nothing else. One client loads all of them over connections kept
-alive, in a process of its own, on the same cores: its share is printed too. The check: every request is answered with
-status 200, none degraded, and every card stands in history once.
+alive, in a process of its own, on the same cores: its share is printed too. The service is asked first without reasons,
+of which its peers give none, then with reasons for cards that are stopped: those take several times as long as all the
+rest, and four in five cards of this load are stopped, for no platform sees so many at once. The check: every request is
+answered with status 200, none degraded, and every card stands in history once.
 
 Run: ``python benchmarks/service.py [--small] [--model DIR] [--only PART ...]``; a model is trained into DIR where there
 is none. ``--soak 600 --keys 1000000 --rate 500`` runs a steady load instead, in which as many cards leave history as
@@ -68,7 +70,7 @@ async def app(scope, receive, send):
 class Bench:
     """Cards, history and a model, and a folder to work in."""
 
-    def __init__(self, folder: Path, small: bool, model: Path | None, reasons: str = "stopped") -> None:
+    def __init__(self, folder: Path, small: bool, model: Path | None) -> None:
         days, scale = (9, 0.002) if small else (15, 0.006)
         world = cardrisk.generate(days=days, scale=scale, seed=5)
         cut = world.submissions["submitted_at"].min().floor("D") + pd.Timedelta(days=days * 2 // 3)
@@ -84,7 +86,6 @@ class Bench:
         delay = pd.Timestamp.now("UTC").floor("s") - cut  # history ends now, and the cards arrive now
         self.past, self.answers = _later(self.past, delay), _later(self.answers, delay)
         self.seconds = 5.0 if small else 15.0
-        self.reasons = reasons
         self.peer = 40 if small else 400
 
     def filled(self, store: str) -> str:
@@ -174,11 +175,11 @@ def measured(bodies: list[bytes], pid: int, listens: int, connections: int, seco
     return f"{result.rate:7,.0f}/s  p50 {result.at(0.5):7.2f} ms  p99 {result.at(0.99):7.2f} ms  server {each:6.0f} us a request, client {result.processor / result.seconds:4.0%} of a core"  # noqa: E501
 
 
-def service(bench: Bench, store: str, workers: int) -> str:
+def service(bench: Bench, store: str, workers: int, reasons: str) -> str:
     """Measure the service; the check is that history holds every card once."""
     listens = port()
     settings = {"store": store, "callers": "open", "model": str(bench.bundle), "port": str(listens)}
-    settings |= {"workers": str(workers), "rate": "1e6", "burst": "1000000", "reasons": bench.reasons}
+    settings |= {"workers": str(workers), "rate": "1e6", "burst": "1000000", "reasons": reasons}
     environ = {f"CARDRISK_SERVICE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "examples.intake_service"]
     bodies = [load.request("/score", card) for card in bench.cards]
@@ -228,7 +229,7 @@ class Watch(Thread):
         )
 
 
-def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> None:
+def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float, reasons: str) -> None:
     """Ask a service of one worker over SQLite at a steady rate, while as many cards leave history as come.
 
     Memory is that of all its processes; it is measured from the end of ``warm`` seconds of the same load on.
@@ -244,7 +245,7 @@ def soak(bench: Bench, keys: int, rate: float, seconds: float, warm: float) -> N
     print(f"at the start: {live(store, begins)}", flush=True)
     listens = port()
     settings = {"store": store.replace("=60", "=5"), "callers": "open", "model": str(bench.bundle)}
-    settings |= {"port": str(listens), "workers": "1", "rate": "1e6", "burst": "1000000", "reasons": bench.reasons}
+    settings |= {"port": str(listens), "workers": "1", "rate": "1e6", "burst": "1000000", "reasons": reasons}
     environ = {f"CARDRISK_SERVICE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "examples.intake_service"]
     with running(command, listens, bench.folder, **environ, CARDRISK_KEY=KEY.decode(), PYTHONPATH=str(ROOT)) as pid:
@@ -362,13 +363,33 @@ def redis_server(folder: Path) -> Iterator[str | None]:
         yield f"redis://127.0.0.1:{listens}/0"
 
 
+def services(bench: Bench, parts: list[str], reasons: str) -> None:
+    """Measure the service over its stores, with one and two workers, and print."""
+    print(f"service, reasons={reasons}:")
+    if "memory" in parts:
+        print(f"  memory, 1 worker            {service(bench, 'memory://', 1, reasons)}", flush=True)
+    for workers in (1, 2):
+        if "sqlite" in parts:
+            store = bench.filled(f"sqlite:///{bench.folder}/history-{reasons}-{workers}.db?timeout=5")
+            print(f"  SQLite, {workers} worker(s)         {service(bench, store, workers, reasons)}", flush=True)
+        if "redis" in parts:
+            folder = bench.folder / f"redis-{reasons}-{workers}"
+            folder.mkdir()
+            with redis_server(folder) as url:
+                if url is None:
+                    print("  Redis: redis-server is not installed")
+                    continue
+                store = bench.filled(f"{url}?prefix=w{workers}&timeout=5")
+                print(f"  Redis, {workers} worker(s)          {service(bench, store, workers, reasons)}", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="fewer trees and requests")
     parser.add_argument("--model", type=Path, help="a bundle; trained there where there is none")
     parser.add_argument("--only", nargs="+", choices=("sqlite", "redis", "memory", "bare", "mlflow"), help="parts")
-    parser.add_argument("--reasons", default="stopped", choices=("stopped", "all", "none"), help="as Scorer takes it")
+    parser.add_argument("--reasons", nargs="+", default=("none", "stopped"), help="as Scorer takes them, in turn")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="nothing but a steady load, 600 s at most")
     parser.add_argument("--warm", type=float, default=120.0, help="seconds of load before memory counts")
     parser.add_argument("--keys", type=int, default=1_000_000, help="live keys of the soak")
@@ -376,26 +397,14 @@ def main() -> None:
     given = parser.parse_args()
     parts = given.only or ["memory", "sqlite", "redis", "bare", "mlflow"]
     with tempfile.TemporaryDirectory() as name:
-        bench = Bench(Path(name), given.small, given.model, given.reasons)
+        bench = Bench(Path(name), given.small, given.model)
         if given.soak:
-            soak(bench, given.keys, given.rate, min(given.soak, load.MOST_SECONDS - 60), given.warm)
+            seconds = min(given.soak, load.MOST_SECONDS - 60)
+            soak(bench, given.keys, given.rate, seconds, given.warm, given.reasons[-1])
             return
         print(f"{len(bench.past):,} cards of history, up to {len(bench.cards):,} requests each; {os.cpu_count()} cores")
-        if "memory" in parts:
-            print(f"service, memory, 1 worker     {service(bench, 'memory://', 1)}", flush=True)
-        for workers in (1, 2):
-            if "sqlite" in parts:
-                store = bench.filled(f"sqlite:///{name}/history-{workers}.db?timeout=5")
-                print(f"service, SQLite, {workers} worker(s)  {service(bench, store, workers)}", flush=True)
-            if "redis" in parts:
-                folder = bench.folder / f"redis-{workers}"
-                folder.mkdir()
-                with redis_server(folder) as url:
-                    if url is None:
-                        print("service, Redis: redis-server is not installed")
-                        continue
-                    store = bench.filled(f"{url}?prefix=w{workers}&timeout=5")
-                    print(f"service, Redis, {workers} worker(s)   {service(bench, store, workers)}", flush=True)
+        for reasons in given.reasons:
+            services(bench, parts, reasons)
         if "bare" in parts:
             print(f"bare Booster.predict, 2 w.    {bare(bench)}", flush=True)
         if "mlflow" in parts:
