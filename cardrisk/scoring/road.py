@@ -16,7 +16,7 @@ from cardrisk.features.stores.sqlite import SqliteStore
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel
 from cardrisk.risk.explain import Language
-from cardrisk.scoring.admit import History, as_of
+from cardrisk.scoring.admit import Draft, History, as_of
 from cardrisk.scoring.judge import Judge, Reasons
 from cardrisk.scoring.ledger import Ledger, open_ledger
 from cardrisk.scoring.record import Context, Record
@@ -133,18 +133,29 @@ class Road:
                 return None
             if self._crowded and self._any_known(cards):
                 return None
+        records: Sequence[Record] = ()
         for _ in range(TRIES):
             draft = self.history.draft(cards, moment)
-            records = [
-                new(Record, (self._name, draft.moment, card, row.tobytes(), self._judge.score(card, row)))
-                for card, row in zip(cards, draft.rows, strict=True)
-            ]
+            records = self._judged(cards, draft, records)
             if self.history.settle(draft, partial(self.ledger.put, records)):
                 return records
             self._crowded = True
             if self._any_known(cards):
                 break
         return None
+
+    def _judged(self, cards: Sequence[Card], draft: Draft, before: Sequence[Record]) -> Sequence[Record]:
+        """Judge cards as they were read; one that reads as it did ``before`` keeps its answer.
+
+        Its reasons with it, which are worked out before a card is stored and cost many times the rest.
+        """
+        records = []
+        for place, (card, row) in enumerate(zip(cards, draft.rows, strict=True)):
+            read = row.tobytes()
+            same = before and before[place].row == read
+            score = before[place].score if same else self._judge.score(card, row)
+            records.append(new(Record, (self._name, draft.moment, card, read, score)))
+        return records
 
     def _any_known(self, cards: Sequence[Card]) -> bool:
         return any(self.knows(card["submission_id"]) for card in cards)

@@ -18,15 +18,28 @@ def rows(tiny):
 
 
 def intervene(scorer, what):
-    """Let something happen each time after a card was judged and before it is stored."""
+    """Let something happen each time after cards were read and before they are stored."""
+    history = scorer._road.history
+    real, read = history.draft, []
+
+    def draft(cards, moment):
+        found = real(cards, moment)
+        read.append([card["submission_id"] for card in cards])
+        what(len(read))
+        return found
+
+    history.draft = draft
+    return read
+
+
+def judged_by(scorer):
+    """The cards that are judged from now on."""
     judge = scorer._road._judge
     real, judged = judge.score, []
 
     def score(card, row):
-        found = real(card, row)
         judged.append(card["submission_id"])
-        what(len(judged))
-        return found
+        return real(card, row)
 
     judge.score = score
     return judged
@@ -57,13 +70,25 @@ def test_a_card_is_read_anew_where_others_wrote_first(rows, make, durable, times
     foreign = [{**rows[9], **like_mine, "submission_id": f"foreign-{i}"} for i in range(2 * TRIES)]
     assert [one.score(row) for row in rows[:10]] == [alone.score(row) for row in rows[:10]]
     others = []
-    judged = intervene(one, lambda time: others.append(two.score(foreign[time])) if time <= times else None)
+    read = intervene(one, lambda time: others.append(two.score(foreign[time])) if time <= times else None)
     found = one.score(mine)
     assert others == [alone.score(foreign[time]) for time in range(1, len(others) + 1)]
     assert found == alone.score(mine)
-    assert len(judged) == min(times, TRIES) + 1
+    assert len(read) == min(times + 1, TRIES)
     assert sorted(names(one)) == sorted(names(alone))
     assert one.record(mine["submission_id"])[0].score == found
+
+
+def test_a_card_that_others_do_not_touch_is_judged_once(rows, make, durable) -> None:
+    one, two, alone = make(durable), make(durable), make()
+    foreign = {"submission_id": "foreign", "submitted_at": rows[0]["submitted_at"], "submitter_id": "nobody"}
+    assert [one.score(row) for row in rows[:10]] == [alone.score(row) for row in rows[:10]]
+    judged, read = judged_by(one), intervene(one, lambda time: two.score(foreign) if time == 1 else None)
+    found = one.score(rows[10])
+    assert len(read) == 2
+    assert judged == [rows[10]["submission_id"]]
+    assert [two.score(foreign), found] == [alone.score(foreign), alone.score(rows[10])]
+    assert names(one) == [row["submission_id"] for row in rows[:10]] + ["foreign", rows[10]["submission_id"]]
 
 
 def test_a_card_that_another_process_took_in_meanwhile_gets_that_answer(rows, make, durable) -> None:
