@@ -187,17 +187,18 @@ def main() -> None:
             assert (folder / "memory.parquet").read_bytes() == (folder / "pieces.parquet").read_bytes()
             print("the bytes of pieces are those of the whole")
             shutil.rmtree(folder / "data1")
+        before: dict[int, dict[str, float]] = {}
         for many in copies:
             held = {1, min(many, HELD)}
-            before = {some: apart_at_once(world, some, asked.workers) for some in held}
+            before |= {some: apart_at_once(world, some, asked.workers) for some in held - before.keys()}
             cards = write(folder, world, many)
             rows = pq.ParquetFile(cards).metadata.num_rows
             took, spent, system, own, whole_memory = run(program, cards, folder / "out.parquet", limits, asked.workers)
             past, ratios = len(world.submissions) // 2, []
             for some in sorted(held, reverse=True):
                 after = apart_at_once(world, some, asked.workers)  # machines change their pace within minutes
-                parts = {name: (before[some][name] + after[name]) / 2 for name in after}
-                told = "; ".join(f"{name} {spent:.1f}" for name, spent in parts.items())
+                parts, before[some] = {name: (before[some][name] + after[name]) / 2 for name in after}, after
+                told = "; ".join(f"{name} {micros:.1f}" for name, micros in parts.items())
                 held_rows = some * len(world.submissions)
                 print(f"{told} microseconds a row, apart, {held_rows:,} rows in each of {asked.workers} processes")
                 ratios.append(f"{spent * 1e6 / whole_of(parts, rows, past):.2f} times its parts over {held_rows:,}")

@@ -389,7 +389,8 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="fewer trees and requests")
     parser.add_argument("--model", type=Path, help="a bundle; trained there where there is none")
     parser.add_argument("--only", nargs="+", choices=("sqlite", "redis", "memory", "bare", "mlflow"), help="parts")
-    parser.add_argument("--reasons", nargs="+", default=("none", "stopped"), help="as Scorer takes them, in turn")
+    asked = {"nargs": "+", "choices": ("none", "stopped", "all"), "default": ["none", "stopped"]}
+    parser.add_argument("--reasons", **asked, help="as Scorer takes them, in turn")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="nothing but a steady load, 600 s at most")
     parser.add_argument("--warm", type=float, default=120.0, help="seconds of load before memory counts")
     parser.add_argument("--keys", type=int, default=1_000_000, help="live keys of the soak")

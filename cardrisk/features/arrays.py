@@ -68,6 +68,13 @@ def claimed(block: Array) -> Array:
     return block
 
 
+LINES: Final = "lines float32"
+"""The room of finished features: it is free until a key's events are grouped, and lent to whoever groups them."""
+
+PLACES: Final = "places"
+"""The room of where each row's line is: free and lent likewise."""
+
+
 class Rooms:
     """Room for long arrays that are needed one after another, key by key, under names.
 

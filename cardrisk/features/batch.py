@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cardrisk._later import pd
-from cardrisk.features.arrays import I64, NULL, Array, Rooms, claimed, columns_of
+from cardrisk.features.arrays import I64, LINES, NULL, Array, Rooms, claimed, columns_of
 from cardrisk.features.catalogue import FEATURES
 from cardrisk.features.declare import Feature, FeatureSet
 from cardrisk.features.derived import add_derived
@@ -67,7 +67,8 @@ class _Output:
         return ones, twos, Cents(slots, units, whole, *self._columns(end, cents, "float64"))
 
     def _part(self, end: Finish, members: list[int], cards: int, few: int, dtype: str, more: int = 0) -> Part:
-        lines = room_for_lines(self.rooms, f"lines {dtype}", cards, len(members) + more, dtype)
+        name = LINES if dtype == "float32" else f"lines {dtype}"
+        lines = room_for_lines(self.rooms, name, cards, len(members) + more, dtype)
         room = np.zeros((lines.shape[1], few), dtype)
         how = end.ops[members], end.arguments[members], end.constants[members]
         return Part(*how, room, lines, *self._columns(end, members, dtype))

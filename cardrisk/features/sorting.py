@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cardrisk._compiled import compiled
-from cardrisk.features.arrays import I32, I64, Array, Rooms
+from cardrisk.features.arrays import I32, I64, LINES, PLACES, Array, Rooms
 
 PATIENCE: Final = 8
 """Steps back per moment, on average, after which moments are too bunched for :func:`_by_buckets`."""
@@ -111,8 +111,7 @@ def group(codes: I32, size: int, time: I64, rooms: Rooms | None = None, name: st
     count = int(heap[-1])
     order, spot = (rooms.empty(f"{each} of {name}", count, np.uint32) for each in ("order", "spot"))
     grouped = rooms.empty(f"time of {name}", count, np.int64)
-    dealt = rooms.empty("lines float32", (count, 2), np.int64)  # lines come later
-    _group(codes, time, heap, dealt, start, order, grouped, spot)
+    _group(codes, time, heap, rooms.empty(LINES, (count, 2), np.int64), start, order, grouped, spot)
     return Grouped(order, start, grouped, heap, spot)
 
 
@@ -162,7 +161,7 @@ def _group(codes: I32, time: I64, heap: I64, dealt: I64, start: I64, order: Orde
 
 def places(codes: I32, groups: Grouped, rooms: Rooms | None = None) -> Order:
     """Return where in the groups each event stands, as many as belong to somebody where it belongs to nobody."""
-    place = (rooms or Rooms()).empty("places", codes.size, np.uint32)
+    place = (rooms or Rooms()).empty(PLACES, codes.size, np.uint32)
     _places(codes, groups.heap, groups.spot, place)
     return place
 
@@ -181,7 +180,7 @@ def _places(codes: I32, heap: I64, spot: Order, place: Order) -> None:
 
 def pick(values: Array, order: Array, rooms: Rooms | None = None) -> Array:
     """Return ``values[order]``: NumPy's own way takes half as long again."""
-    picked = (rooms or Rooms()).empty("places", order.size, values.dtype)  # places come later
+    picked = (rooms or Rooms()).empty(PLACES, order.size, values.dtype)
     _pick(values, order, picked)
     return picked
 

@@ -145,9 +145,9 @@ class Road:
         return None
 
     def _judged(self, cards: Sequence[Card], draft: Draft, before: Sequence[Record]) -> Sequence[Record]:
-        """Judge cards as they were read; one that reads as it did ``before`` keeps its answer.
+        """Judge cards as they were read; one that reads as it did ``before`` keeps its answer and its reasons.
 
-        Its reasons with it, which are worked out before a card is stored and cost many times the rest.
+        Those cost many times the rest, and are worked out before a card is stored.
         """
         records = []
         for place, (card, row) in enumerate(zip(cards, draft.rows, strict=True)):
