@@ -72,8 +72,9 @@ class SqliteLedger:
 
     def keep(self, records: Sequence[Record]) -> list[Record]:
         """Keep records; see :class:`~cardrisk.scoring.ledger.Ledger`."""
+        parts = [record.parts() for record in records]  # before anybody has to wait: reasons are worked out here
         with self._store.writing() as db:
-            return [_kept(db, record) for record in records]
+            return [_kept(db, record, *told) for record, told in zip(records, parts, strict=True)]
 
     def put(self, records: Sequence[Record], seen: int) -> tuple[bool, Sequence[Entry]]:
         """Store cards and keep their records in one step; see :class:`~cardrisk.scoring.ledger.Ledger`."""
@@ -139,8 +140,7 @@ class SqliteLedger:
         """Do nothing: the file is the journal's."""
 
 
-def _kept(db: sqlite3.Connection, record: Record) -> Record:
-    moment, name, row, decided = record.parts()
+def _kept(db: sqlite3.Connection, record: Record, moment: int, name: bytes, row: bytes, decided: bytes) -> Record:
     if db.execute(_WITH_CARD, (decided, name, moment, row)).rowcount:
         return record
     if db.execute(_APART, (name, moment, b"%b\0%b" % (row, decided))).rowcount:

@@ -70,6 +70,15 @@ class Score(_Unread):
         except AttributeError:
             return tuple(self.causes.values())
 
+    @property
+    def pending(self) -> bool:
+        """Whether the reasons have still to be worked out."""
+        try:
+            _REASONS.__get__(self)
+        except AttributeError:
+            return True
+        return False
+
     def deferring(self, later: Later) -> Self:
         """Let ``later`` work the reasons out at their first reading; for whoever has just made this answer."""
         _REASONS.__delete__(self)

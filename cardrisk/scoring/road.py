@@ -16,7 +16,7 @@ from cardrisk.features.stores.sqlite import SqliteStore
 from cardrisk.policy import Costs
 from cardrisk.risk import RiskModel
 from cardrisk.risk.explain import Language
-from cardrisk.scoring.admit import Draft, History, as_of
+from cardrisk.scoring.admit import History, as_of
 from cardrisk.scoring.judge import Judge, Reasons
 from cardrisk.scoring.ledger import Ledger, open_ledger
 from cardrisk.scoring.record import Context, Record
@@ -27,7 +27,9 @@ Card = Mapping[str, Any]
 
 
 TRIES: Final = 3
-"""How often cards are read anew because other processes wrote first, before they are stored first and judged then."""
+"""How often a card is read anew because other processes wrote first, before it is stored first and judged then."""
+CROWD: Final = 8
+"""So many calls after other processes wrote, they are expected to write again."""
 
 
 class Road:
@@ -68,7 +70,7 @@ class Road:
         self._name = self.ledger.enter(self.context)
         self._shared = not isinstance(self.history.store, MemoryStore)
         self._looks_first = isinstance(self.history.store, SqliteStore)  # a look costs a server as much as a write
-        self._crowded = False
+        self._crowd = 0
         self.knows = self.history.knows
 
     def again(self, card: dict[str, Any]) -> tuple[Score, list[str]]:
@@ -99,63 +101,56 @@ class Road:
             It could not be stored; or it was, and its answer could not: handed in again, it gets that answer.
         """
         taken = self._intake.one(card)
-        if self._shared and (done := self._at_once((taken,), moment)) is not None:
-            return done[0].score
-        row, at = self.history.take(taken, moment)
         if self._shared:
-            return self.ledger.keep((self._record(taken, row, at),))[0].score
-        record = new(Record, (self._name, at, taken, row.tobytes(), self._judge.score(taken, row)))
-        return self.ledger.keep((record,))[0].score
+            return self._decided((taken,), moment)[0].score
+        row, at = self.history.take(taken, moment)
+        return self.ledger.keep((self._new(taken, row, at),))[0].score
 
     def together(self, cards: Sequence[dict[str, Any]], moments: Sequence[int]) -> Iterator[Score]:
         """Do the same for cards handed in together, moment by moment, in the order of their moments."""
         taken: list[dict[str, Any]] = self._intake.together(cards)
         for moment, group in self._by_moment(taken, moments):
-            done = self._at_once(group, moment) if self._shared else None
-            if done is None:
-                read = self.history.admit(group, moment)
-                records = [self._record(card, row, at) for card, (row, at) in zip(group, read, strict=True)]
-                done = self.ledger.keep(records)
-            for record in done:
+            for record in self._decided(group, moment):
                 yield record.score
+
+    def _decided(self, cards: Sequence[Card], moment: int) -> Sequence[Record]:
+        """Read cards of one moment and judge them; return the records, once cards and records are stored."""
+        seen = self.history.seen
+        done = self._at_once(cards, moment) if self._shared else None
+        if done is None:
+            read = self.history.admit(cards, moment)
+            done = self.ledger.keep([self._record(card, row, at) for card, (row, at) in zip(cards, read, strict=True)])
+        others = self.history.seen - seen > len(cards)
+        self._crowd = CROWD if others else max(self._crowd - 1, 0)
+        return done
 
     def _at_once(self, cards: Sequence[Card], moment: int) -> Sequence[Record] | None:
         """Read cards and judge them, then store them and their records in one step; None where others get in between.
 
         A store outside takes longer for a write than a judgement takes: one write for both halves the time of a card,
-        and a process that dies leaves both or neither.
+        and a process that dies leaves both or neither. Where others write too, what takes longer than a second write
+        is left to be done after the first: judging many cards, and reasons.
         """
-        if self._crowded and self._looks_first:
-            known = self.history.seen
+        if self._crowd and len(cards) > 1:
+            return None
+        if self._crowd and self._looks_first:
             self.history.refresh()
-            self._crowded = self.history.seen != known
-            if self._crowded and len(cards) > 1:  # two writes for all of them take less than judging them again
+            if self._any_known(cards):
                 return None
-            if self._crowded and self._any_known(cards):
-                return None
-        records: Sequence[Record] = ()
         for _ in range(TRIES):
             draft = self.history.draft(cards, moment)
-            records = self._judged(cards, draft, records)
+            records = [self._new(card, row, draft.moment) for card, row in zip(cards, draft.rows, strict=True)]
+            if self._crowd and any(record.score.pending for record in records):
+                return None
             if self.history.settle(draft, partial(self.ledger.put, records)):
                 return records
-            self._crowded = True
+            self._crowd = CROWD
             if self._any_known(cards):
                 break
         return None
 
-    def _judged(self, cards: Sequence[Card], draft: Draft, before: Sequence[Record]) -> Sequence[Record]:
-        """Judge cards as they were read; one that reads as it did ``before`` keeps its answer and its reasons.
-
-        Those cost many times the rest, and are worked out before a card is stored.
-        """
-        records = []
-        for place, (card, row) in enumerate(zip(cards, draft.rows, strict=True)):
-            read = row.tobytes()
-            same = before and before[place].row == read
-            score = before[place].score if same else self._judge.score(card, row)
-            records.append(new(Record, (self._name, draft.moment, card, read, score)))
-        return records
+    def _new(self, card: Card, row: Any, at: int) -> Record:
+        return new(Record, (self._name, at, card, row.tobytes(), self._judge.score(card, row)))
 
     def _any_known(self, cards: Sequence[Card]) -> bool:
         return any(self.knows(card["submission_id"]) for card in cards)
@@ -164,13 +159,12 @@ class Road:
         name = card["submission_id"]
         if self._shared and self.history.moment_of(name) != at:  # another process took it in first
             return self.ledger.find(name) or self._recovered(name)
-        return Record(self._name, at, card, row.tobytes(), self._judge.score(card, row))
+        return self._new(card, row, at)
 
     def _recovered(self, name: str) -> Record:
         """Answer a card that became history just before its process died, as it would have been answered."""
         card, row, moment = as_of(name, self.model.features, self.history.store)
-        record = Record(self._name, moment, card, row.tobytes(), self._judge.score(card, row))
-        return self.ledger.keep([record])[0]
+        return self.ledger.keep([self._new(card, row, moment)])[0]
 
     def _by_moment(self, cards: Sequence[Card], moments: Sequence[int]) -> Iterator[tuple[int, list[Card]]]:
         """Return cards by the moment from which they will count, in order."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cardrisk.errors import StoreError
-from cardrisk.scoring.road import TRIES
+from cardrisk.scoring.road import CROWD, TRIES
 from cardrisk.tables import check_one
 
 from .events import plain
@@ -32,19 +32,6 @@ def intervene(scorer, what):
     return read
 
 
-def judged_by(scorer):
-    """The cards that are judged from now on."""
-    judge = scorer._road._judge
-    real, judged = judge.score, []
-
-    def score(card, row):
-        judged.append(card["submission_id"])
-        return real(card, row)
-
-    judge.score = score
-    return judged
-
-
 def names(scorer):
     return scorer._road.history.tables()[0]["submission_id"].tolist()
 
@@ -64,7 +51,7 @@ def test_no_second_write_is_needed(rows, make, durable, monkeypatch) -> None:
 
 @pytest.mark.parametrize("times", [1, TRIES - 1, TRIES, TRIES + 2])
 def test_a_card_is_read_anew_where_others_wrote_first(rows, make, durable, times) -> None:
-    one, two, alone = make(durable), make(durable), make()
+    one, two, alone = (make(store, reasons="none") for store in (durable, durable, "memory://"))
     mine = rows[10]
     like_mine = {name: mine[name] for name in ("submitter_id", "supplier_id", "device_id", "client_ip") if name in mine}
     foreign = [{**rows[9], **like_mine, "submission_id": f"foreign-{i}"} for i in range(2 * TRIES)]
@@ -79,16 +66,29 @@ def test_a_card_is_read_anew_where_others_wrote_first(rows, make, durable, times
     assert one.record(mine["submission_id"])[0].score == found
 
 
-def test_a_card_that_others_do_not_touch_is_judged_once(rows, make, durable) -> None:
-    one, two, alone = make(durable), make(durable), make()
-    foreign = {"submission_id": "foreign", "submitted_at": rows[0]["submitted_at"], "submitter_id": "nobody"}
-    assert [one.score(row) for row in rows[:10]] == [alone.score(row) for row in rows[:10]]
-    judged, read = judged_by(one), intervene(one, lambda time: two.score(foreign) if time == 1 else None)
-    found = one.score(rows[10])
-    assert len(read) == 2
-    assert judged == [rows[10]["submission_id"]]
-    assert [two.score(foreign), found] == [alone.score(foreign), alone.score(rows[10])]
-    assert names(one) == [row["submission_id"] for row in rows[:10]] + ["foreign", rows[10]["submission_id"]]
+def test_reasons_are_worked_out_after_a_card_is_stored_where_others_write_too(rows, make, durable, monkeypatch) -> None:
+    one, two, alone = (make(store, reasons="all") for store in (durable, durable, "memory://"))
+    foreign = [{**rows[9], "submission_id": f"foreign-{i}"} for i in range(9)]
+    read = intervene(one, lambda time: two.score(foreign[time]) if time % 2 else None)
+    real, stored = one._road._judge.reasons, []
+
+    def reasons(card, row):
+        stored.append(card["submission_id"] in names(two))
+        two._road.history.store.trim(0)  # nobody has to wait while they are
+        return real(card, row)
+
+    monkeypatch.setattr(one._road._judge, "reasons", reasons)
+    found = [one.score(row) for row in rows[:3]]
+    assert len(read) == 4  # twice for the first card, which met with others
+    assert stored == [False, True, True, True]
+    two.close()
+    del one._road.history.draft
+    assert found[0] == [alone.score(foreign[1]), alone.score(rows[0])][1]
+    quiet = [one.score(row) for row in rows[3 : 3 + CROWD]]
+    stored.clear()
+    assert one.score(rows[20]).reasons is not None
+    assert stored == [False]
+    assert [one.record(score.submission_id)[0].score for score in found + quiet] == found + quiet
 
 
 def test_a_card_that_another_process_took_in_meanwhile_gets_that_answer(rows, make, durable) -> None:

@@ -88,7 +88,7 @@ def where(path):
 
 
 def test_a_record_stands_once_and_with_its_card_whichever_way_it_came(rows, make, url, path) -> None:
-    one, two = make(url), make(url)
+    one, two = make(url, reasons="none"), make(url)
     scores = [one.score(row) for row in rows[:5]] + one.score(rows[5:8])
     intervene(one, lambda time: two.score(rows[20 + time]) if time <= TRIES else None)
     scores.append(one.score(rows[8]))  # others came first as often as it tried: stored, then judged
