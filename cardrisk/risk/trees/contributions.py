@@ -9,12 +9,23 @@ path's splits on feature j, and o be 1 if the row at hand follows them all, else
     v (o_i - z_i) * integral of the product over j != i of (z_j + (o_j - z_j) t) dt.
 
 The integrand is a polynomial of degree n - 1, so Gauss-Legendre quadrature with n / 2 points is exact, and every factor
-is positive, so it is stable. All is kept at the quadrature points: one pass down a tree multiplies factors, one pass
-up adds leaves, and a split's part is the product of what is above it and what is below. That is O(leaves x points) per
-tree, as in Linear TreeSHAP (Yu et al., 2022), whose polynomial arithmetic the quadrature replaces.
+is positive, so it is stable. All is kept at the quadrature points: one pass down a tree multiplies factors
+z (1 - t) + o t, one pass up adds leaves, and a split's part is the product of what is above it and what is below. That
+is O(leaves x points) per tree, as in Linear TreeSHAP (Yu et al., 2022), whose polynomial arithmetic the quadrature
+replaces.
 
-A feature that is asked again further down has one factor, that of its last split: the pass down replaces the factor,
-and the pass up takes from the feature what its earlier split counted for the leaves below the later one.
+A feature that is asked again further down has one factor, that of its last split, and z and o shrink from split to
+split. Let z and o be those of a split's feature as the path reaches the split, and z_s and o_s those beyond it, to
+either side; b_s are the leaves there times the factors of what is asked further down, and ``product`` are the factors
+of all other features above. With
+
+    mean = sum of z_s b_s,    part = sum of (o_s - z_s) b_s = (b of the side the row follows, else 0) - mean
+
+the leaves below the split count b = (mean + t part) / (z (1 - t) + o t) to what stands above, which has the divisor for
+a factor, and the feature receives product (part - (o - z) b): what its earlier splits count for these leaves is taken
+off. Where the feature was not asked before, z = o = 1, divisor and correction are 1 and 0 to the bit, and nothing needs
+to be told apart. That is on purpose: which splits are a feature's first, and which ones a row follows, has no pattern
+that a processor could guess, and guessing wrong costs more than dividing by 1.
 """
 
 from typing import NamedTuple
@@ -24,35 +35,20 @@ import numpy.typing as npt
 
 from cardrisk._compiled import compiled
 from cardrisk.errors import ModelError
-from cardrisk.risk.trees.eight import POINTS, Eight, many, over, plus, read, times, write
+from cardrisk.risk.trees.eight import POINTS, Eight, many, minus, over, plus, read, times, write
 from cardrisk.risk.trees.kernels import Array, Int32s, Nodes, Words, fill_columns, step
 from cardrisk.risk.trees.layout import Tables
 
-Longs = npt.NDArray[np.int64]
+Places = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
-Ways = npt.NDArray[np.int8]
 
 # POINTS are handled together, in a register; 16 features on a path need no more.
-WIDTH, NONE = np.uint64(POINTS), np.uint64(0)
+WIDTH, NONE, ONE = np.uint64(POINTS), np.uint64(0), np.uint64(1)
 MAX_FEATURES_ON_PATH = 256
-FIRST, AGAIN, LOST = 0, 2, 4
-"""What a split is to its row: the first of its feature on the path; a later one, all earlier ones followed; a later one
-after one that was not. One more: the row goes right."""
 
-SPLIT = np.dtype(
-    [
-        ("share_left", np.float64),
-        ("share_right", np.float64),
-        ("share_above", np.float64),
-        ("node", np.uint32),
-        ("feature", np.uint32),
-        ("above", np.int64),
-    ]
-)
-"""One split: shares of the training rows that follow this and all earlier splits of the path on the same feature, to
-the left, to the right, and to the node below the previous such split (1 if none); the split's position in its tree; its
-feature; the position of the node below the previous such split, -1 if none. Split i's children stand at 2 i + 1 and
-2 i + 2."""
+SPLIT = np.dtype([("node", np.uint32), ("first", np.uint32), ("above", np.uint32), ("feature", np.uint32)])
+"""One split: its position in its tree; that of its left child, whose sibling is the next; that of the node below the
+previous split of the path on the same feature, 0 if there is none; its feature."""
 
 
 class Paths(NamedTuple):
@@ -61,9 +57,11 @@ class Paths(NamedTuple):
     Attributes
     ----------
     splits
-        SPLIT records, tree after tree, in the order of the model's text.
-    starts
-        int64, trees + 1: where each tree's splits start, and the end.
+        SPLIT records, tree after tree, in each those near the root first, so that neighbours need not wait for each
+        other.
+    share
+        float64, one per node: the share of the training rows that follow all splits of the path on the feature that was
+        asked last; 1 at the root.
     deep
         bool, one per tree: whether some path asks for more than 2 * POINTS features.
     points, weights
@@ -74,7 +72,7 @@ class Paths(NamedTuple):
     """
 
     splits: npt.NDArray[np.void]
-    starts: npt.NDArray[np.int64]
+    share: Array
     deep: Flags
     points: Array
     weights: Array
@@ -87,7 +85,7 @@ def _trace(
 ) -> int:
     """Walk one tree of ``size`` nodes depth first; fill ``parent``, ``above`` and ``share`` node by node.
 
-    ``left`` is the left child's position (0 at a leaf) and ``feature`` the split's; ``latest`` holds -1 for every
+    ``left`` is the left child's position (0 at a leaf) and ``feature`` the split's; ``latest`` holds 0 for every
     feature, here and afterwards. Returns the largest number of different features on a path.
     """
     for p in range(size):
@@ -99,10 +97,10 @@ def _trace(
         if not coming_up:
             if up >= 0:
                 previous = latest[feature[up]]
-                share[node] = cover[node] / cover[up] * (share[previous] if previous >= 0 else 1.0)
+                share[node] = cover[node] / cover[up] * share[previous]
                 above[node] = previous
                 latest[feature[up]] = node
-                different += previous < 0
+                different += previous == 0
             if left[node] != 0:
                 node = left[node]
                 continue
@@ -110,7 +108,7 @@ def _trace(
         # Everything below is done: undo this step, then take the sibling or, after the right one, the parent.
         if up >= 0:
             latest[feature[up]] = above[node]
-            different -= above[node] < 0
+            different -= above[node] == 0
             coming_up = node != left[up]
             node = up if coming_up else node + 1
         else:
@@ -124,7 +122,7 @@ def _trace_all(
 ) -> Int32s:
     """`_trace` for every tree; return the answers."""
     most = np.zeros(roots.shape[0] - 1, np.int32)
-    latest = np.full(columns[:, 0].max() + 1, -1, np.int32)
+    latest = np.zeros(columns[:, 0].max() + 1, np.int32)
     left, feature = np.zeros(nodes.shape[0], np.int32), np.zeros(nodes.shape[0], np.int32)
     for tree in range(roots.shape[0] - 1):
         first, end = roots[tree], roots[tree + 1]
@@ -145,20 +143,25 @@ def _trace_all(
     return most
 
 
-def _splits(tables: Tables, parent: Int32s, above: Int32s, share: Array) -> tuple[npt.NDArray[np.void], Longs]:
-    """Gather what `_trace` found into SPLIT records, and where each tree's start."""
-    counts = (np.diff(tables.roots).astype(np.int64) - 1) // 2
-    ends = np.cumsum(counts)
-    tree = np.repeat(np.arange(counts.size), counts)
-    root = tables.roots[tree].astype(np.int64)
-    left = root + 1 + 2 * (np.arange(tree.size) - (ends - counts)[tree])
-    splits = np.empty(tree.size, SPLIT)
-    splits["share_left"], splits["share_right"] = share[left], share[left + 1]
-    splits["share_above"] = np.where(above[left] >= 0, share[root + above[left]], 1.0)
-    splits["node"] = parent[left]
-    splits["feature"] = tables.columns[np.abs(tables.nodes["column"][root + parent[left]]), 0]
-    splits["above"] = above[left]
-    return splits, np.append(0, ends)
+@compiled
+def _depths(nodes: Nodes) -> Int32s:
+    """Return how many splits stand above each node; children come after their parents."""
+    depths = np.zeros(nodes.shape[0], np.int32)
+    for p in range(nodes.shape[0]):
+        if nodes[p].column != 0:
+            depths[nodes[p].left] = depths[nodes[p].left + 1] = depths[p] + 1
+    return depths
+
+
+def _splits(tables: Tables, parent: Int32s, above: Int32s) -> npt.NDArray[np.void]:
+    """Gather what `_trace` found into SPLIT records."""
+    root = np.repeat(tables.roots[:-1], np.diff(tables.roots))
+    left = np.flatnonzero((np.arange(root.size) - root) % 2)
+    left = left[np.lexsort((_depths(tables.nodes)[left], root[left]))]
+    splits = np.empty(left.size, SPLIT)
+    splits["node"], splits["first"], splits["above"] = parent[left], left - root[left], above[left]
+    splits["feature"] = tables.columns[np.abs(tables.nodes["column"][root[left] + parent[left]]), 0]
+    return splits
 
 
 def _expected(tables: Tables, cover: Int32s, outputs: int) -> Array:
@@ -185,7 +188,7 @@ def trace(tables: Tables, covers: npt.NDArray[np.int32], outputs: int) -> Paths:
     cover[roots[:-1][np.diff(roots) == 1]] = 1  # a tree of one leaf needs no count
     if cover.min() < 1:
         raise ModelError("contributions need every node's training count, got one that is 0; train the model again")
-    parent, above, share = np.full(size, -1, np.int32), np.full(size, -1, np.int32), np.ones(size)
+    parent, above, share = np.full(size, -1, np.int32), np.zeros(size, np.int32), np.ones(size)
     most = _trace_all(tables.nodes, roots, tables.columns, cover, parent, above, share)
     largest = int(most.max())
     if largest > MAX_FEATURES_ON_PATH:
@@ -197,18 +200,31 @@ def trace(tables: Tables, covers: npt.NDArray[np.int32], outputs: int) -> Paths:
     if deep.any():
         rules.append(np.polynomial.legendre.leggauss(-(-largest // (2 * POINTS)) * POINTS))
     points, weights = (np.concatenate(both).reshape(-1, POINTS) for both in zip(*rules, strict=True))
-    splits, starts = _splits(tables, parent, above, share)
-    return Paths(splits, starts, deep, (points + 1.0) / 2.0, weights / 2.0, _expected(tables, cover, outputs))
+    splits, expected = _splits(tables, parent, above), _expected(tables, cover, outputs)
+    return Paths(splits, share, deep, (points + 1.0) / 2.0, weights / 2.0, expected)
 
 
 @compiled
-def _line(a: float, b: float, t: Eight) -> Eight:
-    return plus(many(a), times(many(b), t))
+def _begin(root: np.uint64, end: np.uint64, nodes: Nodes, weights: Array, product: Array, below: Array) -> None:
+    """Put in place what stands above the root, and below every leaf: its value, below nowhere: 0.
+
+    A split's threshold is put below it all the same: telling it from a leaf takes longer, and `_go_up` writes over it.
+    """
+    write(product, NONE, read(weights, NONE))
+    write(below, NONE, many(0.0))
+    for k in range(ONE, end - root):
+        write(below, k * WIDTH, many(nodes[root + k].threshold))
 
 
 @compiled
-def _scaled(a: float, v: Eight) -> Eight:
-    return times(many(a), v)
+def _factor(share: float, follows: float, t: Eight, rest: Eight) -> Eight:
+    return plus(times(many(share), rest), times(many(follows), t))
+
+
+@compiled
+def _split_over(node: np.uint64) -> np.uint64:
+    """Return the number, from 1, of the split that a node is a child of; 0 for the root."""
+    return (node + ONE) >> ONE
 
 
 @compiled
@@ -216,96 +232,62 @@ def _go_down(
     root: np.uint64,
     nodes: Nodes,
     splits: Nodes,
+    share: Array,
     filled: Array,
     words: Words,
     points: Array,
     rest: Array,
-    follows: Flags,
-    ways: Ways,
+    went: Places,
     product: Array,
+    inverse: Array,
 ) -> None:
-    """Per node: does the row follow the last feature's splits on the path, and the product of factors above.
+    """Per split: where the row goes, the product of the factors above of other features, and 1 / its own one's.
 
-    ``ways`` says of each split where the row goes and which of the factors it has; ``rest`` is 1 - t. np.divide spares
-    a test for zero: no divisor is.
+    ``went`` is the child that the row goes to, 0 if it did not follow the feature's earlier splits; as the root is at 0
+    and ``went[0]`` is 0, the root is followed. ``rest`` is 1 - t.
     """
     t, left = read(points, NONE), read(rest, NONE)
     for i in range(np.uint64(splits.shape[0])):
         split = splits[i]
-        node, first = np.uint64(split.node), np.uint64(2) * i + np.uint64(1)
-        right = step(root + node, nodes[root + node].column, nodes, filled, words) - root - first
-        taken, other = first + right, first + np.uint64(1) - right
-        share = split.share_right if right else split.share_left
-        share_other = split.share_left if right else split.share_right
-        above, follows[other] = read(product, node * WIDTH), False
-        if split.above < 0:
-            ways[i], follows[taken] = FIRST + right, True
-            write(product, taken * WIDTH, times(above, _line(share, 1.0 - share, t)))
-            write(product, other * WIDTH, times(above, _scaled(share_other, left)))
-        elif follows[np.uint64(split.above)]:
-            ways[i], follows[taken] = AGAIN + right, True
-            undone = over(above, _line(split.share_above, 1.0 - split.share_above, t))
-            write(product, taken * WIDTH, times(undone, _line(share, 1.0 - share, t)))
-            write(product, other * WIDTH, times(undone, _scaled(share_other, left)))
-        else:
-            # The feature was lost before: only the shares change, and both splits count the same, which cancels.
-            ways[i], follows[taken] = LOST + right, False
-            write(product, taken * WIDTH, _scaled(np.divide(share, split.share_above), above))
-            write(product, other * WIDTH, _scaled(np.divide(share_other, split.share_above), above))
-
-
-@compiled
-def _below(node: np.uint64, at: np.uint64, nodes: Nodes, below: Array) -> Eight:
-    """Return what stands below a node: a leaf's value, or what was added up."""
-    leaf = nodes[node].column == 0  # a choice without a branch: whatever ``below`` holds of a leaf is finite
-    value, kept = nodes[node].threshold if leaf else 0.0, 0.0 if leaf else 1.0
-    return _line(value, kept, read(below, at * WIDTH))
+        node, above, own = np.uint64(split.node), np.uint64(split.above), _split_over(np.uint64(split.first))
+        up, earlier = _split_over(node), _split_over(above)
+        follows = went[earlier] == above
+        undone = over(many(1.0), _factor(share[root + above], np.float64(follows), t, left))
+        factor = _factor(share[root + node], np.float64(went[up] == node), t, left)
+        write(product, own * WIDTH, times(times(read(product, up * WIDTH), factor), undone))
+        write(inverse, own * WIDTH, undone)
+        at = step(root + node, nodes[root + node].column, nodes, filled, words)
+        went[own] = (at - root) * np.uint64(follows)
 
 
 @compiled
 def _go_up(
     root: np.uint64,
-    nodes: Nodes,
     splits: Nodes,
+    share: Array,
     points: Array,
-    rest: Array,
-    ways: Ways,
+    went: Places,
     product: Array,
+    inverse: Array,
     below: Array,
     out: Array,
 ) -> None:
     """Add up the leaves below each node, times the factors below it, and every split's part in ``out``.
 
-    A split's part are the leaves below it times (o - z) times all factors but its feature's own: those above it stand
-    in ``product``, so that nothing is divided out. Where the feature was asked before, what that earlier split counts
-    for these leaves is taken off. ``out`` has POINTS entries a feature, to be added up in the end.
+    ``out`` has POINTS entries a feature, to be added up in the end.
     """
-    count, t, left = np.uint64(splits.shape[0]), read(points, NONE), read(rest, NONE)
+    count, t = np.uint64(splits.shape[0]), read(points, NONE)
     for j in range(count):
-        i = count - np.uint64(1) - j
-        split = splits[i]
-        node, place, right = np.uint64(split.node), np.uint64(split.feature) * WIDTH, np.uint64(ways[i] & 1)
-        taken = np.uint64(2) * i + np.uint64(1) + right
-        other = np.uint64(4) * i + np.uint64(3) - taken
-        share = split.share_right if right else split.share_left
-        share_other = split.share_left if right else split.share_right
-        gone, lost = _below(root + taken, taken, nodes, below), _below(root + other, other, nodes, below)
-        if ways[i] >= LOST:
-            ratio, ratio_other = np.divide(share, split.share_above), np.divide(share_other, split.share_above)
-            write(below, node * WIDTH, plus(_scaled(ratio, gone), _scaled(ratio_other, lost)))
-            continue
-        lift, lift_above = 1.0 - share, 1.0 - split.share_above
-        here = plus(times(_line(share, lift, t), gone), times(_scaled(share_other, left), lost))
-        part = plus(_scaled(lift, gone), _scaled(-share_other, lost))
-        if ways[i] < AGAIN:
-            write(below, node * WIDTH, here)
-            write(out, place, plus(read(out, place), times(read(product, node * WIDTH), part)))
-        else:
-            asked = _line(split.share_above, lift_above, t)
-            once = over(here, asked)
-            rest_of_it = over(plus(part, _scaled(-lift_above, once)), asked)
-            write(below, node * WIDTH, once)
-            write(out, place, plus(read(out, place), times(read(product, node * WIDTH), rest_of_it)))
+        split = splits[count - j - ONE]
+        node, first, place = np.uint64(split.node), np.uint64(split.first), np.uint64(split.feature) * WIDTH
+        own, right = _split_over(first), first + ONE
+        to_left = times(many(share[root + first]), read(below, first * WIDTH))
+        mean = plus(to_left, times(many(share[root + right]), read(below, right * WIDTH)))
+        part = minus(read(below, went[own] * WIDTH), mean)
+        once = times(plus(mean, times(t, part)), read(inverse, own * WIDTH))
+        write(below, node * WIDTH, once)
+        counted = times(many(np.float64(went[own] != NONE) - share[root + np.uint64(split.above)]), once)
+        write(out, place, plus(read(out, place), times(read(product, own * WIDTH), minus(part, counted))))
 
 
 @compiled
@@ -324,7 +306,7 @@ def contribution_rows(
     columns: Int32s,
     words: Words,
     splits: Nodes,
-    starts: Longs,
+    share: Array,
     deep: Flags,
     points: Array,
     weights: Array,
@@ -339,30 +321,32 @@ def contribution_rows(
         float64 (n, features).
     nodes, roots, columns, words
         `layout.Tables`.
-    splits, starts, deep, points, weights, expected
+    splits, share, deep, points, weights, expected
         `Paths`.
     out
         float64 (n, outputs, features + 1), overwritten; the last entry is the expected raw score.
     """
-    outputs, largest = out.shape[1], 0
-    for tree in range(roots.shape[0] - 1):
+    outputs, trees, largest = out.shape[1], roots.shape[0] - 1, 0
+    for tree in range(trees):
         largest = max(largest, roots[tree + 1] - roots[tree])
     filled = np.empty(columns.shape[0])
-    follows, ways = np.zeros(largest, np.bool_), np.empty(largest, np.int8)
-    product, below = _in_lines(largest * POINTS), _in_lines(largest * POINTS)
+    numbers = largest // 2 + 1  # of splits, and 0
+    went, below = np.zeros(numbers, np.uint64), _in_lines(largest * POINTS)
+    product, inverse = _in_lines(numbers * POINTS), _in_lines(numbers * POINTS)
     parts = _in_lines(outputs * (out.shape[2] - 1) * POINTS).reshape(outputs, -1)
     rest = 1.0 - points
     for row in range(rows.shape[0]):
         fill_columns(rows[row], columns, filled)
         parts[:] = 0.0
-        for tree in range(roots.shape[0] - 1):
-            root, here = np.uint64(roots[tree]), splits[starts[tree] : starts[tree + 1]]
-            first, end = (1, points.shape[0]) if deep[tree] else (0, 1)
-            for block in range(first, end):
-                product[:POINTS] = weights[block]
+        for tree in range(trees):
+            root, end = np.uint64(roots[tree]), np.uint64(roots[tree + 1])
+            here = splits[(roots[tree] - tree) // 2 : (roots[tree + 1] - tree) // 2]  # each tree has a leaf more
+            first, last = (1, points.shape[0]) if deep[tree] else (0, 1)
+            for block in range(first, last):
                 at, left = points[block], rest[block]
-                _go_down(root, nodes, here, filled, words, at, left, follows, ways, product)
-                _go_up(root, nodes, here, at, left, ways, product, below, parts[tree % outputs])
+                _begin(root, end, nodes, weights[block], product, below)
+                _go_down(root, nodes, here, share, filled, words, at, left, went, product, inverse)
+                _go_up(root, here, share, at, went, product, inverse, below, parts[tree % outputs])
         for output in range(outputs):
             for feature in range(out.shape[2] - 1):
                 out[row, output, feature] = parts[output, feature * POINTS : (feature + 1) * POINTS].sum()

@@ -62,6 +62,7 @@ def _by_element(operation: str) -> Any:
 
 
 plus: Callable[[Eight, Eight], Eight] = _by_element("fadd")
+minus: Callable[[Eight, Eight], Eight] = _by_element("fsub")
 times: Callable[[Eight, Eight], Eight] = _by_element("fmul")
 over: Callable[[Eight, Eight], Eight] = _by_element("fdiv")
 

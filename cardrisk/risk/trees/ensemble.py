@@ -189,7 +189,7 @@ class Ensemble:
         def evaluate(rows: Array, out: Array) -> None:
             cells = out.reshape(-1, self.num_class, self.n_features + 1)
             p = paths
-            contribution_rows(rows, *self.tables, p.splits, p.starts, p.deep, p.points, p.weights, p.expected, cells)
+            contribution_rows(rows, *self.tables, p.splits, p.share, p.deep, p.points, p.weights, p.expected, cells)
 
         out = self._over_rows(X, evaluate, width, threads)
         return out if self.num_class == 1 else out.reshape(-1, self.num_class, self.n_features + 1)
