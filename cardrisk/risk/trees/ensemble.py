@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cardrisk.errors import FeatureMismatchError
 from cardrisk.risk.trees import kernels
+from cardrisk.risk.trees.batch import raw_rows
 from cardrisk.risk.trees.layout import Builder, Tables
 from cardrisk.risk.trees.text import read_header, read_tree, refuse
 
@@ -195,10 +196,10 @@ class Ensemble:
         return out if self.num_class == 1 else out.reshape(-1, self.num_class, self.n_features + 1)
 
     def _raw_chunk(self, rows: Array, out: Array) -> None:
-        kernels.raw_rows(rows, *self.tables, out)
+        raw_rows(rows, *self.tables, out)
 
     def _predict_chunk(self, rows: Array, out: Array) -> None:
-        kernels.raw_rows(rows, *self.tables, out)
+        raw_rows(rows, *self.tables, out)
         kernels.link_rows(out, self.link, self.slope)
 
     def _expected(self, shape: tuple[int, ...]) -> str:

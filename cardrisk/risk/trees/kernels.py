@@ -9,8 +9,8 @@ the leaf of a tree is the one that LightGBM's decision rules reach:
 - categorical split: NaN, values at or below -1 and values of 2**31 or more go right; others are cut to an integer and
   go left when it is in the split's set.
 
-Four walks are interleaved, so that the memory latency of one hides behind the others: four trees for one row, four
-rows for a block of rows. No value of a row is used as an index before it is checked to lie in its set.
+Eight trees are walked at a time, so that the memory latency of one walk hides behind the others; many rows are
+handled by `cardrisk.risk.trees.batch`. No value of a row is used as an index before it is checked to lie in its set.
 """
 
 import math
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cardrisk._compiled import compiled
-from cardrisk.risk.trees.layout import AT_LEAF, CATEGORY, NO_SETS
+from cardrisk.risk.trees.layout import AT_LEAF, CATEGORY
 
 Array = npt.NDArray[np.float64]
 Nodes = npt.NDArray[np.void]
@@ -27,14 +27,34 @@ Int32s = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint32]
 
 ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold is a float
-BLOCK = 32  # rows whose columns stay in the first-level cache while all trees pass over them
 
 IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2
 
 
 @compiled
+def fill_value(value: float, treatment: int) -> float:
+    """Return a feature's value after its treatment of missing ones, see `layout.Tables`.
+
+    A value that must go left at every threshold becomes -inf, one that must go right NaN; a category becomes its
+    integer, or -1 where it goes right at every split.
+    """
+    if -ZERO <= value <= ZERO:
+        value = 0.0
+    if treatment == AT_LEAF:
+        return -math.inf
+    if treatment == CATEGORY:
+        # NaN fails both comparisons.
+        return math.trunc(value) if value > -1.0 and value < 2147483648.0 else -1.0
+    if treatment == 0:
+        return 0.0 if math.isnan(value) else value
+    if math.isnan(value) or (treatment < 4 and value == 0.0):
+        return -math.inf if treatment & 1 else math.nan
+    return value
+
+
+@compiled
 def fill_columns(row: Array, columns: Int32s, out: Array) -> None:
-    """Write the columns of one row: values after their treatment of missing ones.
+    """Write the columns of one row.
 
     Parameters
     ----------
@@ -43,30 +63,10 @@ def fill_columns(row: Array, columns: Int32s, out: Array) -> None:
     columns
         (columns, 2): feature and treatment, see `layout.Tables`.
     out
-        float64, one entry per column. A value that must go left at every threshold becomes -inf, one that
-        must go right NaN; a category becomes its integer, or -1 where it goes right at every split.
+        float64, one entry per column, as `fill_value` has it.
     """
     for k in range(columns.shape[0]):
-        value = row[columns[k, 0]]
-        treatment = columns[k, 1]
-        if -ZERO <= value <= ZERO:
-            value = 0.0
-        if treatment == AT_LEAF:
-            out[k] = -math.inf
-            continue
-        if treatment == CATEGORY:
-            # NaN fails both comparisons.
-            out[k] = math.trunc(value) if value > -1.0 and value < 2147483648.0 else -1.0
-            continue
-        if treatment == 0:
-            missing = False
-            if math.isnan(value):
-                value = 0.0
-        else:
-            missing = math.isnan(value) or (treatment < 4 and value == 0.0)
-        if missing:
-            value = -math.inf if treatment & 1 else math.nan
-        out[k] = value
+        out[k] = fill_value(row[columns[k, 0]], columns[k, 1])
 
 
 @compiled
@@ -79,18 +79,23 @@ def numeric_step(node: np.uint64, column: np.int32, nodes: Nodes, filled: Array)
 
 
 @compiled
+def in_set(value: float, start: np.uint64, words: Words) -> np.uint64:
+    """Return 1 if the category that a column holds is in the set at ``start``, else 0."""
+    # Choices rather than branches: whether a category lies beyond the set is anybody's guess. -1 wraps beyond any set.
+    category = np.uint64(np.int64(value))
+    word = category >> np.uint64(5)
+    within = word < np.uint64(words[start])
+    at = start + (word + np.uint64(1) if within else np.uint64(0))
+    return (np.uint64(words[at]) >> (category & np.uint64(31))) & np.uint64(within)
+
+
+@compiled
 def step(node: np.uint64, column: np.int32, nodes: Nodes, filled: Array, words: Words) -> np.uint64:
     """Return the node after ``node``, of any kind."""
     if column >= 0:
         return numeric_step(node, column, nodes, filled)
-    # Choices rather than branches: whether a category lies beyond the set is anybody's guess. -1 wraps beyond any set.
-    category = np.uint64(np.int64(filled[np.uint64(-column)]))
-    start = np.uint64(nodes[node].threshold)
-    word = category >> np.uint64(5)
-    within = word < np.uint64(words[start])
-    at = start + (word + np.uint64(1) if within else np.uint64(0))
-    in_set = (np.uint64(words[at]) >> (category & np.uint64(31))) & np.uint64(within)
-    return np.uint64(nodes[node].left) + np.uint64(1) - in_set
+    inside = in_set(filled[np.uint64(-column)], np.uint64(nodes[node].threshold), words)
+    return np.uint64(nodes[node].left) + np.uint64(1) - inside
 
 
 @compiled
@@ -103,34 +108,25 @@ def leaf_of(root: np.uint64, nodes: Nodes, filled: Array, words: Words) -> np.ui
 
 
 @compiled
-def four_leaves(at: tuple, nodes: Nodes, filled: tuple, words: Words) -> tuple:  # type: ignore[type-arg]
-    """Positions of the leaves of four walks at once: from ``at[i]`` with the columns ``filled[i]``."""
-    a, b, c, d = at
-    u, v, w, x = filled
+def eight_leaves(at: tuple, nodes: Nodes, filled: Array, words: Words) -> tuple:  # type: ignore[type-arg]
+    """Positions of the leaves of eight walks at once, all for the row whose columns are ``filled``."""
+    a, b, c, d, e, f, g, h = at
     while True:
-        e, f, g, h = nodes[a].column, nodes[b].column, nodes[c].column, nodes[d].column
-        kinds = e | f | g | h  # negative if any is categorical, 0 if all are leaves
+        p, q, r, s = nodes[a].column, nodes[b].column, nodes[c].column, nodes[d].column
+        t, u, v, w = nodes[e].column, nodes[f].column, nodes[g].column, nodes[h].column
+        kinds = p | q | r | s | t | u | v | w  # negative if any is categorical, 0 if all are leaves
         if kinds > 0:
-            a, b = numeric_step(a, e, nodes, u), numeric_step(b, f, nodes, v)
-            c, d = numeric_step(c, g, nodes, w), numeric_step(d, h, nodes, x)
+            a, b = numeric_step(a, p, nodes, filled), numeric_step(b, q, nodes, filled)
+            c, d = numeric_step(c, r, nodes, filled), numeric_step(d, s, nodes, filled)
+            e, f = numeric_step(e, t, nodes, filled), numeric_step(f, u, nodes, filled)
+            g, h = numeric_step(g, v, nodes, filled), numeric_step(h, w, nodes, filled)
         elif kinds == 0:
-            return a, b, c, d
+            return a, b, c, d, e, f, g, h
         else:
-            a, b = step(a, e, nodes, u, words), step(b, f, nodes, v, words)
-            c, d = step(c, g, nodes, w, words), step(d, h, nodes, x, words)
-
-
-@compiled
-def four_numeric_leaves(at: tuple, nodes: Nodes, filled: tuple) -> tuple:  # type: ignore[type-arg]
-    """`four_leaves` for a model without categorical splits, of half the instructions."""
-    a, b, c, d = at
-    u, v, w, x = filled
-    while True:
-        e, f, g, h = nodes[a].column, nodes[b].column, nodes[c].column, nodes[d].column
-        if e | f | g | h == 0:
-            return a, b, c, d
-        a, b = numeric_step(a, e, nodes, u), numeric_step(b, f, nodes, v)
-        c, d = numeric_step(c, g, nodes, w), numeric_step(d, h, nodes, x)
+            a, b = step(a, p, nodes, filled, words), step(b, q, nodes, filled, words)
+            c, d = step(c, r, nodes, filled, words), step(d, s, nodes, filled, words)
+            e, f = step(e, t, nodes, filled, words), step(f, u, nodes, filled, words)
+            g, h = step(g, v, nodes, filled, words), step(h, w, nodes, filled, words)
 
 
 @compiled
@@ -149,22 +145,15 @@ def sum_trees(filled: Array, nodes: Nodes, roots: Int32s, words: Words, out: Arr
         float64, one entry per output; overwritten with raw scores.
     """
     out[:] = 0.0
-    trees, outputs = roots.shape[0] - 1, out.shape[0]
-    numeric = words.shape[0] == NO_SETS
-    four = (filled, filled, filled, filled)
-    tree = 0
-    while tree + 4 <= trees:
+    trees, outputs, tree = roots.shape[0] - 1, out.shape[0], 0
+    while tree + 8 <= trees:
         p, q = np.uint64(roots[tree]), np.uint64(roots[tree + 1])
         r, s = np.uint64(roots[tree + 2]), np.uint64(roots[tree + 3])
-        if numeric:
-            a, b, c, d = four_numeric_leaves((p, q, r, s), nodes, four)
-        else:
-            a, b, c, d = four_leaves((p, q, r, s), nodes, four, words)
-        out[tree % outputs] += nodes[a].threshold
-        out[(tree + 1) % outputs] += nodes[b].threshold
-        out[(tree + 2) % outputs] += nodes[c].threshold
-        out[(tree + 3) % outputs] += nodes[d].threshold
-        tree += 4
+        t, u = np.uint64(roots[tree + 4]), np.uint64(roots[tree + 5])
+        v, w = np.uint64(roots[tree + 6]), np.uint64(roots[tree + 7])
+        for leaf in eight_leaves((p, q, r, s, t, u, v, w), nodes, filled, words):
+            out[tree % outputs] += nodes[leaf].threshold
+            tree += 1
     for last in range(tree, trees):
         out[last % outputs] += nodes[leaf_of(np.uint64(roots[last]), nodes, filled, words)].threshold
 
@@ -185,34 +174,6 @@ def raw_row(row: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Wor
     filled = np.empty(columns.shape[0])
     fill_columns(row, columns, filled)
     sum_trees(filled, nodes, roots, words, out)
-
-
-@compiled
-def raw_rows(rows: Array, nodes: Nodes, roots: Int32s, columns: Int32s, words: Words, out: Array) -> None:
-    """Add up the trees for every row: ``rows`` (n, features) into ``out`` (n, outputs), as `raw_row` does for one."""
-    outputs = out.shape[1]
-    numeric = words.shape[0] == NO_SETS
-    filled = np.empty((BLOCK, columns.shape[0]))
-    out[:] = 0.0
-    for first in range(0, rows.shape[0], BLOCK):
-        count = min(BLOCK, rows.shape[0] - first)
-        for k in range(count):
-            fill_columns(rows[first + k], columns, filled[k])
-        fours = count - count % 4
-        for tree in range(roots.shape[0] - 1):
-            root, o = np.uint64(roots[tree]), tree % outputs
-            for k in range(0, fours, 4):
-                four = (filled[k], filled[k + 1], filled[k + 2], filled[k + 3])
-                if numeric:
-                    a, b, c, d = four_numeric_leaves((root, root, root, root), nodes, four)
-                else:
-                    a, b, c, d = four_leaves((root, root, root, root), nodes, four, words)
-                out[first + k, o] += nodes[a].threshold
-                out[first + k + 1, o] += nodes[b].threshold
-                out[first + k + 2, o] += nodes[c].threshold
-                out[first + k + 3, o] += nodes[d].threshold
-            for k in range(fours, count):
-                out[first + k, o] += nodes[leaf_of(root, nodes, filled[k], words)].threshold
 
 
 @compiled
