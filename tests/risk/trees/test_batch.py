@@ -4,11 +4,24 @@ import numpy as np
 import pytest
 
 from cardrisk.risk.trees import Ensemble, parse
-from cardrisk.risk.trees.batch import BLOCK, FEW, SMALL, STRIPE
+from cardrisk.risk.trees.batch import BLOCK, FEW, SMALL, SMALL_WITH_SETS, STRIPE
 from tests.risk.trees.test_ensemble import OBJECTIVES, strange
 from tests.risk.trees.texts import Parts, apart, chain, joined, random_model, random_tree, trained
 
-COUNTS = [1, SMALL - 1, SMALL, SMALL + 1, 3 * STRIPE, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 1]
+COUNTS = [
+    1,
+    SMALL_WITH_SETS - 1,
+    SMALL_WITH_SETS,
+    SMALL_WITH_SETS + 1,
+    SMALL - 1,
+    SMALL,
+    SMALL + 1,
+    3 * STRIPE,
+    BLOCK - 1,
+    BLOCK,
+    BLOCK + 1,
+    2 * BLOCK + 1,
+]
 
 
 def assert_same(ensemble: Ensemble, rows: np.ndarray) -> None:
@@ -23,6 +36,8 @@ def test_any_number_of_rows(count: int) -> None:
     rng = np.random.default_rng(count)
     for objective, classes in OBJECTIVES:
         assert_same(parse(random_model(rng, objective, classes)), strange(rng, count, 5))
+    booster, _ = trained(1, categorical=())
+    assert_same(Ensemble.from_booster(booster), strange(rng, count, 6))
 
 
 def test_rows_that_go_one_way() -> None:
