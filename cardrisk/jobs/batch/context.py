@@ -66,7 +66,7 @@ class Limits:
         Rows of input and history together up to which one process works on them in memory; 0: never.
     """
 
-    piece: int = 1 << 17
+    piece: int = 1 << 16
     part: int = 300_000
     small: int = 50_000
 

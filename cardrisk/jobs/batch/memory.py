@@ -17,10 +17,11 @@ import pyarrow as pa
 
 _TRIM_THRESHOLD: Final = -1
 _TOP_PAD: Final = -2
-_MMAP_MAX: Final = -4
-"""Names of settings in glibc's ``malloc.h``; the last one is how many arrays may have memory of their own, which goes
-back as soon as they do."""
+_MMAP_THRESHOLD: Final = -3
+"""Names of settings in glibc's ``malloc.h``."""
 _MOST: Final = 1 << 30
+_LARGEST: Final = 1 << 25
+"""The largest threshold of its own that glibc takes."""
 _STEP: Final = 1 << 26
 _SELDOM: Final = 1 << 16
 """Objects made, less those gone, between two looks for cycles: a part's stretches alone are more than Python's 700."""
@@ -34,7 +35,7 @@ def keep() -> None:
     gc.set_threshold(_SELDOM)
     library = _library()
     if library is not None and hasattr(library, "mallopt"):
-        for name, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _MOST), (_TOP_PAD, _STEP)):
+        for name, value in ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _MOST), (_TOP_PAD, _STEP)):
             library.mallopt(name, value)
 
 
