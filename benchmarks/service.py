@@ -4,8 +4,8 @@ Prints, from one run on one machine, requests a second, latencies and the server
 with one and two workers over SQLite and Redis, ``mlflow models serve`` of the same failure trees, and uvicorn around
 ``Booster.predict`` on one row with two workers and nothing else. One client loads all of them over connections kept
 alive, in a process of its own, on the same cores: its share is printed too. The service is asked first without reasons,
-of which its peers give none, then with reasons for cards that are stopped: those take several times as long as all the
-rest, and four in five cards of this load are stopped, for no platform sees so many at once. The check: every request is
+of which its peers give none, then with reasons for cards that are stopped: those take about as long as all the rest,
+and four in five cards of this load are stopped, for no platform sees so many at once. The check: every request is
 answered with status 200, none degraded, and every card stands in history once.
 
 Run: ``python benchmarks/service.py [--small] [--model DIR] [--only PART ...]``; a model is trained into DIR where there
