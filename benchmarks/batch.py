@@ -24,8 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 KEY = "a key for this benchmark, 0123456789 abcdefghij"
-HELD = 4
-"""Copies of the world that are held in memory at most, to measure the parts."""
+EACH = 5 << 28
+"""Bytes that the parts take for each copy of the world, all of which one process holds."""
+FEW = 4
+"""Copies of the world that are a million rows."""
 JOB = """
 import sys
 from cardrisk.jobs.batch.context import Limits
@@ -150,10 +152,17 @@ def apart(world: object, copies: int) -> dict[str, float]:
 
 
 def apart_at_once(world: object, copies: int, workers: int) -> dict[str, float]:
-    """Return what :func:`apart` finds in as many processes at once, in the mean."""
+    """Return what :func:`apart` finds in as many processes at once, in the mean; in fewer where memory holds fewer."""
+    workers = max(1, min(workers, held_at_once() // copies))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         found = list(pool.map(apart, [world] * workers, [copies] * workers))
     return {name: sum(each[name] for each in found) / workers for name in found[0]}
+
+
+def held_at_once() -> int:
+    """Return how many copies of the world memory holds: whole millions of rows."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    return max(int(lines["MemAvailable"].split()[0]) * 1024 // EACH // FEW, 1) * FEW
 
 
 def whole_of(parts: dict[str, float], rows: int, past: int) -> float:
@@ -189,7 +198,7 @@ def main() -> None:
             shutil.rmtree(folder / "data1")
         before: dict[int, dict[str, float]] = {}
         for many in copies:
-            held = {1, min(many, HELD)}
+            held = {min(many, FEW), min(many, held_at_once())}
             before |= {some: apart_at_once(world, some, asked.workers) for some in held - before.keys()}
             cards = write(folder, world, many)
             rows = pq.ParquetFile(cards).metadata.num_rows
@@ -200,7 +209,7 @@ def main() -> None:
                 parts, before[some] = {name: (before[some][name] + after[name]) / 2 for name in after}, after
                 told = "; ".join(f"{name} {micros:.1f}" for name, micros in parts.items())
                 held_rows = some * len(world.submissions)
-                print(f"{told} microseconds a row, apart, {held_rows:,} rows in each of {asked.workers} processes")
+                print(f"{told} microseconds a row, apart, {held_rows:,} rows in a process")
                 ratios.append(f"{spent * 1e6 / whole_of(parts, rows, past):.2f} times its parts over {held_rows:,}")
             print(
                 f"{rows:>10,} rows after {past:,} of history: {took:7.1f} s, {spent / rows * 1e6:6.1f} us of processor "

@@ -33,30 +33,56 @@ _NAN = 0x7FC00000
 
 
 @compiled
-def order_of(codes: NDArray[Any], cut: I64, order: I64) -> None:
-    """Write the rows of each place one after the other, in their order, and where each place's rows begin.
+def places_of(place: I64, low: int, numbers: I32, places: I64, cut: I64, codes: I32) -> int:
+    """Number the places that occur, ascending, and tell which one each row has.
 
     Parameters
     ----------
+    place
+        Of each row.
+    low
+        The least of them.
+    numbers
+        Overwritten; one for each number from ``low`` to the largest place.
+    places, cut
+        Written: each place, and how many rows stand at those before it; shapes (n,) and (n + 1,) of as many as there
+        may be.
     codes
-        Place of each row, counted from 0.
-    cut, order
-        Written; shapes (places + 1,) and (rows,).
+        Written: number of each row's place.
+
+    Returns
+    -------
+    int
+        How many places occur.
     """
-    cut[:] = 0
-    for code in codes:
-        cut[code + 1] += 1
-    for i in range(1, cut.size):
-        cut[i] += cut[i - 1]
-    at = cut[:-1].copy()
+    numbers[:] = 0
+    for each in place:
+        numbers[each - low] += 1
+    many = 0
+    cut[0] = 0
+    for i in range(numbers.size):
+        if numbers[i]:
+            places[many], cut[many + 1] = low + i, cut[many] + numbers[i]
+            numbers[i] = many
+            many += 1
+    for i in range(place.size):
+        codes[i] = numbers[place[i] - low]
+    return many
+
+
+@compiled
+def order_of(codes: I32, cut: I64) -> I64:
+    """Return the rows place after place, in their order; all as `places_of` writes it."""
+    order, at = np.empty(codes.size, np.int64), cut.copy()
     for i in range(codes.size):
         order[at[codes[i]]] = i
         at[codes[i]] += 1
+    return order
 
 
 @compiled
 def standing(codes: I64, places: int) -> I64:
-    """Return which row of its place each row is, counted from 0; ``codes`` as in `order_of`."""
+    """Return which row of its place each row is, counted from 0; ``codes`` are the numbers of places."""
     count, stands = np.zeros(places, np.int64), np.empty(codes.size, np.int64)
     for i in range(codes.size):
         stands[i] = count[codes[i]]
@@ -109,88 +135,93 @@ def counts(values: F32, bits: I32, most: int) -> tuple[int, int, bool]:
 
 
 @compiled
-def few_in(values: I64, order: I64, cut: I64, few: I64, many: I64, codes: NDArray[np.uint8]) -> bool:
+def few_in(values: I64, chosen: I64, codes: I32, few: I64, many: I64, which: NDArray[np.uint8]) -> bool:
     """Write the distinct values of each place, and which of them each row has; False: some place has too many.
 
     Parameters
     ----------
-    values, order, cut
+    values, chosen, codes
         As `lay` takes them.
     few, many
         Written: the values, shape (places, `MOST_FEW`), and how many there are.
-    codes
-        Written, place after place.
+    which
+        Written, shape (rows,).
     """
-    slots = np.empty(_SLOTS, np.int16)
-    for p in range(many.size):
-        slots[:] = -1
-        many[p] = 0
-        for i in range(cut[p], cut[p + 1]):
-            value = values[order[i]]
-            slot = (np.uint64(value) * _SPREAD) >> _HIGH
-            while slots[slot] >= 0 and few[p, slots[slot]] != value:
-                slot = (slot + np.uint64(1)) % np.uint64(_SLOTS)
-            if slots[slot] < 0:
-                if many[p] == MOST_FEW:
-                    return False
-                slots[slot] = many[p]
-                few[p, many[p]] = value
-                many[p] += 1
-            codes[i] = slots[slot]
+    slots = np.full((many.size, _SLOTS), -1, np.int16)
+    many[:] = 0
+    for i in range(chosen.size):
+        p, value = codes[i], values[chosen[i]]
+        slot = (np.uint64(value) * _SPREAD) >> _HIGH
+        while slots[p, slot] >= 0 and few[p, slots[p, slot]] != value:
+            slot = (slot + np.uint64(1)) % np.uint64(_SLOTS)
+        if slots[p, slot] < 0:
+            if many[p] == MOST_FEW:
+                return False
+            slots[p, slot] = many[p]
+            few[p, many[p]] = value
+            many[p] += 1
+        which[i] = slots[p, slot]
     return True
 
 
 @compiled
 def lay_few(
-    few: I64, many: I64, codes: NDArray[np.uint8], cut: I64, start: I64, room: NDArray[np.uint8], words: I64
+    few: I64, many: I64, which: NDArray[np.uint8], codes: I32, start: I64, room: NDArray[np.uint8], words: I64
 ) -> None:
     """Write what `few_in` found from byte ``start[p]`` of ``room``, the bytes of ``words``, on for each place p."""
+    at = start // 8
     for p in range(start.size):
-        at = start[p] // 8
-        words[at] = many[p]
-        words[at + 1 : at + 1 + many[p]] = few[p, : many[p]]
-        at = 8 * (at + 1 + many[p])
-        room[at : at + cut[p + 1] - cut[p]] = codes[cut[p] : cut[p + 1]]
+        words[at[p]] = many[p]
+        words[at[p] + 1 : at[p] + 1 + many[p]] = few[p, : many[p]]
+        at[p] = 8 * (at[p] + 1 + many[p])
+    for i in range(codes.size):
+        p = codes[i]
+        room[at[p]] = which[i]
+        at[p] += 1
 
 
 @compiled
-def lay(values: NDArray[Any], order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
-    """Write ``values[order[i]] - base`` of each place's rows, those of place p from ``out[start[p]]`` on."""
-    for p in range(start.size):
-        k = start[p] - cut[p]
-        for i in range(cut[p], cut[p + 1]):
-            out[k + i] = values[order[i]] - base
+def lay(values: NDArray[Any], chosen: I64, base: int, codes: I32, start: I64, out: NDArray[Any]) -> None:
+    """Write ``values[chosen[i]] - base`` one after the other at its place: at place p from ``out[start[p]]`` on.
+
+    Rows are read in their order and written to many places, which takes a fifth of the time of the opposite.
+    """
+    at = start.copy()
+    for i in range(chosen.size):
+        p = codes[i]
+        out[at[p]] = values[chosen[i]] - base
+        at[p] += 1
 
 
 @compiled
-def lay_known(values: NDArray[Any], order: I64, base: int, cut: I64, start: I64, out: NDArray[Any]) -> None:
+def lay_known(values: NDArray[Any], chosen: I64, base: int, codes: I32, start: I64, out: NDArray[Any]) -> None:
     """Do the same with whole numbers, or floats that count something, of which some are not known."""
-    for p in range(start.size):
-        k = start[p] - cut[p]
-        for i in range(cut[p], cut[p + 1]):
-            out[k + i] = _from_one(values[order[i]], base)
+    at = start.copy()
+    for i in range(chosen.size):
+        p = codes[i]
+        out[at[p]] = _from_one(values[chosen[i]], base)
+        at[p] += 1
 
 
 @compiled
 def lay_apart(
     values: I64,
-    order: I64,
+    chosen: I64,
     base: int,
     gaps: bool,
-    cut: I64,
+    codes: I32,
     start: I64,
     low: NDArray[Any],
     above: I64,
     high: NDArray[Any],
 ) -> None:
     """Do the same with the bits that ``low`` has room for, and with those above them from ``high[above[p]]`` on."""
-    shift = 8 * low.itemsize
-    for p in range(start.size):
-        k, j = start[p] - cut[p], above[p] - cut[p]
-        for i in range(cut[p], cut[p + 1]):
-            value = values[order[i]]
-            kept = _from_one(value, base) if gaps else value - base
-            low[k + i], high[j + i] = kept, kept >> shift
+    shift, at, away = 8 * low.itemsize, start.copy(), above - start
+    for i in range(chosen.size):
+        p, value = codes[i], values[chosen[i]]
+        kept = _from_one(value, base) if gaps else value - base
+        low[at[p]], high[at[p] + away[p]] = kept, kept >> shift
+        at[p] += 1
 
 
 @compiled

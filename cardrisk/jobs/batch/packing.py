@@ -14,7 +14,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cardrisk.features.arrays import NULL
-from cardrisk.jobs.batch.laying import FEW, MOST_FEW, counts, few_in, lay, lay_apart, lay_few, lay_known, least_known
+from cardrisk.jobs.batch.laying import (
+    FEW,
+    MOST_FEW,
+    counts,
+    few_in,
+    lay,
+    lay_apart,
+    lay_few,
+    lay_known,
+    least_known,
+    order_of,
+    places_of,
+)
 from cardrisk.tables.arrow import bytes_of, strings
 
 Array = NDArray[Any]
@@ -28,6 +40,8 @@ _MANY: Final = 32
 """Rows a place from which on it is worth while to look whether they have few distinct values."""
 _COUNTED: Final = (1 << 16) - 2
 """What no float reaches that is kept as a count."""
+_SPARSE: Final = 32
+"""Times as many numbers as rows, from the least place to the largest, from which on places are sorted."""
 STEP: Final = 8
 """Bytes at a multiple of which every column begins."""
 
@@ -94,10 +108,35 @@ def _as_kept(name: str, values: Array) -> Column:
 
 
 class Rows(NamedTuple):
-    """Which rows are meant, place after place: their order, and where those of each place begin in it."""
+    """Which rows are meant, and where each belongs.
 
-    order: NDArray[np.int64]
+    Attributes
+    ----------
+    chosen
+        The rows.
+    codes
+        Number of each one's place, int32.
+    cut
+        How many of them stand at the places before each one; shape (places + 1,).
+    """
+
+    chosen: NDArray[np.int64]
+    codes: NDArray[np.int32]
     cut: NDArray[np.int64]
+
+    @classmethod
+    def at(cls, place: Array, chosen: Array | None = None) -> tuple[Array, Rows]:
+        """Return the places, ascending, and the rows that belong to them: all, or the chosen ones."""
+        chosen = np.arange(place.size) if chosen is None else chosen
+        low = int(place.min())
+        size = int(place.max()) - low + 1
+        if size > _SPARSE * place.size + _SPARSE:
+            places, numbers, rows = np.unique(place, return_inverse=True, return_counts=True)
+            return places, cls(chosen, numbers.astype(np.int32), np.concatenate([[0], np.cumsum(rows)]))
+        most = min(size, place.size)
+        places, cut, codes = np.empty(most, np.int64), np.empty(most + 1, np.int64), np.empty(place.size, np.int32)
+        many = places_of(place, low, np.empty(size, np.int32), places, cut, codes)
+        return places[:many], cls(chosen, codes, cut[: many + 1])
 
 
 class Packed(NamedTuple):
@@ -125,7 +164,7 @@ class Room:
         for name, values in columns:
             mine = values
             if isinstance(values, pa.Array):
-                texts.append(values.take(pa.array(rows.order)))
+                texts.append(values.take(pa.array(rows.chosen[order_of(rows.codes, rows.cut)])))
                 mine = _sizes(values)
             column = _as_kept(name, mine)
             few = _few(mine, rows, column.width)
@@ -158,28 +197,28 @@ class Room:
 
 
 class _Few(NamedTuple):
-    """The distinct values of each place, how many they are, and which one each row has, place after place."""
+    """The distinct values of each place, how many they are, and which one each row has."""
 
     values: NDArray[np.int64]
     many: NDArray[np.int64]
-    codes: NDArray[np.uint8]
+    which: NDArray[np.uint8]
     sizes: NDArray[np.int64]
 
     def lay(self, rows: Rows, start: Array, room: Array) -> None:
         """Write them from the byte ``start`` of each place on."""
-        lay_few(self.values, self.many, self.codes, rows.cut, start, room, room.view(np.int64))
+        lay_few(self.values, self.many, self.which, rows.codes, start, room, room.view(np.int64))
 
 
 def _few(values: Array, rows: Rows, width: int) -> _Few | None:
     """Return the few distinct values of all places; None where that takes more bytes than ``width`` a row."""
     places = rows.cut.size - 1
-    if values.dtype != WHOLE or width < values.itemsize or rows.order.size < _MANY * places:
+    if values.dtype != WHOLE or width < values.itemsize or rows.chosen.size < _MANY * places:
         return None
-    told = np.empty((places, MOST_FEW), np.int64), np.empty(places, np.int64), np.empty(rows.order.size, np.uint8)
-    if not few_in(values, rows.order, rows.cut, *told):
+    told = np.empty((places, MOST_FEW), np.int64), np.empty(places, np.int64), np.empty(rows.chosen.size, np.uint8)
+    if not few_in(values, rows.chosen, rows.codes, *told):
         return None
     sizes = np.diff(rows.cut) + STEP * (1 + told[1])
-    return _Few(*told, sizes) if sizes.sum() < width * rows.order.size else None
+    return _Few(*told, sizes) if sizes.sum() < width * rows.chosen.size else None
 
 
 def _lay(column: Column, values: Array, rows: Rows, start: Array, room: Array) -> None:
@@ -188,13 +227,13 @@ def _lay(column: Column, values: Array, rows: Rows, start: Array, room: Array) -
     at = start // low
     if width == values.itemsize:
         kept = values.view(f"i{values.itemsize}") if values.dtype.kind == "f" else values  # compiled code sees bits
-        lay(kept, rows.order, column.base, rows.cut, at, room.view(kept.dtype))
+        lay(kept, rows.chosen, column.base, rows.codes, at, room.view(kept.dtype))
     elif width == low:
         write = lay_known if column.gaps else lay
-        write(values, rows.order, column.base, rows.cut, at, room.view(f"u{low}"))
+        write(values, rows.chosen, column.base, rows.codes, at, room.view(f"u{low}"))
     else:
         above, high = (start + low * np.diff(rows.cut)) // (width - low), room.view(f"u{width - low}")
-        lay_apart(values, rows.order, column.base, column.gaps, rows.cut, at, room.view(f"u{low}"), above, high)
+        lay_apart(values, rows.chosen, column.base, column.gaps, rows.codes, at, room.view(f"u{low}"), above, high)
 
 
 def _sizes(text: Any) -> Array:

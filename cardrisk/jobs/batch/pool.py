@@ -44,8 +44,10 @@ Material = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 
 _HERE: dict[bytes, Context] = {}
 """The job that this worker works at, by what was told of it."""
-_LAST: list[str] = []
-"""What kind of task this process did last."""
+_DONE: list[str] = []
+"""The tasks that this process did last, all of one kind."""
+FEW: Final = 4
+"""After so many tasks of a kind memory is not given back: to fetch it anew would cost a small job a twentieth."""
 
 
 class LostWorkerError(CardriskError, RuntimeError):
@@ -77,9 +79,11 @@ def _watch() -> None:
 
 
 def _work(context: Context, name: str, arguments: tuple[Any, ...]) -> None:
-    if [name] != _LAST:
-        give_back()
-        _LAST[:] = [name]
+    if name not in _DONE[-1:]:
+        if len(_DONE) > FEW:
+            give_back()
+        _DONE.clear()
+    _DONE.append(name)
     TASKS[name](context, *arguments)
 
 

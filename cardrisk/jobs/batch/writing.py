@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from cardrisk.features.parts.narrow import Frame
 from cardrisk.jobs.batch.columns import Layout
-from cardrisk.jobs.batch.laying import order_of
 from cardrisk.jobs.batch.packing import Array, Packed, Room, Rows, are_numbers, given
 
 PRIVATE: Final = 0o600
@@ -59,8 +58,7 @@ class Writer:
         if not len(frame):
             return
         if are_numbers(frame):
-            rows = Rows(np.arange(len(frame)), np.array([0, len(frame)]))
-            self.keep(name, _laid(self._room, frame, rows, np.array([ALONE])), 0, 1)
+            self.keep(name, _split(self._room, frame, np.full(len(frame), ALONE), None), 0, 1)
         else:
             self.add_table(name, pa.Table.from_batches([_batch(frame)]))
 
@@ -174,29 +172,9 @@ class _Written(NamedTuple):
 
 
 def _split(room: Room, frame: Frame, place: Array, among: Array | None) -> Laid:
-    places, rows = _rows(place)
-    return _laid(room, frame, rows if among is None else Rows(among[rows.order], rows.cut), places)
-
-
-def _laid(room: Room, frame: Frame, rows: Rows, places: Array) -> Laid:
+    places, rows = Rows.at(place, among)
     packed = room.pack([(str(name), given(column)) for name, column in frame.items()], rows)
     return Laid(packed, Layout.of(packed.columns), places, np.diff(rows.cut))
-
-
-def _rows(place: Array) -> tuple[Array, Rows]:
-    """Return the distinct places, ascending, and the rows of each one."""
-    low, high = int(place.min()), int(place.max())
-    codes: Array
-    if high - low < 1 << 16:
-        codes = (place - low).astype(np.uint16)
-        places = np.arange(low, high + 1)
-    else:
-        places, numbers = np.unique(place, return_inverse=True)
-        codes = numbers.astype(np.uint16 if places.size < 1 << 16 else np.uint32)
-    cut, order = np.empty(places.size + 1, np.int64), np.empty(place.size, np.int64)
-    order_of(codes, cut, order)
-    there = np.diff(cut) > 0
-    return places[there], Rows(order, np.append(cut[:-1][there], place.size))
 
 
 def _batch(frame: pd.DataFrame) -> pa.RecordBatch:
