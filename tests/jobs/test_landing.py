@@ -8,6 +8,7 @@ from cardrisk.features import FEATURES
 from cardrisk.features.arrays import NULL
 from cardrisk.features.parts import RESUBMITTED, Rows, part_plan
 from cardrisk.jobs.batch.box import Box
+from cardrisk.jobs.batch.columns import stacked
 from cardrisk.jobs.batch.context import covers
 from cardrisk.jobs.batch.judging import _land
 from cardrisk.jobs.batch.settling import ROW
@@ -45,10 +46,30 @@ def test_what_lands_is_what_is_added(tmp_path, full_or, apart):
             out.split(f"facts {number}", found.rename(columns={"seq": ROW}), place)
             out.close()
             added.add(found)
-            for stretches in Box(tmp_path / "a.box").stretches(f"facts {number} 0", f"facts {number} 1"):
-                for stretch in stretches:
-                    _land(stretch, landed, seq)
+            both = Box(tmp_path / "a.box").stretches(f"facts {number} 0", f"facts {number} 1")
+            _land([stretch for stretches in both for stretch in stretches], landed)
         pd.testing.assert_frame_equal(landed.finished(), added.finished())
+
+
+def test_stretches_that_end_early_or_are_of_another_kind_are_refused(tmp_path):
+    rng = np.random.default_rng(3)
+    cards, _ = worlds.tables(rng)
+    seq = np.arange(len(cards))
+    rows = Rows(cards, seq, FEATURES)
+    found = next(results(rng, seq)).rename(columns={"seq": ROW})
+    last = found.columns[-1]
+    out = Writer(tmp_path / "a.box")
+    out.split("whole", found, np.zeros(len(found), np.int64))
+    other = found.fillna({last: 0}).astype({last: "float64" if found[last].dtype == "int64" else "int64"})
+    out.split("other", other, np.zeros(len(found), np.int64))
+    out.close()
+    (whole,), (other,) = Box(tmp_path / "a.box").stretches("whole 0", "other 0")
+    _land([whole, whole], rows)
+    for bad in (whole._replace(bytes=whole.bytes[:-8]), whole._replace(bytes=b""), other):
+        with pytest.raises(ValueError, match="whole stretches"):
+            _land([whole, bad, whole], rows)
+    with pytest.raises(ValueError, match="whole stretches"):
+        stacked([whole._replace(bytes=whole.bytes[:-8])])
 
 
 def test_events_are_dealt_once_to_keys_of_the_same_entities():

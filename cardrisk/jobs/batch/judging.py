@@ -106,21 +106,26 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
     if context.plan.requests:
         events = events_of_chunk(context, chunk)
         rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))
-    own = row_of(rows.seq)
+    told: dict[tuple[str, ...], list[Stretch]] = {}
     for path in (*facts_about(context, day_of(known_at(cards))), *context.files(KEYED)):
         for found in context.box(path).stretches(f"facts {chunk}", f"seen {chunk}"):
             for stretch in found:
-                _land(stretch, rows, own)
+                told.setdefault(stretch.layout.names, []).append(stretch)
+    for stretches in told.values():
+        _land(stretches, rows)
     return rows.finished()
 
 
-def _land(stretch: Stretch, rows: Rows, own: I64) -> None:
-    """Write what is told of some of the rows, which are the ``own`` ones of their chunk, to its places among them."""
-    names, kept = stretch.layout
+def _land(stretches: list[Stretch], rows: Rows) -> None:
+    """Write what is told of some of the rows, by their place in the chunk and in the same columns, among them."""
+    names = stretches[0].layout.names
     room = rows.room_for(names)
-    whole, single, double = room.tables
-    where = names.index(ROW), own, rows.table, room.into(names), room.told
-    land(stretch.rows, stretch.data, kept, *where, whole, single, double)
+    data = [stretch.data for stretch in stretches]
+    begin = np.concatenate([[0], np.cumsum([each.size for each in data])])
+    kept = np.stack([stretch.layout.kept for stretch in stretches])
+    many = np.array([stretch.rows for stretch in stretches])
+    where = names.index(ROW), row_of(rows.seq), rows.table, room.into(names), room.told
+    land(many, begin, np.concatenate(data), kept, *where, *room.tables)
 
 
 def _repair(context: Context, chunk: int, cards: pd.DataFrame, seq: I64) -> None:

@@ -19,6 +19,8 @@ from cardrisk.features.parts.joined import places_in
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
+Places = NDArray[Any]
+"""Whole numbers: where each value goes, -1: nowhere."""
 
 MOST_FEW = 255
 """Distinct values at a place at most that are kept but once."""
@@ -257,28 +259,18 @@ def unpack(
     """
     at = 0
     for j in range(kept.shape[0]):
-        kind, width, base, gaps = kept[j]
-        size = _words(data[at:], place.size, width)
-        mine = data[at : at + size]
+        size = _words(data[at:], place.size, kept[j, 1])
+        if into[j, 1] >= 0:
+            _unpack_column(data[at:], size, kept[j], into[j], place, whole, single, double)
         at += size
-        asked, row = into[j]
-        if row < 0:
-            continue
-        if asked != kind or size < 0 or mine.size < size:
-            raise ValueError("expected whole stretches of rows with columns of the same dtypes")
-        if kind <= 0:
-            _unpack_whole(mine, width, base, gaps, place, whole[row])
-        elif kind == 1:
-            _unpack_single(mine, width, base, gaps, place, single[row])
-        else:
-            _spread(mine.view(np.float64), place, double[row])
 
 
 @compiled
 def land(
-    rows: int,
+    rows: I64,
+    begin: I64,
     data: I64,
-    kept: I64,
+    kept: NDArray[np.int64],
     row: int,
     own: I64,
     table: I64,
@@ -288,27 +280,85 @@ def land(
     single: NDArray[np.float32],
     double: F64,
 ) -> None:
-    """Write the columns of some rows, which column ``row`` names, where they belong.
+    """Write the columns of many stretches of rows, which column ``row`` names, where they belong.
+
+    One column after the other: what it is written to stays at hand while all stretches are.
 
     Parameters
     ----------
-    rows
-        How many.
+    rows, begin
+        Rows of each stretch, and where in ``data`` it begins; as many and one more.
+    data
+        The stretches, one after the other.
+    kept
+        How the columns of each stretch are kept, shape (stretches, columns, 4).
     own, table
         As :func:`~cardrisk.features.parts.joined.places_in` takes them.
     told
         Set True for each row of which something is told.
-    data, kept, into, whole, single, double
+    into, whole, single, double
         As `unpack` takes them.
+
+    Raises
+    ------
+    ValueError
+        As by `unpack`.
     """
-    number, place, only = np.empty((1, rows), np.int64), np.arange(rows), np.full(into.shape, -1)
-    only[row] = 0
-    unpack(data, kept, only, place, number, single, double)
+    stretches, columns = kept.shape[:2]
+    first, at = np.zeros(stretches + 1, np.int64), np.empty((columns, stretches), np.int64)
+    for s in range(stretches):
+        first[s + 1], where = first[s] + rows[s], begin[s]
+        for j in range(columns):
+            at[j, s] = min(where, begin[s + 1])
+            where += max(_words(data[at[j, s] : begin[s + 1]], rows[s], kept[s, j, 1]), 0)
+    number, only = np.empty((1, first[-1]), np.int64), np.array([0, 0])
+    place = np.arange(first[-1])
+    for s in range(stretches):
+        mine = data[at[row, s] : begin[s + 1]]
+        _unpack_column(
+            mine,
+            _words(mine, rows[s], kept[s, row, 1]),
+            kept[s, row],
+            only,
+            place[first[s] : first[s + 1]],
+            number,
+            single,
+            double,
+        )
     places_in(own, table, number[0], place)
     for k in place:
         if k >= 0:
             told[k] = True
-    unpack(data, kept, into, place, whole, single, double)
+    there = place.astype(np.int32)
+    for j in range(columns):
+        for s in range(stretches if into[j, 1] >= 0 else 0):
+            mine = data[at[j, s] : begin[s + 1]]
+            size = _words(mine, rows[s], kept[s, j, 1])
+            _unpack_column(mine, size, kept[s, j], into[j], there[first[s] : first[s + 1]], whole, single, double)
+
+
+@compiled
+def _unpack_column(
+    data: I64,
+    size: int,
+    kept: I64,
+    into: I64,
+    place: Places,
+    whole: NDArray[np.int64],
+    single: NDArray[np.float32],
+    double: F64,
+) -> None:
+    """Write the column that takes the first ``size`` words of ``data`` where it belongs."""
+    kind, width, base, gaps = kept
+    mine = data[:size]
+    if into[0] != kind or size < 0 or mine.size < size:
+        raise ValueError("expected whole stretches of rows with columns of the same dtypes")
+    if kind <= 0:
+        _unpack_whole(mine, width, base, gaps, place, whole[into[1]])
+    elif kind == 1:
+        _unpack_single(mine, width, base, gaps, place, single[into[1]])
+    else:
+        _spread(mine.view(np.float64), place, double[into[1]])
 
 
 @compiled
@@ -329,7 +379,7 @@ def _words(data: I64, rows: int, width: int) -> int:
 
 
 @compiled
-def _unpack_whole(data: I64, width: int, base: int, gaps: int, place: I64, out: I64) -> None:
+def _unpack_whole(data: I64, width: int, base: int, gaps: int, place: Places, out: I64) -> None:
     if width == 0:
         _fill(NULL if gaps else base, place, out)
     elif width == 1:
@@ -351,7 +401,7 @@ def _unpack_whole(data: I64, width: int, base: int, gaps: int, place: I64, out: 
 
 
 @compiled
-def _unpack_single(data: I64, width: int, base: int, gaps: int, place: I64, out: F32) -> None:
+def _unpack_single(data: I64, width: int, base: int, gaps: int, place: Places, out: F32) -> None:
     if width == 0:
         _fill(np.nan if gaps else np.float64(base), place, out)
     elif width == 1:
@@ -363,7 +413,7 @@ def _unpack_single(data: I64, width: int, base: int, gaps: int, place: I64, out:
 
 
 @compiled
-def _widen(values: NDArray[Any], base: int, gaps: int, nothing: Any, place: I64, out: NDArray[Any]) -> None:
+def _widen(values: NDArray[Any], base: int, gaps: int, nothing: Any, place: Places, out: NDArray[Any]) -> None:
     """Write what `lay` or, with gaps, `lay_known` kept."""
     for i in range(place.size):
         if place[i] >= 0:
@@ -371,7 +421,7 @@ def _widen(values: NDArray[Any], base: int, gaps: int, nothing: Any, place: I64,
 
 
 @compiled
-def _join(low: NDArray[Any], high: NDArray[Any], shift: int, base: int, gaps: int, place: I64, out: I64) -> None:
+def _join(low: NDArray[Any], high: NDArray[Any], shift: int, base: int, gaps: int, place: Places, out: I64) -> None:
     """Do the same with numbers whose low bits and others stand apart."""
     for i in range(place.size):
         if place[i] >= 0:
@@ -380,7 +430,7 @@ def _join(low: NDArray[Any], high: NDArray[Any], shift: int, base: int, gaps: in
 
 
 @compiled
-def _choose(few: I64, codes: NDArray[np.uint8], place: I64, out: I64) -> None:
+def _choose(few: I64, codes: NDArray[np.uint8], place: Places, out: I64) -> None:
     """Write what `lay_few` kept."""
     for i in range(place.size):
         if place[i] >= 0:
@@ -388,14 +438,14 @@ def _choose(few: I64, codes: NDArray[np.uint8], place: I64, out: I64) -> None:
 
 
 @compiled
-def _spread(values: NDArray[Any], place: I64, out: NDArray[Any]) -> None:
+def _spread(values: NDArray[Any], place: Places, out: NDArray[Any]) -> None:
     for i in range(place.size):
         if place[i] >= 0:
             out[place[i]] = values[i]
 
 
 @compiled
-def _fill(value: Any, place: I64, out: NDArray[Any]) -> None:
+def _fill(value: Any, place: Places, out: NDArray[Any]) -> None:
     for i in range(place.size):
         if place[i] >= 0:
             out[place[i]] = value
