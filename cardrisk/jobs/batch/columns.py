@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cardrisk.features.parts.joined import KINDS
-from cardrisk.jobs.batch.laying import unpack, words_of
+from cardrisk.jobs.batch.landing import unpack, words_of
 from cardrisk.jobs.batch.packing import STEP, TEXT, Array, Column
 from cardrisk.tables.arrow import to_pandas
 
@@ -30,7 +30,7 @@ class Layout(NamedTuple):
     names
         Of its columns.
     kept
-        As :func:`~cardrisk.jobs.batch.laying.unpack` takes it; kind -1: sizes of cells of text.
+        As :func:`~cardrisk.jobs.batch.landing.unpack` takes it; kind -1: sizes of cells of text.
     """
 
     names: tuple[str, ...]
@@ -58,7 +58,7 @@ class Stretch(NamedTuple):
 
     @property
     def data(self) -> NDArray[np.int64]:
-        """The bytes as :func:`~cardrisk.jobs.batch.laying.unpack` takes them."""
+        """The bytes as :func:`~cardrisk.jobs.batch.landing.unpack` takes them."""
         return np.frombuffer(self.bytes, np.int64)
 
 

@@ -15,7 +15,7 @@ from cardrisk.jobs.batch import taking
 from cardrisk.jobs.batch.columns import Stretch
 from cardrisk.jobs.batch.context import Context, row_of, unit_of
 from cardrisk.jobs.batch.keying import KEYED, events_of_chunk
-from cardrisk.jobs.batch.laying import land
+from cardrisk.jobs.batch.landing import land
 from cardrisk.jobs.batch.output import SCHEMA, leave_part, none_refused, table_of
 from cardrisk.jobs.batch.settling import REPAIRED, ROW, facts_about, within
 from cardrisk.scoring.assemble import judge
