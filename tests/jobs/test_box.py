@@ -38,7 +38,7 @@ def test_numbers_come_back_with_their_bits(tmp_path, full_or):
         rows = int(rng.choice([200, 1_000]))
         frame, place = numbers(rng, rows), rng.choice(EDGES[1:], rows)
         if seed % 2:
-            place = rng.integers(0, 5, rows) + int(rng.choice([0, 2**50]))
+            place = rng.integers(0, 5, rows) * int(rng.choice([1, 2**50])) + int(rng.choice([0, 2**50]))
         some = np.flatnonzero(rng.random(rows) < 0.7)
         out = Writer(tmp_path / "a.box")
         out.add("all", frame)

@@ -40,7 +40,7 @@ _MANY: Final = 32
 """Rows a place from which on it is worth while to look whether they have few distinct values."""
 _COUNTED: Final = (1 << 16) - 2
 """What no float reaches that is kept as a count."""
-_SPARSE: Final = 32
+_SPARSE: Final = 16
 """Times as many numbers as rows, from the least place to the largest, from which on places are sorted."""
 STEP: Final = 8
 """Bytes at a multiple of which every column begins."""
