@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -18,6 +18,7 @@ import cardrisk
 from . import models, operations, views
 from .operations import Operation
 from .worker import Worker
+from .written import STRICT, written
 
 _REF: Final = "#/components/schemas/{model}"
 _OPERATIONS: Final[tuple[tuple[str, operations.Act, type[BaseModel], Any, str], ...]] = (
@@ -67,7 +68,8 @@ def operations_of(worker: Worker) -> dict[str, Operation]:
 
 def page(worker: Worker, by_path: Mapping[str, Operation]) -> FastAPI:
     """Make the application around the operations."""
-    app = FastAPI(title="cardrisk intake", version=cardrisk.__version__, description=_ABOUT, redoc_url=None)
+    about = {"title": "cardrisk intake", "version": cardrisk.__version__, "description": _ABOUT}
+    app = FastAPI(**about, docs_url=None, redoc_url=None)
     for name, _, given, gives, summary in _OPERATIONS:
         _declare(app, name, by_path[f"/{name}"], given, gives, summary)
     _health(app, worker)
@@ -92,6 +94,11 @@ def page(worker: Worker, by_path: Mapping[str, Operation]) -> FastAPI:
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(written(app.openapi()), headers=STRICT)
+
     return app
 
 

@@ -1,5 +1,7 @@
 """What goes in and comes out over HTTP, in both scopes."""
 
+import re
+
 import pytest
 
 from tests.examples.serving import card, history
@@ -146,12 +148,38 @@ def test_health_metrics_and_the_page(service):
     assert health["ready"]
     assert health["workers"] == 1
     assert service.http.get("/health/live").status_code == 200
-    assert service.http.get("/docs").status_code == 200
     schema = service.http.get("/openapi.json").json()
     assert {"/score", "/scores", "/answers", "/check", "/forget", "/health", "/metrics"} <= set(schema["paths"])
     names = set(schema["components"]["schemas"])
     assert {"Card", "Cards", "Answers", "Codes", "Person", "Reviewed", "Told", "Error"} <= names
     assert schema["components"]["schemas"]["Card"]["examples"]
+
+
+def test_the_written_page_tells_everything_and_asks_no_other_host(service):
+    answer, schema = service.http.get("/docs"), service.http.get("/openapi.json").json()
+    assert answer.status_code == 200
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert not any(word in answer.text for word in ("<script", "http:", "https:", "src="))
+    models = schema["components"]["schemas"]
+    members = {name for model in models.values() for name in model.get("properties", {})}
+    links = set(re.findall(r'href="#(\w+)"', answer.text))
+    assert links <= models.keys() == set(re.findall(r'id="(\w+)"', answer.text))
+    assert all(f"<code>{name}</code>" in answer.text for name in members | set(schema["paths"]))
+
+
+def test_the_written_page_quotes_what_it_is_told():
+    from examples.intake_service.written import written
+
+    bad = '<b>&"x"</b>'
+    member = {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}], "description": bad}
+    models = {bad: {"description": bad, "properties": {bad: member}, "examples": [{bad: bad}]}, "Few": {"enum": [bad]}}
+    told = {"summary": bad, "responses": {"200": {"description": bad, "content": {bad: {}}}}}
+    info = {"title": bad, "version": bad, "description": f"a `{bad}` b"}
+    text = written({"info": info, "paths": {bad: {bad: told}}, "components": {"schemas": models}})
+    assert "<b>" not in text
+    assert "<code>&lt;b&gt;" in text
+    assert "string or null" in text
+    assert "at most 3 characters" in text
 
 
 def test_the_page_names_the_columns_of_the_contract():

@@ -46,10 +46,7 @@ def unpack(
     """
     at = 0
     for j in range(kept.shape[0]):
-        size = _words(data[at:], place.size, kept[j, 1])
-        if into[j, 1] >= 0:
-            _unpack_column(data[at:], size, kept[j], into[j], place, whole, single, double)
-        at += size
+        at += _unpack_column(data[at:], kept[j], into[j], place, whole, single, double)
 
 
 @compiled
@@ -101,42 +98,34 @@ def land(
     number, only = np.empty((1, first[-1]), np.int64), np.array([0, 0])
     place = np.arange(first[-1])
     for s in range(stretches):
-        mine = data[at[row, s] : begin[s + 1]]
-        _unpack_column(
-            mine,
-            _words(mine, rows[s], kept[s, row, 1]),
-            kept[s, row],
-            only,
-            place[first[s] : first[s + 1]],
-            number,
-            single,
-            double,
-        )
+        here, mine = place[first[s] : first[s + 1]], data[at[row, s] : begin[s + 1]]
+        _unpack_column(mine, kept[s, row], only, here, number, single, double)
     places_in(own, table, number[0], place)
     for k in place:
         if k >= 0:
             told[k] = True
-    there = place.astype(np.int32)
+    short = place.astype(np.int32)
     for j in range(columns):
-        for s in range(stretches if into[j, 1] >= 0 else 0):
-            mine = data[at[j, s] : begin[s + 1]]
-            size = _words(mine, rows[s], kept[s, j, 1])
-            _unpack_column(mine, size, kept[s, j], into[j], there[first[s] : first[s + 1]], whole, single, double)
+        for s in range(stretches):
+            there, mine = short[first[s] : first[s + 1]], data[at[j, s] : begin[s + 1]]
+            _unpack_column(mine, kept[s, j], into[j], there, whole, single, double)
 
 
 @compiled
 def _unpack_column(
     data: I64,
-    size: int,
     kept: I64,
     into: I64,
     place: Places,
     whole: NDArray[np.int64],
     single: NDArray[np.float32],
     double: F64,
-) -> None:
-    """Write the column that takes the first ``size`` words of ``data`` where it belongs."""
+) -> int:
+    """Write the column that ``data`` begins with where it belongs, if it is wanted; return how many words it takes."""
     kind, width, base, gaps = kept
+    size = _words(data, place.size, width)
+    if into[1] < 0:
+        return size
     mine = data[:size]
     if into[0] != kind or size < 0 or mine.size < size:
         raise ValueError("expected whole stretches of rows with columns of the same dtypes")
@@ -146,6 +135,7 @@ def _unpack_column(
         _unpack_single(mine, width, base, gaps, place, single[into[1]])
     else:
         _spread(mine.view(np.float64), place, double[into[1]])
+    return size
 
 
 @compiled
