@@ -47,7 +47,7 @@ def test_what_lands_is_what_is_added(tmp_path, full_or, apart):
             out.close()
             added.add(found)
             both = Box(tmp_path / "a.box").stretches(f"facts {number} 0", f"facts {number} 1")
-            _land([stretch for stretches in both for stretch in stretches], landed)
+            _land([stretch for stretches in both for stretch in stretches], landed, seq)
         pd.testing.assert_frame_equal(landed.finished(), added.finished())
 
 
@@ -64,10 +64,10 @@ def test_stretches_that_end_early_or_are_of_another_kind_are_refused(tmp_path):
     out.split("other", other, np.zeros(len(found), np.int64))
     out.close()
     (whole,), (other,) = Box(tmp_path / "a.box").stretches("whole 0", "other 0")
-    _land([whole, whole], rows)
+    _land([whole, whole], rows, seq)
     for bad in (whole._replace(bytes=whole.bytes[:-8]), whole._replace(bytes=b""), other):
         with pytest.raises(ValueError, match="whole stretches"):
-            _land([whole, bad, whole], rows)
+            _land([whole, bad, whole], rows, seq)
     with pytest.raises(ValueError, match="whole stretches"):
         stacked([whole._replace(bytes=whole.bytes[:-8])])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cardrisk.jobs.batch import memory
+from cardrisk.jobs.batch import memory, pool
 
 ROLLUP = Path("/proc/self/smaps_rollup")
 
@@ -49,3 +49,16 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
 def test_what_was_freed_is_there_for_the_next_of_its_kind():
     asked = subprocess.run([sys.executable, "-c", AGAIN], check=True, capture_output=True, text=True)
     assert int(asked.stdout) < 100  # pages; 5,120 are written
+
+
+def test_memory_is_given_back_after_more_than_a_few_tasks_of_another_kind(monkeypatch):
+    given: list[int] = []
+    monkeypatch.setattr(pool, "give_back", lambda: given.append(len(done)))
+    monkeypatch.setattr(pool, "_DONE", [])
+    done: list[str] = []
+    monkeypatch.setattr(pool, "TASKS", {name: lambda _, name=name: done.append(name) for name in ("take", "judge")})
+    for name, tasks in (("take", pool.FEW), ("judge", pool.FEW + 1), ("take", 1), ("judge", 1)):
+        for _ in range(tasks):
+            pool._work(None, name, ())
+    assert given == [2 * pool.FEW + 1]
+    assert len(done) == 2 * pool.FEW + 3

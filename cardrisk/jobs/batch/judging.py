@@ -106,25 +106,25 @@ def features_of_chunk(context: Context, chunk: int, cards: pd.DataFrame, place: 
     if context.plan.requests:
         events = events_of_chunk(context, chunk)
         rows.add(requests_in(context.plan, events[events["is batch_id"] == NULL]))
-    told: dict[tuple[str, ...], list[Stretch]] = {}
+    own, told = row_of(rows.seq), dict[tuple[str, ...], list[Stretch]]()
     for path in (*facts_about(context, day_of(known_at(cards))), *context.files(KEYED)):
         for found in context.box(path).stretches(f"facts {chunk}", f"seen {chunk}"):
             for stretch in found:
                 told.setdefault(stretch.layout.names, []).append(stretch)
     for stretches in told.values():
-        _land(stretches, rows)
+        _land(stretches, rows, own)
     return rows.finished()
 
 
-def _land(stretches: list[Stretch], rows: Rows) -> None:
-    """Write what is told of some of the rows, by their place in the chunk and in the same columns, among them."""
+def _land(stretches: list[Stretch], rows: Rows, own: I64) -> None:
+    """Write what the same columns tell of some of the rows, the ``own`` ones of their chunk, to its places."""
     names = stretches[0].layout.names
     room = rows.room_for(names)
     data = [stretch.data for stretch in stretches]
     begin = np.concatenate([[0], np.cumsum([each.size for each in data])])
     kept = np.stack([stretch.layout.kept for stretch in stretches])
     many = np.array([stretch.rows for stretch in stretches])
-    where = names.index(ROW), row_of(rows.seq), rows.table, room.into(names), room.told
+    where = names.index(ROW), own, rows.table, room.into(names), room.told
     land(many, begin, np.concatenate(data), kept, *where, *room.tables)
 
 

@@ -1,4 +1,4 @@
-"""Rows brought to their places: compiled, for every row of a job goes through here some forty times.
+"""Rows brought to their places: compiled, for hundreds of numbers of every row go through here.
 
 Whole numbers are kept from a base on, in few bytes; where some are not known, 0 stands for those and the others begin
 at 1. Floats that count something are kept in the same way. Of wide numbers that are few at a place, those are kept, and

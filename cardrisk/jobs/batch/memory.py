@@ -3,7 +3,8 @@
 Asking the system for memory costs more than most of what is done with it: every page is cleared, and where the system
 itself is a guest, fetched from its host. Left alone, the C library hands a large array back as soon as it is freed and
 asks again for the next one. But what was kept for tasks of one kind hardly serves those of another, and would come on
-top of what these need: memory is given back between the stages, so that a process holds what its stage needs.
+top of what these need: after more than a few tasks of a kind memory is given back, so that a process holds what its
+stage needs.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ _HERE: dict[bytes, Context] = {}
 _DONE: list[str] = []
 """The tasks that this process did last, all of one kind."""
 FEW: Final = 4
-"""After so many tasks of a kind memory is not given back: to fetch it anew would cost a small job a twentieth."""
+"""After so many tasks of a kind memory is not given back: fetching it anew is a twentieth of a small job."""
 
 
 class LostWorkerError(CardriskError, RuntimeError):
